@@ -1,0 +1,1 @@
+"""Simulators of what the connector talks to: Kubernetes and PBS."""

@@ -1,0 +1,81 @@
+"""An execution host: what it has, what jobs hold of it, and its state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from .quantities import Size
+
+
+@dataclass
+class Host:
+    """An execution host with one vnode of the same name.
+
+    `total` and `assigned` are numbers by resource (mem in KiB); `labels` are
+    resources that are not consumed (arch, host, vnode). `slots` are the slot
+    numbers taken on it, by job id (exec_host shows them).
+    """
+
+    name: str
+    total: dict[str, int]
+    labels: dict[str, str]
+    memory_text: str
+    state_changed: int
+    last_used: int
+    down: bool = False
+    offline: bool = False
+    assigned: dict[str, int] = field(default_factory=dict)
+    slots: dict[str, set[int]] = field(default_factory=dict)
+    exclusive: bool = False
+
+    @staticmethod
+    def make(name: str, resources: dict[str, int | str], now: int) -> "Host":
+        """A host from e.g. {"ncpus": 2, "mem": "24684096kb", "ngpus": 1}; further numbers are consumable."""
+        total: dict[str, int] = {}
+        labels = {"arch": "linux", "host": name, "vnode": name}
+        for resource, value in resources.items():
+            if resource == "mem":
+                total["mem"] = Size.parse(str(value)).kilobytes
+            elif isinstance(value, int):
+                total[resource] = value
+            else:
+                labels[resource] = value
+        total.setdefault("ncpus", 1)
+        return Host(name, total, labels, f"{total.get('mem', 0)}kb", now, now)
+
+    def available(self, resource: str) -> int:
+        """What is left of a resource; a host that has none of it has 0."""
+        return self.total.get(resource, 0) - self.assigned.get(resource, 0)
+
+    @property
+    def free(self) -> bool:
+        """Whether the scheduler considers the host at all: state "free"."""
+        return not (self.down or self.offline or self.exclusive or self.busy)
+
+    @property
+    def busy(self) -> bool:
+        """Whether all its cpus are held by jobs: state "job-busy"."""
+        return self.total["ncpus"] > 0 and self.available("ncpus") <= 0
+
+    @property
+    def state(self) -> str:
+        """The state as pbsnodes shows it, several joined with commas."""
+        states = [name for name, on in (
+            ("offline", self.offline), ("down", self.down),
+            ("job-exclusive", self.exclusive), ("job-busy", self.busy and not self.exclusive),
+        ) if on]
+        return ",".join(states) or "free"
+
+    def take_slot(self, job_id: str) -> int:
+        """The lowest slot number that no job has, taken for this one."""
+        taken = set().union(*self.slots.values()) if self.slots else set()
+        slot = 0
+        while slot in taken:
+            slot += 1
+        self.slots.setdefault(job_id, set()).add(slot)
+        return slot
+
+    def assign(self, amounts: dict[str, int], sign: int) -> None:
+        """Adds (sign 1) or takes away (sign -1) what a job holds."""
+        for resource, amount in amounts.items():
+            self.assigned[resource] = self.assigned.get(resource, 0) + sign * amount

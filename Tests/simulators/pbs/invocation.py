@@ -1,0 +1,82 @@
+"""One call of a command: what it was given and what it answers."""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+
+@dataclass
+class Invocation:
+    """A call of a command as its client process reports it.
+
+    `program` is the name it was called by ("qsub"), `arguments` the words
+    after that, `uid` what the kernel says of the caller.
+    """
+
+    program: str
+    called_as: str
+    arguments: list[str]
+    directory: str
+    environment: dict[str, str]
+    uid: int
+    standard_input: bytes | None = None
+
+    @property
+    def user(self) -> str:
+        """The caller's login name."""
+        return account(self.uid)[0]
+
+
+@dataclass
+class Answer:
+    """What a command prints and exits with."""
+
+    status: int = 0
+    out: list[str] = field(default_factory=list)
+    err: list[str] = field(default_factory=list)
+
+    def print(self, line: str = "") -> None:
+        """A line on standard output."""
+        self.out.append(line + "\n")
+
+    def fail(self, line: str, status: int | None = None) -> None:
+        """A line on standard error, and the exit status if one is given."""
+        self.err.append(line + "\n")
+        if status is not None:
+            self.status = status
+
+    @property
+    def stdout(self) -> str:
+        """Everything on standard output."""
+        return "".join(self.out)
+
+    @property
+    def stderr(self) -> str:
+        """Everything on standard error."""
+        return "".join(self.err)
+
+
+class NeedsStandardInput(Exception):
+    """The command reads a script from standard input, which its client has not sent yet."""
+
+
+@lru_cache(maxsize=1024)
+def account(uid: int) -> tuple[str, str, str]:
+    """Login name, group and home directory of a user id."""
+    try:
+        entry = pwd.getpwuid(uid)
+        return entry.pw_name, grp.getgrgid(entry.pw_gid).gr_name, entry.pw_dir
+    except KeyError:
+        return str(uid), str(uid), "/"
+
+
+def same_directory(path: str, other: str) -> bool:
+    """Whether two paths lead to one directory (qsub trusts $PWD only then)."""
+    try:
+        return os.path.samefile(path, other)
+    except OSError:
+        return False

@@ -1,0 +1,267 @@
+"""The socket that the commands connect to, and the one thread that serves it and the timers."""
+
+from __future__ import annotations
+
+import os
+import selectors
+import socket
+import struct
+import threading
+import traceback
+from pathlib import Path
+
+from .commands import execute
+from .faults import GARBAGE, FaultKind, Faults
+from .invocation import Answer, Invocation, NeedsStandardInput
+from .server import PBSServer
+
+_PEER_CREDENTIALS = struct.Struct("iII")
+_MAXIMUM_REQUEST = 64 << 20
+
+
+class _Connection:
+    """A command that is under way: what has arrived of its request, what is still to be sent."""
+
+    def __init__(self, link: socket.socket) -> None:
+        self.link = link
+        self.received = bytearray()
+        self.to_send = b""
+        self.last_answer = False
+        self.call: Invocation | None = None
+
+
+class Listener:
+    """Serves commands one after the other, as pbs_server does, and runs the server's timers between them."""
+
+    def __init__(self, server: PBSServer, faults: Faults, path: Path) -> None:
+        self._server = server
+        self._faults = faults
+        self._path = path
+        self._thread: threading.Thread | None = None
+        self._selector: selectors.DefaultSelector
+        self._connections: set[_Connection] = set()
+        self.paused = False
+        self.empty_listings = 0
+        # Calls served so far, by command: for tests that count what the connector asks.
+        self.served: dict[str, int] = {}
+        # What went wrong inside the simulator itself; a test must find this empty.
+        self.defects: list[str] = []
+
+    @property
+    def running(self) -> bool:
+        """Whether commands are being served."""
+        return self._thread is not None
+
+    def start(self) -> None:
+        """Opens the socket and starts the thread."""
+        self._path.unlink(missing_ok=True)
+        self._listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+        self._listening.bind(str(self._path))
+        self._path.chmod(0o777)
+        self._listening.listen(4096)
+        self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._listening, selectors.EVENT_READ, self._accept)
+        self._selector.register(self._wake_read, selectors.EVENT_READ, self._drain)
+        self._stopping = False
+        self._server.timers.on_earlier = self.wake
+        self._thread = threading.Thread(target=self._loop, name="pbs-simulator", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Closes the socket; calls that are under way break off, later ones find no server."""
+        thread, self._thread = self._thread, None
+        if thread is None:
+            return
+        self._stopping = True
+        self.wake()
+        thread.join()
+        self._server.timers.on_earlier = lambda: None
+        self._path.unlink(missing_ok=True)
+        self._listening.close()
+        for connection in list(self._connections):
+            self._close(connection)
+        self._selector.close()
+        os.close(self._wake_read)
+        os.close(self._wake_write)
+
+    def wake(self) -> None:
+        """Makes the thread look at its timers again."""
+        if threading.current_thread() is self._thread:
+            return
+        try:
+            os.write(self._wake_write, b"!")
+        except BlockingIOError:
+            return  # The pipe is full of wakes that have not been seen yet.
+
+    def _loop(self) -> None:
+        server = self._server
+        while not self._stopping:
+            with server.lock:
+                paused = self.paused
+                if not paused:
+                    server.timers.run_due()
+                timeout = None if paused else server.timers.seconds_to_next()
+            for key, _ in self._selector.select(timeout):
+                # Paused means stopped like a process by SIGSTOP: connections pile up unanswered.
+                if self.paused and key.fileobj is not self._wake_read:
+                    self._wait_for_resume()
+                key.data()
+
+    def _wait_for_resume(self) -> None:
+        with self._server.lock:
+            self._server.changed.wait_for(lambda: not self.paused or self._stopping)
+
+    def _drain(self) -> None:
+        os.read(self._wake_read, 4096)
+
+    def _accept(self) -> None:
+        for _ in range(64):
+            try:
+                link, _ = self._listening.accept()
+            except BlockingIOError:
+                return
+            link.setblocking(False)
+            connection = _Connection(link)
+            self._connections.add(connection)
+            self._selector.register(link, selectors.EVENT_READ, lambda connection=connection: self._read(connection))
+            self._read(connection)
+
+    def _close(self, connection: _Connection) -> None:
+        if connection in self._connections:
+            self._connections.discard(connection)
+            self._selector.unregister(connection.link)
+            connection.link.close()
+
+    def _read(self, connection: _Connection) -> None:
+        try:
+            data = connection.link.recv(262144)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self._close(connection)
+            return
+        connection.received += data
+        frame = _take_frame(connection.received)
+        if frame is None:
+            return
+        if connection.call is None:
+            connection.call = _decode(frame, _peer_uid(connection.link))
+        else:
+            connection.call.standard_input = frame
+        self._serve(connection, connection.call)
+
+    def _serve(self, connection: _Connection, call: Invocation) -> None:
+        with self._server.lock:
+            fault = self._faults.strike(call.program) if call.standard_input is None else None
+            if fault is not None and fault.kind is FaultKind.HANG:
+                return
+            if fault is not None and fault.kind is FaultKind.FAIL:
+                self._answer(connection, Answer(fault.status, err=[f"{fault.text}\n"] if fault.text else []))
+                return
+            if fault is not None and fault.kind is FaultKind.SLOW:
+                self._server.timers.after(fault.seconds, lambda: self._carry_out(connection, call))
+                return
+            answer = self._execute(connection, call)
+            if answer is None:
+                return
+            if fault is not None and fault.kind is FaultKind.LOST:
+                self._send(connection, b"kill\n")
+                return
+            if fault is not None and fault.kind is FaultKind.CUT:
+                answer = Answer(fault.status, out=[answer.stdout[:self._faults.cut_at(len(answer.stdout))]])
+            elif fault is not None and fault.kind is FaultKind.SILENT:
+                answer = Answer(fault.status)
+            elif fault is not None and fault.kind is FaultKind.GARBAGE:
+                answer = Answer(0, out=[GARBAGE])
+            self._answer(connection, answer)
+
+    def _carry_out(self, connection: _Connection, call: Invocation) -> None:
+        answer = self._execute(connection, call)
+        if answer is not None:
+            self._answer(connection, answer)
+
+    def _execute(self, connection: _Connection, call: Invocation) -> Answer | None:
+        """The command's answer, or None when it first needs its standard input."""
+        if self.empty_listings and _is_listing(call):
+            self.empty_listings -= 1
+            hidden = self._server.by_state
+            self._server.by_state = {state: {} for state in hidden}
+            try:
+                return execute(self._server, call)
+            finally:
+                self._server.by_state = hidden
+        try:
+            answer = execute(self._server, call)
+        except NeedsStandardInput:
+            self._send(connection, b"stdin\n", last=False)
+            return None
+        except Exception:
+            # A defect of the simulator: said to the command, and kept for the test to fail on.
+            self.defects.append(traceback.format_exc())
+            return Answer(70, err=[f"{call.program}: defect of the PBS simulator\n{self.defects[-1]}"])
+        self.served[call.program] = self.served.get(call.program, 0) + 1
+        return answer
+
+    def _answer(self, connection: _Connection, answer: Answer) -> None:
+        out = answer.stdout.encode(errors="surrogateescape")
+        err = answer.stderr.encode(errors="surrogateescape")
+        self._send(connection, b"%d %d %d\n" % (answer.status, len(out), len(err)) + out + err)
+
+    def _send(self, connection: _Connection, data: bytes, last: bool = True) -> None:
+        if connection not in self._connections:
+            return  # The command was killed while it waited.
+        connection.to_send += data
+        connection.last_answer = last
+        self._continue_sending(connection)
+
+    def _continue_sending(self, connection: _Connection) -> None:
+        try:
+            sent = connection.link.send(connection.to_send)
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            self._close(connection)
+            return
+        connection.to_send = connection.to_send[sent:]
+        if connection.to_send:
+            self._selector.modify(connection.link, selectors.EVENT_WRITE, lambda: self._continue_sending(connection))
+        elif connection.last_answer:
+            self._close(connection)
+        else:
+            self._selector.modify(connection.link, selectors.EVENT_READ, lambda: self._read(connection))
+
+
+def _take_frame(data: bytearray) -> bytes | None:
+    """Takes one frame "LENGTH octets" off the front, or None while it is not complete."""
+    blank = data.find(b" ", 0, 20)
+    if blank < 0:
+        return None
+    end = blank + 1 + int(data[:blank])
+    if end > _MAXIMUM_REQUEST or len(data) < end:
+        return None
+    frame = bytes(data[blank + 1:end])
+    del data[:end]
+    return frame
+
+
+def _decode(frame: bytes, uid: int) -> Invocation:
+    fields = frame.decode(errors="surrogateescape").split("\0")
+    called_as, directory, count = fields[0], fields[1], int(fields[2])
+    environment = dict(item.partition("=")[::2] for item in fields[3 + count:] if "=" in item)
+    return Invocation(os.path.basename(called_as), called_as, fields[3:3 + count], directory, environment, uid)
+
+
+def _peer_uid(link: socket.socket) -> int:
+    data = link.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER_CREDENTIALS.size)
+    return _PEER_CREDENTIALS.unpack(data)[1]
+
+
+def _is_listing(call: Invocation) -> bool:
+    """Whether the call lists jobs in general rather than asking for jobs by their ids."""
+    if call.program == "qselect":
+        return True
+    return call.program == "qstat" and not any(
+        word[:1].isdigit() or word[:2] in ("-B", "-Q", "-q") for word in call.arguments)

@@ -1,0 +1,299 @@
+"""The PBS simulator as tests use it."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+from .commands import COMMANDS
+from .faults import Faults
+from .invocation import account
+from .job import Job
+from .listener import Listener
+from .record import RecordEntry
+from .server import PBSServer, Queue, Settings, Submission
+
+_SOURCE = Path(__file__).with_name("commands.c")
+_PROGRAM = "pbs-simulator-command"
+_SAVED = "jobs.pickle"
+
+
+class PBSSimulator:
+    """A PBS server with hosts, and its commands in DIRECTORY/bin (PBS_EXEC=DIRECTORY).
+
+    `hosts` maps a name to its resources, e.g. {"node1": dict(ncpus=2,
+    mem="24684096kb")}; further numbers are consumable resources. Seconds:
+    `start_delay` from substate 41 to 42, `end_delay` in state E, `kill_delay`
+    from qdel to the end of the processes, `sched_interval` at least between
+    two scheduling cycles, `node_fail_requeue` until the jobs of a host that
+    is down are requeued (rerunable) or ended. `history`: finished jobs can be
+    asked for with -x. `user` is the manager, and the owner of jobs made with
+    submit(). `clock` gives seconds since the epoch for what is printed.
+
+    All methods may be called from any thread. Look at jobs and the record
+    with `lock` held where several values must fit together.
+    """
+
+    def __init__(self, directory: str | os.PathLike[str], hosts: dict[str, dict[str, int | str]], user: str = "root",
+                 start_delay: float = 0.0, history: bool = True, scheduler: bool = True,
+                 server_name: str = "pbsserver", sched_interval: float = 0.0, end_delay: float = 0.02,
+                 kill_delay: float = 0.0, node_fail_requeue: float = 310.0, first_id: int = 1, seed: int = 0,
+                 clock: Callable[[], float] | None = None) -> None:
+        self.directory = Path(directory)
+        settings = Settings(
+            server_name=server_name, manager=user, start_delay=start_delay, end_delay=end_delay, kill_delay=kill_delay,
+            sched_interval=sched_interval, node_fail_requeue=node_fail_requeue, history=history, scheduler=scheduler,
+            first_id=first_id)
+        if clock is not None:
+            settings.clock = clock
+        self.settings = settings
+        self.server = PBSServer(hosts, settings)
+        self.faults = Faults(seed)
+        self._listener = Listener(self.server, self.faults, self.directory / "socket")
+        self.lock = self.server.lock
+
+    # Life
+
+    @property
+    def exec_dir(self) -> Path:
+        """What PBS_EXEC is to be set to."""
+        return self.directory
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """This process's environment with the commands first in PATH and no other PBS in it."""
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("PBS_")}
+        environment["PBS_EXEC"] = str(self.exec_dir)
+        environment["PATH"] = f"{self.exec_dir / 'bin'}:{environment.get('PATH', '/usr/bin:/bin')}"
+        return environment
+
+    def start(self) -> None:
+        """Serves commands; jobs of an earlier run in this directory are there again."""
+        install_commands(self.directory, self.settings.server_name)
+        with self.lock:
+            saved = self.directory / _SAVED
+            if saved.exists() and not self.server.jobs:
+                self._load(saved)
+            self.server.resume_timers()
+        self._listener.start()
+
+    def stop(self) -> None:
+        """Stops serving: commands then find no server. The jobs stay, and are saved in the directory."""
+        self._listener.stop()
+        with self.lock:
+            self.server.timers.clear()
+            self._save(self.directory / _SAVED)
+        if self._listener.defects:
+            raise AssertionError("defects of the PBS simulator:\n" + "\n".join(self._listener.defects))
+
+    def __enter__(self) -> "PBSSimulator":
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def _save(self, path: Path) -> None:
+        state = (self.server.jobs, self.server.next_sequence, self.server.queues, self.server.record)
+        path.write_bytes(pickle.dumps(state))
+
+    def _load(self, path: Path) -> None:
+        jobs, self.server.next_sequence, self.server.queues, record = pickle.loads(path.read_bytes())
+        self.server.record[:0] = record
+        for job in jobs.values():
+            self.server.adopt(job)
+
+    # Looking
+
+    @property
+    def jobs(self) -> dict[str, Job]:
+        """All jobs by id, those of the history included."""
+        return self.server.jobs
+
+    @property
+    def record(self) -> list[RecordEntry]:
+        """What happened, in order; entries are only ever added."""
+        return self.server.record
+
+    @property
+    def served(self) -> dict[str, int]:
+        """How many calls of each command have been carried out."""
+        return self._listener.served
+
+    def job(self, job_id: str) -> Job:
+        """A job by its id, with or without the server's name."""
+        with self.lock:
+            return self.server.find(job_id)
+
+    def wait(self, predicate: Callable[["PBSSimulator"], object], timeout: float = 10.0, what: str = "") -> None:
+        """Waits until the predicate holds; it is looked at whenever something changes."""
+        with self.lock:
+            if not self.server.changed.wait_for(lambda: predicate(self), timeout):
+                jobs = ", ".join(f"{job.id} {job.name} {job.state}{job.substate}" for job in
+                                 list(self.jobs.values())[-20:]) or "none"
+                last = "; ".join(f"{entry.kind} {entry.job_id}" for entry in self.record[-10:]) or "nothing"
+                raise TimeoutError(f"{what or 'the condition'} did not come true within {timeout:g} s; "
+                                   f"jobs: {jobs}; last events: {last}")
+
+    def wait_for_state(self, job_id: str, state: str, substate: int | None = None, timeout: float = 10.0) -> Job:
+        """Waits until a job is in a state (and substate) and returns it."""
+        full = self.server.full_id(job_id)
+        self.wait(lambda p: full in p.jobs and p.jobs[full].state == state and
+                  (substate is None or p.jobs[full].substate == substate), timeout,
+                  f"job {full} in state {state}{'' if substate is None else substate}")
+        return self.jobs[full]
+
+    # Making things happen to jobs
+
+    def submit(self, name: str = "native", select: str = "1:ncpus=1", walltime: str | None = None,
+               place: str | None = None, queue: str | None = None, program: tuple[str, ...] = ("/bin/sleep", "infinity"),
+               variables: dict[str, str] | None = None, user: str | None = None, rerunable: bool = True,
+               held: bool = False, project: str | None = None) -> Job:
+        """A job as a person would submit it (a native one, unless `variables` says otherwise)."""
+        resources = {"select": select}
+        if walltime is not None:
+            resources["walltime"] = walltime
+        if place is not None:
+            resources["place"] = place
+        owner = user or self.settings.manager
+        _, group, home = account(os.getuid())
+        text = ",".join(["PBS_O_HOME=/", "PBS_O_WORKDIR=/"] + [f"{k}={v}" for k, v in (variables or {}).items()])
+        with self.lock:
+            return self.server.submit(Submission(
+                name=name, resources=resources, variables=text, user=owner, uid=os.getuid(), group=group, home=home,
+                queue=queue, executable=program[0], arguments=list(program[1:]), rerunable=rerunable, held=held,
+                project=project))
+
+    def end_job(self, job_id: str, exit_status: int = 0, why: str = "ended by the test") -> None:
+        """The job's program ends."""
+        with self.lock:
+            self.server.end(self.server.find(job_id), exit_status, why)
+
+    def rerun(self, job_id: str, host: str | None = None) -> None:
+        """The job runs again, with run_count + 1 and no Q in between; on `host` if given."""
+        with self.lock:
+            job = self.server.find(job_id)
+            self.server.rerun(job, None if host is None else self.server.allocations_at(job, host))
+
+    def requeue(self, job_id: str) -> None:
+        """The job goes back to state Q, at its old place in the queue."""
+        with self.lock:
+            self.server.requeue(self.server.find(job_id))
+
+    def suspend(self, job_id: str) -> None:
+        """The job is stopped and gives its resources back (state S)."""
+        with self.lock:
+            self.server.suspend(self.server.find(job_id))
+
+    def resume(self, job_id: str) -> None:
+        """The job goes on as soon as its hosts have room."""
+        with self.lock:
+            self.server.resume(self.server.find(job_id))
+
+    def hold(self, job_id: str, kinds: str = "s") -> None:
+        """An administrator holds the job."""
+        with self.lock:
+            self.server.hold(job_id, self.settings.manager, kinds)
+
+    def release(self, job_id: str, kinds: str = "s") -> None:
+        """An administrator releases the job."""
+        with self.lock:
+            self.server.release(job_id, self.settings.manager, kinds)
+
+    def delete(self, job_id: str, user: str | None = None, force: bool = False) -> None:
+        """qdel by somebody."""
+        with self.lock:
+            self.server.delete(job_id, user or self.settings.manager, self.settings.server_name, force)
+
+    def move(self, job_id: str, queue: str) -> None:
+        """qmove by an administrator."""
+        with self.lock:
+            self.server.move(job_id, self.settings.manager, queue)
+
+    def refuse_next_run(self, job_id: str, comment: str = "Not Running: PBS Error: Execution server rejected request",
+                        ends: bool = True) -> None:
+        """The host refuses the job's next start: back to Q with the comment, then it ends (or, ends=False, waits)."""
+        with self.lock:
+            self.server.refuse_next_run(self.server.find(job_id), comment, ends)
+
+    # Making things happen to hosts, queues and the server
+
+    def host_down(self, name: str) -> None:
+        """The host stops answering."""
+        with self.lock:
+            self.server.host_down(self.server.hosts[name])
+
+    def host_up(self, name: str) -> None:
+        """The host answers again."""
+        with self.lock:
+            self.server.host_up(self.server.hosts[name])
+
+    def set_ncpus(self, name: str, ncpus: int) -> None:
+        """The host has so many cpus from now on; jobs that run there stay."""
+        with self.lock:
+            self.server.hosts[name].total["ncpus"] = ncpus
+            self.server.plan_cycle()
+
+    def add_queue(self, name: str, enabled: bool = True, started: bool = True) -> None:
+        """A further execution queue; the first one is workq."""
+        with self.lock:
+            self.server.queues[name] = Queue(name, enabled, started)
+
+    def set_scheduling(self, on: bool) -> None:
+        """The server attribute scheduling."""
+        with self.lock:
+            self.settings.scheduler = on
+            self.server.plan_cycle()
+
+    def forget_all(self, restart_sequence: bool = True) -> None:
+        """The server starts with an empty database: every id is unknown, and numbers begin again."""
+        with self.lock:
+            self.server.forget_all(restart_sequence)
+
+    def empty_listing(self, count: int = 1) -> None:
+        """The next `count` listings (qselect, qstat without ids) are empty though the jobs exist."""
+        with self.lock:
+            self._listener.empty_listings += count
+
+    def pause(self) -> None:
+        """The server hangs, as under SIGSTOP: commands connect and wait, and no time passes for jobs."""
+        with self.lock:
+            self._listener.paused = True
+
+    def resume_server(self) -> None:
+        """The server goes on; what was due meanwhile happens now."""
+        with self.lock:
+            self._listener.paused = False
+            self.server.changed.notify_all()
+        self._listener.wake()
+
+
+def install_commands(directory: Path, server_name: str) -> None:
+    """Compiles commands.c if need be, and installs it under the name of each command in DIRECTORY/bin."""
+    binaries = directory / "bin"
+    binaries.mkdir(parents=True, exist_ok=True)
+    (directory / "pbs.conf").write_text(f"PBS_SERVER={server_name}\nPBS_EXEC={directory}\n")
+    program = compiled_command()
+    for name in COMMANDS:
+        target = binaries / name
+        # A hard link, so that /proc/self/exe is in this directory; a copy where the file system differs.
+        if not target.exists() or target.stat().st_mtime < program.stat().st_mtime:
+            new = binaries / f".{name}.{os.getpid()}"
+            new.write_bytes(program.read_bytes())
+            new.chmod(0o755)
+            new.rename(target)
+
+
+def compiled_command() -> Path:
+    """The compiled client, built once for all simulators of this user."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "pbs-connector-tests"
+    program = cache / _PROGRAM
+    if not program.exists() or program.stat().st_mtime < _SOURCE.stat().st_mtime:
+        cache.mkdir(parents=True, exist_ok=True)
+        new = cache / f"{_PROGRAM}.{os.getpid()}"
+        subprocess.run([os.environ.get("CC", "cc"), "-O2", "-Wall", "-Wextra", "-o", new, _SOURCE], check=True)
+        new.rename(program)
+    return program
