@@ -1,0 +1,40 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+let package = Package(
+  name: "pbs-connector",
+  products: [
+    .executable(name: "kube-watcher", targets: ["kube-watcher"]),
+    .executable(name: "pbs-broker", targets: ["pbs-broker"]),
+    .executable(name: "binder", targets: ["binder"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+  ],
+  targets: [
+    .systemLibrary(name: "CLibevent", pkgConfig: "libevent", providers: [.apt(["libevent-dev"])]),
+    .systemLibrary(name: "CLibcurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+    .systemLibrary(name: "CLibyaml", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
+    .target(name: "CLinux"),
+    .target(
+      name: "Shared",
+      dependencies: [
+        "CLibevent", "CLibcurl", "CLibyaml", "CLinux",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "Logging", package: "swift-log"),
+      ]),
+    .executableTarget(
+      name: "kube-watcher",
+      dependencies: ["Shared", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
+    .executableTarget(
+      name: "pbs-broker",
+      dependencies: ["Shared", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
+    .executableTarget(
+      name: "binder",
+      dependencies: ["Shared", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
+    .testTarget(
+      name: "UnitTests",
+      dependencies: ["Shared", "kube-watcher", "pbs-broker", "binder"]),
+  ]
+)

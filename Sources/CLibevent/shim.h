@@ -1,0 +1,4 @@
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE 1 /* All modules must see the same C library. */
+#endif
+#include <event2/event.h>

@@ -1,0 +1,49 @@
+import FoundationEssentials
+
+/// An answer of the API server that is not a success, from its Status object.
+public struct KubernetesError: Error, CustomStringConvertible, Sendable {
+  /// The HTTP status.
+  public let status: Int
+  /// The machine-readable reason ("Conflict", "NotFound"), where there was one.
+  public let reason: String
+  public let message: String
+  /// Seconds that the server asked to wait.
+  public let retryAfter: Double?
+
+  public var description: String { "\(status) \(reason): \(message)" }
+
+  /// The resourceVersion asked for is no longer kept: list again.
+  public var isGone: Bool { status == 410 || reason == "Expired" || reason == "Gone" }
+
+  /// A server that is overloaded, restarting or behind a proxy that cannot reach it: the
+  /// same request may work later.
+  public var isTransient: Bool { status == 429 || status >= 500 }
+
+  init(status: Int, body: Data, retryAfter: Double? = nil) {
+    let decoded = try? JSONDecoder().decode(Status.self, from: body)
+    self.status = status
+    self.retryAfter = retryAfter ?? decoded?.details?.retryAfterSeconds.map(Double.init)
+    reason = decoded?.reason ?? ""
+    message =
+      decoded?.message
+      ?? String(decoding: body.prefix(200), as: UTF8.self).trimmingWhitespace()
+  }
+
+  init(_ status: Status) {
+    self.status = status.code ?? 0
+    reason = status.reason ?? ""
+    message = status.message ?? ""
+    retryAfter = status.details?.retryAfterSeconds.map(Double.init)
+  }
+
+  /// metav1.Status.
+  struct Status: Decodable {
+    var code: Int?
+    var reason: String?
+    var message: String?
+    var details: Details?
+    struct Details: Decodable {
+      var retryAfterSeconds: Int?
+    }
+  }
+}

@@ -1,0 +1,23 @@
+/// Every name that the connector gives a meaning to in Kubernetes and in PBS.
+public enum WellKnown {
+  /// The scheduler name that pods ask for by default.
+  public static let schedulerName = "pbs"
+
+  /// On a bound pod: the PBS job that holds its resources. Its end is the pod's end.
+  public static let jobID = "pbs-connector/job-id"
+
+  /// On a bound pod: the job's run_count at the time of binding. A job that PBS starts
+  /// again has another one, and is no longer the run that the pod belongs to.
+  public static let runCount = "pbs-connector/run-count"
+
+  /// The source of our Events, and the name in their reports.
+  public static let component = "pbs-connector"
+
+  /// In a pod's job: the pod that it stands for.
+  public static let podUID = "KUBERNETES_POD_UID"
+  public static let podName = "KUBERNETES_POD_NAME"
+  public static let podNamespace = "KUBERNETES_POD_NAMESPACE"
+
+  /// A node's host name, the one label that a PBS select can ask for.
+  public static let hostnameLabel = "kubernetes.io/hostname"
+}

@@ -1,0 +1,127 @@
+/// What pbs-broker asks of its binders. For each pod the newest message stands; a message
+/// is sent until a ``BinderMessage/Outcome`` answers it.
+public enum BrokerMessage: Sendable, Equatable {
+  /// Bind the pod to the node on which its job runs.
+  case bind(Bind)
+  /// Let the pod's owner know something.
+  case report(Report)
+  /// The pod's job has ended: delete the pod, and say why.
+  case evict(Evict)
+  /// Nothing is to be done about this pod any more.
+  case withdraw(PodReference)
+  /// Something that this version does not know.
+  case unknown(type: String)
+
+  public struct Bind: Codable, Sendable, Equatable {
+    public var pod: PodReference
+    public var node: String
+    /// The PBS job's id, "5.pbsserver".
+    public var job: String
+    /// The job's run_count.
+    public var runCount: Int
+
+    public init(pod: PodReference, node: String, job: String, runCount: Int) {
+      self.pod = pod
+      self.node = node
+      self.job = job
+      self.runCount = runCount
+    }
+  }
+
+  public struct Report: Codable, Sendable, Equatable {
+    public var pod: PodReference
+    public var job: String?
+    /// The Event's reason: one word in CamelCase.
+    public var reason: String
+    public var message: String
+    /// Whether the Event is a Warning.
+    public var warning: Bool
+    /// Whether the pod's PodScheduled condition becomes False with this message as well.
+    public var unscheduled: Bool
+
+    public init(
+      pod: PodReference, job: String?, reason: String, message: String, warning: Bool,
+      unscheduled: Bool
+    ) {
+      self.pod = pod
+      self.job = job
+      self.reason = reason
+      self.message = message
+      self.warning = warning
+      self.unscheduled = unscheduled
+    }
+  }
+
+  public struct Evict: Codable, Sendable, Equatable {
+    public var pod: PodReference
+    public var job: String
+    /// Why the job no longer runs, in PBS's own words where it gave some.
+    public var message: String
+
+    public init(pod: PodReference, job: String, message: String) {
+      self.pod = pod
+      self.job = job
+      self.message = message
+    }
+  }
+
+  /// The pod that the message is about.
+  public var pod: PodReference? {
+    switch self {
+    case .bind(let bind): bind.pod
+    case .report(let report): report.pod
+    case .evict(let evict): evict.pod
+    case .withdraw(let pod): pod
+    case .unknown: nil
+    }
+  }
+}
+
+extension BrokerMessage: Codable {
+  private enum Key: String, CodingKey { case type, pod }
+
+  public init(from decoder: any Decoder) throws {
+    let container = try decoder.container(keyedBy: Key.self)
+    let type = try container.decode(String.self, forKey: .type)
+    switch type {
+    case "bind": self = .bind(try Bind(from: decoder))
+    case "report": self = .report(try Report(from: decoder))
+    case "evict": self = .evict(try Evict(from: decoder))
+    case "withdraw": self = .withdraw(try container.decode(PodReference.self, forKey: .pod))
+    default: self = .unknown(type: type)
+    }
+  }
+
+  public func encode(to encoder: any Encoder) throws {
+    var container = encoder.container(keyedBy: Key.self)
+    switch self {
+    case .bind(let bind):
+      try container.encode("bind", forKey: .type)
+      try bind.encode(to: encoder)
+    case .report(let report):
+      try container.encode("report", forKey: .type)
+      try report.encode(to: encoder)
+    case .evict(let evict):
+      try container.encode("evict", forKey: .type)
+      try evict.encode(to: encoder)
+    case .withdraw(let pod):
+      try container.encode("withdraw", forKey: .type)
+      try container.encode(pod, forKey: .pod)
+    case .unknown(let type):
+      try container.encode(type, forKey: .type)
+    }
+  }
+}
+
+/// A broker's message with the binder that is to act on it.
+public struct OwnedBrokerMessage: Decodable, Sendable {
+  public var owner: String?
+  public var message: BrokerMessage
+
+  private enum Key: CodingKey { case owner }
+
+  public init(from decoder: any Decoder) throws {
+    owner = try decoder.container(keyedBy: Key.self).decodeIfPresent(String.self, forKey: .owner)
+    message = try BrokerMessage(from: decoder)
+  }
+}

@@ -1,0 +1,122 @@
+import ArgumentParser
+import FoundationEssentials
+import Glibc
+import Logging
+
+/// The flags that all three processes have.
+public struct CommonOptions: ParsableArguments {
+  @Option(help: "Configuration file (default: \(Settings.defaultPath), if it exists).")
+  public var config: String?
+
+  @Option(
+    name: .customLong("log-level"),
+    help: "How much to log: trace, debug, info, notice, warning, error or critical (default: info).")
+  public var logLevel: String?
+
+  @Option(
+    help:
+      "This process's name among others of its role; give each a lasting one when there are several (default: host name and process id)."
+  )
+  public var instance: String?
+
+  public init() {}
+}
+
+/// What every process does at its start and end.
+public enum Process {
+  /// The default folder of the sockets.
+  public static let runDirectory = "/run/pbs-connector"
+
+  /// Starts a process: reads the settings, sets up logging, runs `main` on the event loop,
+  /// and stays there until a signal or an error ends it.
+  ///
+  /// A ``StartupError`` from `main` is printed on one line and ends the process with
+  /// status 1. SIGTERM and SIGINT end it with status 0.
+  public static func run(
+    _ program: String, _ options: CommonOptions,
+    main: @escaping @EventLoop (Settings, Logger, String) async throws -> Void
+  ) -> Never {
+    signal(SIGPIPE, SIG_IGN)
+    do {
+      let settings = try Settings(path: options.config, program: program)
+      let level = try level(options.logLevel ?? settings.text("log-level"))
+      var log = Logger(label: program) { _ in LineLogHandler(program: program) }
+      log.logLevel = level
+      let instance = try options.instance ?? settings.text("instance") ?? "\(hostName())-\(getpid())"
+      start(program, settings, log, instance, main)
+    } catch {
+      fail(program, error)
+    }
+    let status = EventLoop.shared.run()
+    log(peakMemoryOf: program)
+    exit(status)
+  }
+
+  private static func start(
+    _ program: String, _ settings: sending Settings, _ log: Logger, _ instance: String,
+    _ main: @escaping @EventLoop (Settings, Logger, String) async throws -> Void
+  ) {
+    Task { @EventLoop in
+      signals.append(.signal(SIGTERM) { EventLoop.shared.stopNow(0) })
+      signals.append(.signal(SIGINT) { EventLoop.shared.stopNow(0) })
+      do {
+        try await main(settings, log, instance)
+      } catch {
+        fail(program, error)
+      }
+    }
+  }
+
+  @EventLoop private static var signals: [EventSource] = []
+
+  /// Prints an error on one line and ends the process.
+  public static func fail(_ program: String, _ error: any Error) -> Never {
+    StandardError.print("\(program): \(error)")
+    exit(1)
+  }
+
+  /// The machine's host name.
+  public static func hostName() -> String {
+    var buffer = [CChar](repeating: 0, count: 256)
+    gethostname(&buffer, buffer.count - 1)
+    return String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  }
+
+  private static func level(_ text: String?) throws -> Logger.Level {
+    guard let text else { return .info }
+    guard let level = Logger.Level(rawValue: text) else {
+      let known = Logger.Level.allCases.map(\.rawValue).joined(separator: ", ")
+      throw StartupError("log-level: \(text) is none of \(known)")
+    }
+    return level
+  }
+
+  // Every process prints its peak when it ends, for whoever sizes a host.
+  private static func log(peakMemoryOf program: String) {
+    var usage = rusage()
+    guard getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage) == 0 else { return }
+    let cpu =
+      Double(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec)
+      + Double(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6
+    StandardError.print(
+      "\(program): ends, peak memory \(usage.ru_maxrss) kb, \(String(rounded: cpu)) s of CPU")
+  }
+
+  /// Numeric ids of users named in the configuration.
+  /// - Throws: ``StartupError`` for a user that does not exist.
+  public static func userIDs(_ names: [String], key: String) throws -> [uid_t] {
+    try names.map { name in
+      if let number = uid_t(name) { return number }
+      guard let entry = getpwnam(name) else { throw StartupError("\(key): there is no user \(name)") }
+      return entry.pointee.pw_uid
+    }
+  }
+}
+
+extension EventLoop {
+  /// Ends the loop from a callback that runs on it.
+  @EventLoop
+  public func stopNow(_ status: Int32) {
+    executor.stop(status: status)
+  }
+}

@@ -1,0 +1,28 @@
+import Logging
+
+/// Writes "program: message" lines to standard error; supervisors add the time. What is
+/// not just information says so: "program: warning: message".
+struct LineLogHandler: LogHandler {
+  let program: String
+  var logLevel = Logger.Level.info
+  var metadata = Logger.Metadata()
+
+  subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+    get { metadata[key] }
+    set { metadata[key] = newValue }
+  }
+
+  func log(event: LogEvent) {
+    let prefix =
+      switch event.level {
+      case .info, .notice: ""
+      default: "\(event.level.rawValue): "
+      }
+    var line = "\(program): \(prefix)\(event.message)"
+    // One event, one line, whatever a peer has put into a message.
+    if line.contains(where: \.isNewline) {
+      line = line.split(whereSeparator: \.isNewline).joined(separator: " | ")
+    }
+    StandardError.print(line)
+  }
+}

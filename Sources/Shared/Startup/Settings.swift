@@ -1,0 +1,153 @@
+import FoundationEssentials
+import Glibc
+
+/// One process's part of the configuration file: typed values by key. Every key that was
+/// not asked for is an error, so that a misspelt one is not ignored.
+///
+/// The file is YAML: a mapping from process names ("kube-watcher", "pbs-broker", "binder")
+/// to mappings of keys. Keys that stand outside of these apply to every process.
+public final class Settings {
+  /// Where the file is when `--config` does not say.
+  public static let defaultPath = "/etc/pbs-connector/config.yaml"
+
+  private static let common: Set<String> = ["log-level"]
+  private static let processes: Set<String> = ["kube-watcher", "pbs-broker", "binder"]
+
+  private let path: String
+  private let program: String
+  private var own: [String: YAMLValue] = [:]
+  private var shared: [String: YAMLValue] = [:]
+  private var asked: Set<String> = []
+
+  /// Reads the file.
+  /// - Parameters:
+  ///   - path: nil for the default path, where a missing file means no settings.
+  ///   - program: whose keys these are.
+  /// - Throws: ``StartupError``.
+  public init(path: String?, program: String) throws {
+    self.path = path ?? Self.defaultPath
+    self.program = program
+    if path == nil, access(Self.defaultPath, F_OK) != 0 { return }
+    let text = String(decoding: try readFile(self.path, "configuration"), as: UTF8.self)
+    let root: YAMLValue
+    do throws(YAMLError) {
+      root = try YAMLValue(parsing: text)
+    } catch {
+      throw StartupError("\(self.path): \(error.description)")
+    }
+    guard root != .null else { return }
+    for (key, value) in try mapping(root, at: nil) {
+      if Self.processes.contains(key) {
+        let section = value == .null ? [] : try mapping(value, at: key)
+        if key == program { for (key, value) in section { own[key] = value } }
+      } else if Self.common.contains(key) {
+        shared[key] = value
+      } else {
+        throw StartupError("\(self.path): \(key) is not a known key")
+      }
+    }
+  }
+
+  /// Ends the reading.
+  /// - Throws: ``StartupError`` when a key was in the file but not asked for.
+  public func finish() throws {
+    for key in own.keys.sorted() where !asked.contains(key) {
+      throw StartupError("\(path): \(program).\(key) is not a known key")
+    }
+  }
+
+  public func text(_ key: String) throws -> String? {
+    guard let value = value(key) else { return nil }
+    guard let text = value.text else { throw wrong(key, "a text") }
+    return text
+  }
+
+  /// A list of texts; a single text counts as a list of one.
+  public func texts(_ key: String) throws -> [String]? {
+    guard let value = value(key) else { return nil }
+    if let text = value.text { return [text] }
+    guard let items = value.items else { throw wrong(key, "a text or a list of texts") }
+    return try items.map { item in
+      guard let text = item.text else { throw wrong(key, "a list of texts") }
+      return text
+    }
+  }
+
+  /// A mapping from texts to texts.
+  public func table(_ key: String) throws -> [String: String]? {
+    guard let value = value(key) else { return nil }
+    guard case .mapping(let pairs) = value else { throw wrong(key, "a mapping") }
+    var table: [String: String] = [:]
+    for (name, value) in pairs {
+      guard let text = value.text else { throw wrong("\(key).\(name)", "a text") }
+      table[name] = text
+    }
+    return table
+  }
+
+  /// A number within a range.
+  public func number(_ key: String, in range: ClosedRange<Double>) throws -> Double? {
+    guard let text = try text(key) else { return nil }
+    guard let number = Double(text), range.contains(number) else {
+      throw wrong(key, "a number from \(plain(range.lowerBound)) to \(plain(range.upperBound))")
+    }
+    return number
+  }
+
+  /// A whole number within a range.
+  public func count(_ key: String, in range: ClosedRange<Int>) throws -> Int? {
+    guard let text = try text(key) else { return nil }
+    guard let number = Int(text), range.contains(number) else {
+      throw wrong(key, "a whole number from \(range.lowerBound) to \(range.upperBound)")
+    }
+    return number
+  }
+
+  public func flag(_ key: String) throws -> Bool? {
+    switch try text(key) {
+    case nil: return nil
+    case "true": return true
+    case "false": return false
+    default: throw wrong(key, "true or false")
+    }
+  }
+
+  /// One of several words.
+  public func word<Word: RawRepresentable & CaseIterable>(
+    _ key: String, _: Word.Type
+  ) throws -> Word? where Word.RawValue == String {
+    guard let text = try text(key) else { return nil }
+    guard let word = Word(rawValue: text) else {
+      throw wrong(key, Word.allCases.map(\.rawValue).joined(separator: " or "))
+    }
+    return word
+  }
+
+  /// An error about a key's value, in the form of all others.
+  public func wrong(_ key: String, _ expected: String) -> StartupError {
+    StartupError("\(path): \(program).\(key) must be \(expected)")
+  }
+
+  private func value(_ key: String) -> YAMLValue? {
+    asked.insert(key)
+    let value = own[key] ?? shared[key]
+    return value == .null ? nil : value
+  }
+
+  private func plain(_ number: Double) -> String {
+    number == number.rounded() ? "\(Int(number))" : "\(number)"
+  }
+
+  private func mapping(
+    _ value: YAMLValue, at key: String?
+  ) throws -> [(key: String, value: YAMLValue)] {
+    guard case .mapping(let pairs) = value else {
+      throw StartupError("\(path): \(key ?? "the file") must be a mapping")
+    }
+    var seen: Set<String> = []
+    for (name, _) in pairs where !seen.insert(name).inserted {
+      throw StartupError("\(path): \(key.map { "\($0)." } ?? "")\(name) stands twice")
+    }
+    return pairs
+  }
+}

@@ -1,0 +1,60 @@
+/// The messages that every connection knows, whatever its roles.
+public enum ControlMessage {
+  /// The protocol's version. A peer of another version is told so and dropped.
+  public static let protocolVersion = 1
+
+  /// The first frame each way: who speaks.
+  public struct Hello: Codable, Sendable, Equatable {
+    public var type = "hello"
+    public var `protocol` = ControlMessage.protocolVersion
+    public var role: Role
+    /// Unique among the running processes of this role, and best kept over restarts.
+    public var instance: String
+
+    public init(role: Role, instance: String) {
+      self.role = role
+      self.instance = instance
+    }
+  }
+
+  /// Everything known at the moment of connecting has been sent.
+  public struct Synced: Codable, Sendable {
+    public var type = "synced"
+    public init() {}
+  }
+
+  /// From a server, every second: the subscriber owns what names it until then.
+  public struct Ping: Codable, Sendable {
+    public var type = "ping"
+    /// A moment on CLOCK_MONOTONIC, in seconds.
+    public var ownsUntil: Double
+    public init(ownsUntil: Double) { self.ownsUntil = ownsUntil }
+  }
+
+  /// A subscriber's answer to each ping: it is alive.
+  public struct Pong: Codable, Sendable {
+    public var type = "pong"
+    public init() {}
+  }
+
+  /// Why a connection is about to be closed.
+  public struct Goodbye: Codable, Sendable {
+    public var type = "goodbye"
+    public var reason: String
+    public init(reason: String) { self.reason = reason }
+  }
+
+  /// Just enough of any message to know what it is.
+  struct Envelope: Decodable {
+    var type: String
+  }
+}
+
+/// What a process is.
+public enum Role: String, Codable, Sendable {
+  case kubeWatcher = "kube-watcher"
+  case pbsBroker = "pbs-broker"
+  case binder
+  /// Sees everything and owns nothing.
+  case observer
+}

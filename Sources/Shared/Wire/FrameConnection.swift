@@ -1,0 +1,121 @@
+import FoundationEssentials
+import Glibc
+
+/// One connected socket that carries frames both ways. Never blocks: what the peer
+/// does not read yet is queued up to a limit, after which the peer is dropped.
+@EventLoop
+public final class FrameConnection {
+  /// The most octets that wait for a slow reader.
+  public static let queueLimit = 64 << 20
+
+  private let descriptor: Int32
+  private var reader = FrameReader()
+  private var output: [Data] = []
+  private var outputOffset = 0
+  private var readSource: EventSource?
+  private var writeSource: EventSource?
+  private var isOpen = true
+  private var endsWhenWritten = false
+
+  /// Octets that the peer has not read yet.
+  public private(set) var queued = 0
+
+  /// Gets each frame's JSON.
+  public var onFrame: (@EventLoop (Data) -> Void)?
+  /// Called once at the end, with the reason; nil when the peer just closed.
+  public var onClose: (@EventLoop (String?) -> Void)?
+  /// Called when everything queued has been handed to the kernel.
+  public var onDrained: (@EventLoop () -> Void)?
+
+  init(descriptor: Int32) {
+    self.descriptor = descriptor
+  }
+
+  /// Starts to read.
+  func start() {
+    let readSource = EventSource.descriptor(descriptor, .read) { [weak self] _ in self?.read() }
+    readSource.resume()
+    self.readSource = readSource
+    writeSource = EventSource.descriptor(descriptor, .write) { [weak self] _ in self?.write() }
+  }
+
+  deinit {
+    if isOpen { Glibc.close(descriptor) }
+  }
+
+  /// Queues one frame (from ``Frame/encode(_:)``).
+  public func send(_ frame: Data) {
+    guard isOpen, !endsWhenWritten else { return }
+    guard queued + frame.count <= Self.queueLimit else {
+      return close("reads too slowly: \(queued) octets wait, the limit is \(Self.queueLimit)")
+    }
+    output.append(frame)
+    queued += frame.count
+    if output.count == 1 { writeSource?.resume() }
+  }
+
+  /// Ends the connection after what is queued has been written.
+  public func finish() {
+    endsWhenWritten = true
+    if output.isEmpty { close(nil) }
+  }
+
+  /// Ends the connection now.
+  public func close(_ reason: String?) {
+    guard isOpen else { return }
+    isOpen = false
+    readSource?.suspend()
+    writeSource?.suspend()
+    readSource = nil
+    writeSource = nil
+    Glibc.close(descriptor)
+    output.removeAll()
+    let onClose = onClose
+    self.onClose = nil
+    onFrame = nil
+    onDrained = nil
+    onClose?(reason)
+  }
+
+  private func read() {
+    let alive = withUnsafeTemporaryAllocation(byteCount: 65536, alignment: 1) { buffer -> Bool in
+      let count = Glibc.read(descriptor, buffer.baseAddress, buffer.count)
+      if count > 0 {
+        reader.append(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+        return true
+      }
+      if count < 0, errno == EAGAIN || errno == EINTR { return true }
+      close(reader.pending > 0 ? "closed in the middle of a frame" : nil)
+      return false
+    }
+    guard alive else { return }
+    do throws(FrameError) {
+      while isOpen, let json = try reader.next() { onFrame?(json) }
+    } catch {
+      close(error.description)
+    }
+  }
+
+  private func write() {
+    while let first = output.first {
+      let count = first.withUnsafeBytes { bytes in
+        Glibc.send(
+          descriptor, bytes.baseAddress.map { $0 + outputOffset }, bytes.count - outputOffset,
+          Int32(MSG_NOSIGNAL))
+      }
+      if count < 0 {
+        if errno == EAGAIN || errno == EINTR { return }
+        return close(errno == EPIPE ? nil : errorText(errno))
+      }
+      queued -= count
+      outputOffset += count
+      if outputOffset == first.count {
+        output.removeFirst()
+        outputOffset = 0
+      }
+    }
+    writeSource?.suspend()
+    if endsWhenWritten { return close(nil) }
+    onDrained?()
+  }
+}

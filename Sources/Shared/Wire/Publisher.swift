@@ -1,0 +1,359 @@
+import CLinux
+import FoundationEssentials
+import Glibc
+import Logging
+
+/// One object that a publisher makes known: a key, whose it is to act on, its message.
+public struct Published: Sendable {
+  /// Unique among the publisher's objects.
+  public let key: String
+  /// The pod's UID, by which subscribers share the work; nil when nobody acts on it.
+  public let uid: String?
+  /// Makes the message's JSON object.
+  public let encode: @Sendable () throws -> Data
+
+  public init(key: String, uid: String?, encode: @escaping @Sendable () throws -> Data) {
+    self.key = key
+    self.uid = uid
+    self.encode = encode
+  }
+}
+
+/// The server side of a socket: list-then-watch for any number of subscribers.
+///
+/// A subscriber gets one message an object, then `synced`, then changes. Messages about
+/// a pod carry `owner`, the instance that is to act on it: subscribers of the consumer
+/// role share the pods by rendezvous hashing, and when one comes or goes, the objects
+/// that change hands are sent again.
+@EventLoop
+public final class Publisher {
+  /// Seconds between pings, which a subscriber answers.
+  static let pingInterval = 1.0
+  /// Seconds for which a ping confirms what the subscriber owns.
+  static let ownership = 4.0
+  /// Seconds of silence after which a subscriber's share moves on: longer than
+  /// `ownership`, so that never two believe to own a pod.
+  static let silence = 6.0
+  /// Seconds for a client to say hello before it counts as an observer.
+  static let helloWait = 0.2
+  /// Octets in a subscriber's queue up to which its snapshot is sent on.
+  private static let snapshotQueue = 1 << 20
+
+  private let path: String
+  private let hello: ControlMessage.Hello
+  private let consumers: Role
+  private let allowedPeers: Set<uid_t>
+  private let log: Logger
+  private let descriptor: Int32
+  private var acceptSource: EventSource?
+  private var pingTimer: EventSource?
+  private var subscribers: [ObjectIdentifier: Subscriber] = [:]
+  private var owners: [String] = []
+  private var isSynced = false
+  private var unknownTypes: Set<String> = []
+
+  /// All objects as they are now, for snapshots.
+  public var objects: @EventLoop () -> [Published] = { [] }
+  /// Gets a subscriber's message that is not one of ``ControlMessage``.
+  public var onMessage: (@EventLoop (_ instance: String, _ json: Data) -> Void)?
+
+  /// Binds the socket.
+  /// - Parameters:
+  ///   - role: what this process is; `instance` its name.
+  ///   - consumers: the role whose subscribers share the work.
+  ///   - allowedPeers: users who may connect besides root and our own.
+  /// - Throws: ``SocketError``.
+  public init(
+    path: String, role: Role, instance: String, consumers: Role, allowedPeers: [uid_t], log: Logger
+  ) throws(SocketError) {
+    self.path = path
+    hello = ControlMessage.Hello(role: role, instance: instance)
+    self.consumers = consumers
+    self.allowedPeers = Set(allowedPeers).union([0, geteuid()])
+    self.log = log
+    descriptor = try UnixSocket.listen(path: path)
+    acceptSource = EventSource.descriptor(descriptor, .read) { [weak self] _ in self?.accept() }
+    acceptSource?.resume()
+    pingTimer = EventSource.timer { [weak self] in self?.ping() }
+    pingTimer?.schedule(after: Self.pingInterval)
+  }
+
+  // MARK: What the owner of the publisher calls
+
+  /// An object came or changed: tell everybody.
+  public func publish(_ object: Published) {
+    guard isSynced, !subscribers.isEmpty, let frame = frame(object) else { return }
+    for subscriber in subscribers.values where subscriber.isGreeted {
+      subscriber.send(frame, about: object.key)
+    }
+  }
+
+  /// Something happened that a snapshot does not hold (an object is gone): tell everybody.
+  /// - Parameters:
+  ///   - key: the object that is no longer, if any.
+  ///   - uid: the pod's, for the message's owner.
+  public func announce(key: String?, uid: String?, _ message: some Encodable) {
+    guard isSynced, let json = encoded(message) else { return }
+    let frame = Frame.encode(owned(json, uid: uid))
+    for subscriber in subscribers.values where subscriber.isGreeted {
+      if let key { subscriber.forget(key) }
+      subscriber.connection.send(frame)
+    }
+  }
+
+  /// Whether ``objects`` is complete. While it is not, subscribers wait; when it ceases to
+  /// be, they are disconnected, since what they own is no longer ours to give.
+  public func setSynced(_ synced: Bool) {
+    guard synced != isSynced else { return }
+    isSynced = synced
+    for subscriber in subscribers.values where subscriber.isGreeted {
+      if synced {
+        beginSnapshot(subscriber)
+      } else {
+        dismiss(subscriber, "\(hello.role.rawValue) has nothing to give now")
+      }
+    }
+  }
+
+  /// The instance that is to act on a pod now.
+  public func owner(of uid: String) -> String? {
+    Rendezvous.owner(of: uid, among: owners)
+  }
+
+  // MARK: Connections
+
+  private func accept() {
+    while true {
+      let accepted = connector_accept(descriptor)
+      guard accepted >= 0 else {
+        if errno == EMFILE || errno == ENFILE {
+          log.error("\(path): \(errorText(errno)); a connection has to wait")
+        }
+        return
+      }
+      guard let peer = UnixSocket.peer(accepted), allowedPeers.contains(peer.uid) else {
+        let who = UnixSocket.peer(accepted).map { "user \($0.uid) (process \($0.pid))" } ?? "a peer"
+        log.warning("\(path): \(who) may not connect")
+        close(accepted)
+        continue
+      }
+      let subscriber = Subscriber(FrameConnection(descriptor: accepted), pid: peer.pid)
+      let id = ObjectIdentifier(subscriber)
+      subscribers[id] = subscriber
+      subscriber.connection.onFrame = { [weak self, weak subscriber] json in
+        if let subscriber { self?.receive(json, from: subscriber) }
+      }
+      subscriber.connection.onClose = { [weak self, weak subscriber] reason in
+        if let subscriber { self?.closed(subscriber, reason) }
+      }
+      subscriber.connection.onDrained = { [weak self, weak subscriber] in
+        if let self, let subscriber, subscriber.isGreeted { sendSnapshot(subscriber) }
+      }
+      subscriber.connection.start()
+      send(hello, to: subscriber)
+      let timer = EventSource.timer { [weak self, weak subscriber] in
+        guard let self, let subscriber, !subscriber.isGreeted else { return }
+        greet(subscriber, ControlMessage.Hello(role: .observer, instance: "process \(peer.pid)"))
+      }
+      timer.schedule(after: Self.helloWait)
+      subscriber.helloTimer = timer
+    }
+  }
+
+  private func receive(_ json: Data, from subscriber: Subscriber) {
+    subscriber.lastHeard = Monotonic.now
+    let type: String
+    do {
+      type = try JSONDecoder().decode(ControlMessage.Envelope.self, from: json).type
+    } catch {
+      return dismiss(subscriber, "a message is not a JSON object with a type")
+    }
+    switch type {
+    case "hello":
+      guard let hello = try? JSONDecoder().decode(ControlMessage.Hello.self, from: json) else {
+        return dismiss(subscriber, "a hello needs protocol, role and instance")
+      }
+      guard hello.protocol == ControlMessage.protocolVersion else {
+        return dismiss(
+          subscriber,
+          "protocol \(hello.protocol) is not \(ControlMessage.protocolVersion), which is spoken here")
+      }
+      greet(subscriber, hello)
+    case "pong":
+      break
+    default:
+      guard subscriber.hello?.role == consumers else {
+        if unknownTypes.insert(type).inserted {
+          log.warning("\(path): \(subscriber.name) may not send \(type), ignored")
+        }
+        return
+      }
+      onMessage?(subscriber.name, json)
+    }
+  }
+
+  private func greet(_ subscriber: Subscriber, _ hello: ControlMessage.Hello) {
+    subscriber.helloTimer = nil
+    let isFirst = subscriber.hello == nil
+    guard isFirst || subscriber.hello?.role == .observer else { return }
+    for other in subscribers.values
+    where other !== subscriber && hello.role == consumers && other.hello == hello {
+      dismiss(other, "another process calls itself \(hello.instance)")
+    }
+    subscriber.hello = hello
+    subscriber.lastHeard = Monotonic.now
+    log.debug("\(path): \(hello.role.rawValue) \(hello.instance) has connected")
+    if isSynced {
+      changeOwners()
+      if isFirst || hello.role == consumers { beginSnapshot(subscriber) }
+    } else {
+      changeOwners()
+    }
+  }
+
+  private func closed(_ subscriber: Subscriber, _ reason: String?) {
+    subscribers[ObjectIdentifier(subscriber)] = nil
+    if let reason {
+      log.warning("\(path): \(subscriber.name): \(reason)")
+    } else if subscriber.hello?.role == consumers {
+      log.debug("\(path): \(subscriber.name) has disconnected")
+    }
+    changeOwners()
+  }
+
+  private func dismiss(_ subscriber: Subscriber, _ reason: String) {
+    log.warning("\(path): closing the connection of \(subscriber.name): \(reason)")
+    send(ControlMessage.Goodbye(reason: reason), to: subscriber)
+    subscribers[ObjectIdentifier(subscriber)] = nil
+    let connection = subscriber.connection
+    connection.onFrame = nil
+    connection.onDrained = nil
+    // A peer that never reads must not keep the descriptor: it gets a second to do so.
+    let timer = EventSource.timer { connection.close(nil) }
+    timer.schedule(after: 1)
+    connection.onClose = { _ in timer.suspend() }
+    connection.finish()
+    changeOwners()
+  }
+
+  private func ping() {
+    pingTimer?.schedule(after: Self.pingInterval)
+    let now = Monotonic.now
+    for subscriber in subscribers.values where subscriber.hello?.role == consumers {
+      if now - subscriber.lastHeard > Self.silence {
+        dismiss(subscriber, "silent for \(Int(now - subscriber.lastHeard)) s")
+      } else if isSynced {
+        send(ControlMessage.Ping(ownsUntil: now + Self.ownership), to: subscriber)
+      } else {
+        // Keeps the silence short without giving anything to own.
+        send(ControlMessage.Ping(ownsUntil: 0), to: subscriber)
+      }
+    }
+  }
+
+  // MARK: Objects
+
+  private func beginSnapshot(_ subscriber: Subscriber) {
+    let objects = objects()
+    subscriber.snapshot = objects
+    subscriber.pending = Set(objects.map(\.key))
+    subscriber.owesSynced = true
+    if subscriber.hello?.role == consumers {
+      send(ControlMessage.Ping(ownsUntil: Monotonic.now + Self.ownership), to: subscriber)
+    }
+    sendSnapshot(subscriber)
+  }
+
+  private func sendSnapshot(_ subscriber: Subscriber) {
+    while subscriber.connection.queued < Self.snapshotQueue, let object = subscriber.snapshot.popLast()
+    {
+      // Gone or sent since then: the newer word stands.
+      guard subscriber.pending.remove(object.key) != nil else { continue }
+      if let frame = frame(object) { subscriber.connection.send(frame) }
+    }
+    if subscriber.snapshot.isEmpty, subscriber.owesSynced {
+      subscriber.owesSynced = false
+      send(ControlMessage.Synced(), to: subscriber)
+    }
+  }
+
+  private func changeOwners() {
+    let now = subscribers.values.compactMap { subscriber in
+      subscriber.hello?.role == consumers ? subscriber.hello?.instance : nil
+    }.sorted()
+    guard now != owners else { return }
+    let before = owners
+    owners = now
+    guard isSynced else { return }
+    for object in objects() {
+      guard let uid = object.uid else { continue }
+      if Rendezvous.owner(of: uid, among: before) != Rendezvous.owner(of: uid, among: now) {
+        publish(object)
+      }
+    }
+  }
+
+  private func frame(_ object: Published) -> Data? {
+    do {
+      return Frame.encode(owned(try object.encode(), uid: object.uid))
+    } catch {
+      log.error("\(path): \(object.key) cannot be told: \(error)")
+      return nil
+    }
+  }
+
+  /// The JSON object with an `owner` put in front of its members.
+  private func owned(_ json: Data, uid: String?) -> Data {
+    guard let uid, let owner = owner(of: uid),
+      let name = try? JSONEncoder().encode(owner)
+    else { return json }
+    return Data("{\"owner\":".utf8) + name + Data(",".utf8) + json.dropFirst()
+  }
+
+  private func send(_ message: some Encodable, to subscriber: Subscriber) {
+    guard let json = encoded(message) else { return }
+    subscriber.connection.send(Frame.encode(json))
+  }
+
+  private func encoded(_ message: some Encodable) -> Data? {
+    do {
+      return try JSONEncoder().encode(message)
+    } catch {
+      log.error("\(path): a message cannot be encoded: \(error)")
+      return nil
+    }
+  }
+}
+
+/// One connected peer of a publisher.
+@EventLoop
+private final class Subscriber {
+  let connection: FrameConnection
+  let pid: pid_t
+  var hello: ControlMessage.Hello?
+  var helloTimer: EventSource?
+  var lastHeard = Monotonic.now
+  /// What is still to be sent of the snapshot; `pending` holds the keys that count.
+  var snapshot: [Published] = []
+  var pending: Set<String> = []
+  var owesSynced = false
+
+  init(_ connection: FrameConnection, pid: pid_t) {
+    self.connection = connection
+    self.pid = pid
+  }
+
+  var isGreeted: Bool { hello != nil }
+
+  var name: String { hello?.instance ?? "process \(pid)" }
+
+  /// Sends a change; what the snapshot still holds of this object is out of date then.
+  func send(_ frame: Data, about key: String) {
+    pending.remove(key)
+    connection.send(frame)
+  }
+
+  func forget(_ key: String) {
+    pending.remove(key)
+  }
+}

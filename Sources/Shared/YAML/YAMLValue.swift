@@ -1,0 +1,116 @@
+import CLibyaml
+import FoundationEssentials
+
+/// A YAML document (JSON is a part of YAML) as plain values, read with libyaml.
+public indirect enum YAMLValue: Sendable, Equatable {
+  case null
+  case scalar(String)
+  case sequence([YAMLValue])
+  case mapping([(key: String, value: YAMLValue)])
+
+  public static func == (a: YAMLValue, b: YAMLValue) -> Bool {
+    switch (a, b) {
+    case (.null, .null): true
+    case (.scalar(let x), .scalar(let y)): x == y
+    case (.sequence(let x), .sequence(let y)): x == y
+    case (.mapping(let x), .mapping(let y)):
+      x.count == y.count && zip(x, y).allSatisfy { $0.key == $1.key && $0.value == $1.value }
+    default: false
+    }
+  }
+
+  /// Reads the first document of a text.
+  /// - Throws: ``YAMLError`` with the line; aliases are refused.
+  public init(parsing text: String) throws(YAMLError) {
+    var parser = yaml_parser_t()
+    guard yaml_parser_initialize(&parser) == 1 else { throw YAMLError(line: 0, problem: "out of memory") }
+    defer { yaml_parser_delete(&parser) }
+    let bytes = Array(text.utf8)
+    var result: Result<YAMLValue, YAMLError> = .success(.null)
+    bytes.withUnsafeBufferPointer { buffer in
+      yaml_parser_set_input_string(&parser, buffer.baseAddress, buffer.count)
+      var document = yaml_document_t()
+      guard yaml_parser_load(&parser, &document) == 1 else {
+        let problem = parser.problem.map { String(cString: $0) } ?? "not YAML"
+        result = .failure(YAMLError(line: Int(parser.problem_mark.line) + 1, problem: problem))
+        return
+      }
+      defer { yaml_document_delete(&document) }
+      guard let root = yaml_document_get_root_node(&document) else { return }
+      do throws(YAMLError) {
+        result = .success(try Self.value(of: root, in: &document, depth: 0))
+      } catch {
+        result = .failure(error)
+      }
+    }
+    self = try result.get()
+  }
+
+  private static func value(
+    of node: UnsafeMutablePointer<yaml_node_t>, in document: inout yaml_document_t, depth: Int
+  ) throws(YAMLError) -> YAMLValue {
+    let line = Int(node.pointee.start_mark.line) + 1
+    // Anchors make a graph of the tree, and a small text an endless document.
+    guard depth < 64 else { throw YAMLError(line: line, problem: "nested too deeply") }
+    func child(_ index: Int32) throws(YAMLError) -> YAMLValue {
+      guard let node = yaml_document_get_node(&document, index) else { return .null }
+      return try value(of: node, in: &document, depth: depth + 1)
+    }
+    switch node.pointee.type {
+    case YAML_SCALAR_NODE:
+      let scalar = node.pointee.data.scalar
+      let text = String(decoding: UnsafeBufferPointer(start: scalar.value, count: scalar.length), as: UTF8.self)
+      let isPlain = scalar.style == YAML_PLAIN_SCALAR_STYLE
+      return isPlain && ["", "~", "null", "Null", "NULL"].contains(text) ? .null : .scalar(text)
+    case YAML_SEQUENCE_NODE:
+      let items = node.pointee.data.sequence.items
+      var values: [YAMLValue] = []
+      var item = items.start
+      while let current = item, current != items.top {
+        values.append(try child(current.pointee))
+        item = current + 1
+      }
+      return .sequence(values)
+    case YAML_MAPPING_NODE:
+      let pairs = node.pointee.data.mapping.pairs
+      var values: [(key: String, value: YAMLValue)] = []
+      var pair = pairs.start
+      while let current = pair, current != pairs.top {
+        guard case .scalar(let key) = try child(current.pointee.key) else {
+          throw YAMLError(line: line, problem: "a key is not a text")
+        }
+        values.append((key, try child(current.pointee.value)))
+        pair = current + 1
+      }
+      return .mapping(values)
+    default:
+      throw YAMLError(line: line, problem: "neither text, list nor mapping")
+    }
+  }
+
+  /// A mapping's value by key; nil when this is no mapping or has no such key.
+  public subscript(key: String) -> YAMLValue? {
+    guard case .mapping(let pairs) = self else { return nil }
+    return pairs.last { $0.key == key }?.value
+  }
+
+  /// The text of a scalar.
+  public var text: String? {
+    guard case .scalar(let text) = self else { return nil }
+    return text
+  }
+
+  /// The items of a list.
+  public var items: [YAMLValue]? {
+    guard case .sequence(let items) = self else { return nil }
+    return items
+  }
+}
+
+/// A text that is not YAML.
+public struct YAMLError: Error, CustomStringConvertible {
+  /// Counted from 1; 0 when unknown.
+  public let line: Int
+  public let problem: String
+  public var description: String { line > 0 ? "line \(line): \(problem)" : problem }
+}
