@@ -12,6 +12,7 @@ from xml.sax.saxutils import escape
 
 from .host import Host
 from .job import Job
+from .quantities import Size
 from .server import PBS_VERSION, PBSServer, Queue
 
 # (attribute, resource or None, value as text)
@@ -108,8 +109,6 @@ def job_attributes(server: PBSServer, job: Job) -> list[Attribute]:
 
 def _assigned(jobs: Iterable[Job]) -> list[Attribute]:
     """resources_assigned of the server or a queue: sums over what runs, in the jobs' own units."""
-    from .quantities import Size
-
     memory, ncpus, nodes = Size(0, 10), 0, 0
     running = False
     for job in jobs:

@@ -142,23 +142,22 @@ class Job:
 
 
 def split_variables(text: str) -> list[str]:
-    """The items of a Variable_List, split at commas that no backslash escapes, unescaped."""
+    """The items of a Variable_List, split at commas without a backslash before them; "\\," becomes ",".
+
+    Other backslashes stay as they are (prt_attr() in OpenPBS src/cmds/qstat.c).
+    """
     items: list[str] = []
     current: list[str] = []
-    escaped = False
-    for character in text:
-        if escaped:
-            if character != ",":
-                current.append("\\")
-            current.append(character)
-            escaped = False
-        elif character == "\\":
-            escaped = True
+    index = 0
+    while index < len(text):
+        character = text[index]
+        if character == "\\" and text[index + 1:index + 2] == ",":
+            current.append(",")
+            index += 1
         elif character == ",":
             items.append("".join(current))
             current = []
         else:
             current.append(character)
-    if escaped:
-        current.append("\\")
+        index += 1
     return items + ["".join(current)]

@@ -7,6 +7,7 @@ and prt_attr() in src/cmds/qstat.c.
 from __future__ import annotations
 
 import json
+import math
 import re
 from json.encoder import encode_basestring
 
@@ -24,12 +25,12 @@ _NUMBER = re.compile(r"-?[0-9.][-+0-9.eE]*")
 _LINE_LIMIT = 78
 
 
-def parsed(value: str) -> Text:
+def parsed(value: str) -> JSONValue:
     """A value as pbs_json_insert_parsed() writes it: as JSON where it reads as JSON, else as a string.
 
     So a pod that is called "123" or "true" shows up as a number or a boolean.
     """
-    first = value[:1].lstrip() or value.lstrip()[:1]
+    first = value.lstrip()[:1]
     if first.isdigit() or first == "-":
         if _NUMBER.fullmatch(value.strip()):
             try:
@@ -38,15 +39,23 @@ def parsed(value: str) -> Text:
                 return string(value)
     elif first and first in 'tfn{["':
         try:
-            return Text(json.dumps(json.loads(value), ensure_ascii=False, separators=(", ", ":\t")))
+            return _converted(json.loads(value))
         except ValueError:
             return string(value)
     return string(value)
 
 
+def _converted(value: object) -> JSONValue:
+    if isinstance(value, dict):
+        return [(name, _converted(item)) for name, item in value.items()]
+    return Text(json.dumps(value, ensure_ascii=False))
+
+
 def _number(number: float) -> str:
     """print_number() of cJSON."""
-    if number == int(number) and abs(number) < 1 << 31:
+    if not math.isfinite(number):
+        return "null"
+    if abs(number) < 1 << 31 and number == int(number):
         return str(int(number))
     short = f"{number:.15g}"
     return short if float(short) == number else f"{number:.17g}"
@@ -72,6 +81,16 @@ def print_json(value: JSONObject, depth: int = 1) -> str:
             text = print_json(item, depth + 1)  # type: ignore[arg-type]
         lines.append(f"{indent}{encode_basestring(name)}:\t{text}")
     return "{\n" + ",\n".join(lines) + "\n" + "\t" * (depth - 1) + "}"
+
+
+def delimited(value: str, delimiter: str) -> str:
+    """A value in qstat -F dsv: its delimiters and lone backslashes escaped (escape_delimiter())."""
+    out: list[str] = []
+    for index, character in enumerate(value):
+        if character == delimiter or (character == "\\" and value[index + 1:index + 2] not in tuple("'\",")):
+            out.append("\\")
+        out.append(character)
+    return "".join(out).replace("\n", "\\n").replace("\f", "\\f")
 
 
 def attribute_lines(name: str, resource: str | None, value: str, one_line: bool) -> str:

@@ -11,7 +11,7 @@ from ..errors import PBSError, error
 from ..invocation import Answer, Invocation
 from ..job import Job, split_variables
 from ..options import getopt
-from ..output import JSONObject, Text, attribute_lines, parsed, print_json, string
+from ..output import JSONObject, Text, attribute_lines, delimited, parsed, print_json, string
 from ..server import PBS_VERSION, PBSServer
 from . import qstat_tables as tables
 from .job_ids import looks_like_job, well_formed
@@ -159,8 +159,9 @@ def _show_full(kind: str, name: str, attributes: list[Attribute], options: Optio
         listing.add("Jobs" if kind == "Job Id" else kind, name, attributes)
     elif options.format == "dsv":
         items = [f"{kind}: {name}"]
-        items += [f"{attribute}.{resource}={value}" if resource else f"{attribute}={value}"
-                  for attribute, resource, value in attributes]
+        for attribute, resource, value in attributes:
+            label = f"{attribute}.{resource}" if resource else attribute
+            items.append(f"{label}={delimited(value, options.delimiter)}")
         answer.print(options.delimiter.join(items))
     else:
         answer.print(f"{kind}: {name}")

@@ -88,7 +88,7 @@ def _alternative_line(server: PBSServer, job: Job, letters: set[str], wide: bool
     else:
         used = job.used_cput if "cput" in listed else server.used_walltime(job)
     widths = (30, 15, 15, 15, 8, 4, 5) if wide else (15, 8, 8, 10, 6, 3, 3)
-    texts = [_cut(text, width)[:width] for text, width in zip(
+    texts = [text[:width] if text is _BLANK else _cut(text, width) for text, width in zip(
         (job.id, job.owner, job.queue, job.name, session, listed["nodect"], tasks), widths)]
     left = " ".join(f"{text:<{width}}" for text, width in zip(texts[:4], widths[:4]))
     right = " ".join(f"{text:>{width}}" for text, width in zip(texts[4:], widths[4:]))

@@ -238,7 +238,7 @@ def priority(text: str) -> int:
     return value
 
 
-# Environment (job_env_basic(), expand_varlist(), set_job_env())
+# Environment (job_env_basic() and what follows it)
 
 _BASIC = ("LANG", "LOGNAME", "PATH", "MAIL", "SHELL", "TZ")
 
@@ -251,11 +251,9 @@ def _variables(call: Invocation, options: _Options) -> str:
     items += ["PBS_O_INTERACTIVE_AUTH_METHOD=resvport", "PBS_O_INTERACTIVE_ENCRYPT_METHOD=",
               f"PBS_O_WORKDIR={_escape_commas(_working_directory(call))}", "PBS_O_SYSTEM=Linux"]
     if "v" in options.values:
-        for name, value in _expand(options.values["v"], environment):
-            if not name.startswith("PBS_O_"):
-                items.append(f"{name}={value}")
+        items += _sent(_expand(options.values["v"], environment), environment)
     if "V" in options.values:
-        items += [f"{name}={_escape(value)}" for name, value in environment.items()
+        items += [f"{name}={_copy_value(value, quoted=True)[0]}" for name, value in environment.items()
                   if not name.startswith("PBS_O_") and name not in ("PBS_JOBCOOKIE", "PBS_INTERACTIVE_COOKIE")]
     return ",".join(items)
 
@@ -264,75 +262,97 @@ def _escape_commas(text: str) -> str:
     return text.replace(",", "\\,")
 
 
-def _escape(text: str) -> str:
-    """A value of the environment: quotes, commas and backslashes escaped (copy_env_value() with quote_flg)."""
-    return re.sub(r"([\\\"',])", r"\\\1", text)
+_CANNOT_SEND = "qsub: cannot send environment with the job"
 
 
-def _expand(text: str, environment: dict[str, str]) -> list[tuple[str, str]]:
-    """The items of a -v list with their values as Variable_List keeps them."""
-    cannot = _Stop(1, "qsub: cannot send environment with the job")
-    result: list[tuple[str, str]] = []
+def _expand(text: str, environment: dict[str, str]) -> str:
+    """A -v list with the values of its bare names filled in (expand_varlist())."""
+    items: list[str] = []
     for item in _comma_tokens(text):
         name, equals, value = item.partition("=")
-        if not name:
-            raise cannot
         if equals:
-            copied = _copy_value(value)
-            if copied is None:
-                raise cannot
-            result.append((name, copied))
+            items.append(f"{name}={_copy_value(value, quoted=False)[0]}")
         elif not name.startswith("PBS_O_"):
-            if name not in environment:
-                raise cannot
-            result.append((name, _escape(environment[name])))
-    return result
+            items.append(f"{name}={_copy_value(_from(environment, name), quoted=True)[0]}")
+    return ",".join(items)
+
+
+def _sent(text: str, environment: dict[str, str]) -> list[str]:
+    """The items of an expanded -v list as Variable_List gets them (set_job_env()).
+
+    Values pass through copy_env_value() a second time, so every backslash
+    that does not precede a comma ends up four times: seen on 23.06.06.
+    """
+    items: list[str] = []
+    while text:
+        end = re.search(r"[,=]", text)
+        name = text[:end.start()] if end else text
+        if not name:
+            raise _Stop(1, _CANNOT_SEND)
+        if end and end[0] == "=":
+            value, rest = _copy_value(text[end.end():], quoted=False)
+        else:
+            value, rest = _copy_value(_from(environment, name), quoted=True)[0], text[len(name):]
+        if not name.startswith("PBS_O_"):
+            items.append(f"{name}={value}")
+        text = rest[1:] if rest.startswith(",") else rest
+    return items
+
+
+def _from(environment: dict[str, str], name: str) -> str:
+    if name not in environment:
+        raise _Stop(1, _CANNOT_SEND)
+    return environment[name]
 
 
 def _comma_tokens(text: str) -> list[str]:
-    """Items between commas that are neither quoted nor escaped (comma_token())."""
+    """Items between commas that are neither quoted nor escaped; empty at the end is none (comma_token())."""
     items: list[str] = []
-    current: list[str] = []
+    start = index = 0
     quote = ""
-    index = 0
     while index < len(text):
         character = text[index]
         if character in "\"'":
             quote = "" if character == quote else character
         elif character == "," and not quote:
-            items.append("".join(current))
-            current = []
-            index += 1
-            continue
+            items.append(text[start:index])
+            start = index + 1
         elif character == "\\" and index + 1 < len(text):
-            current.append(character)
             index += 1
-            character = text[index]
-        current.append(character)
         index += 1
-    # strtok-like: a comma at the very end opens no further item.
-    return items + (["".join(current)] if current or not items else [])
+    return items + ([text[start:]] if start < len(text) else [])
 
 
-def _copy_value(text: str) -> str | None:
-    """A value of -v: its quotes removed, commas and quotes inside them escaped (copy_env_value())."""
+def _copy_value(text: str, quoted: bool) -> tuple[str, str]:
+    """A value up to its unquoted comma, and the rest with that comma (copy_env_value()).
+
+    Not `quoted`: its own quotes are taken off, and commas and other quotes
+    within them get a backslash. `quoted`: the whole text is the value, and
+    all its commas and quotes get one. Quotes that do not end are an error.
+    """
     out: list[str] = []
     quote = ""
     for index, character in enumerate(text):
-        following = text[index + 1] if index + 1 < len(text) else ""
         if character in "\"'":
-            if not quote:
-                quote = character
-            elif quote == character:
+            if quote == character:
                 quote = ""
-            else:
+            elif quote or quoted:
                 out += ["\\", character]
+            else:
+                quote = character
         elif character == "\\":
             out.append(character)
-            if following != ",":
+            if text[index + 1:index + 2] != ",":
                 out.append(character)
-        elif character == "," and quote and not (out and out[-1] == "\\"):
-            out += ["\\", character]
+        elif character == ",":
+            if quote or quoted:
+                out += ["\\", character]
+            elif out and out[-1] == "\\":
+                out.append(character)
+            else:
+                return "".join(out), text[index:]
         else:
             out.append(character)
-    return None if quote else "".join(out)
+    if quote:
+        raise _Stop(1, _CANNOT_SEND)
+    return "".join(out), ""
