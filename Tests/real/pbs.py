@@ -1,0 +1,220 @@
+"""The real PBS of this machine, for the tests: its commands behind an interface like the simulator's.
+
+A site's PBS is found by PATH, PBS_EXEC or /etc/pbs.conf. A PBS whose hosts are
+network namespaces of this machine is found by PBS_CONNECTOR_LAB: a directory
+with a program `lab` that runs a command on the server's host.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Callable, TypeVar
+
+Attributes = dict[str, Any]
+Result = TypeVar("Result")
+
+PBS_CONF = Path("/etc/pbs.conf")
+COMMAND_SECONDS = 60.0
+# PBS tells nobody but its own hooks when a job changes, so a wait has to ask again and again.
+POLL_SECONDS = 0.1
+# Exit status of qstat for ids that the server does not know, modulo 256 of PBSE_UNKJOBID (15001).
+UNKNOWN_JOB = 15001 % 256
+
+
+class PBSError(Exception):
+    """A command of PBS that failed: `status` is its exit status, `stderr` its own words."""
+
+    def __init__(self, command: list[str], status: int, stderr: str) -> None:
+        self.status, self.stderr = status, stderr.strip()
+        super().__init__(f"{shlex.join(command)}: exit {status}: {self.stderr}")
+
+
+@dataclass(frozen=True)
+class Host:
+    """An execution host as pbsnodes tells it: `mem` in PBS's notation (kb), `state` such as "free"."""
+
+    name: str
+    ncpus: int
+    mem: str
+    state: str
+
+
+def _conf_exec_dir() -> Path | None:
+    """PBS_EXEC of /etc/pbs.conf (PBS_CONF_FILE names another file, as for PBS itself)."""
+    conf = Path(os.environ.get("PBS_CONF_FILE", PBS_CONF))
+    if not conf.exists():
+        return None
+    found = re.search(r"^PBS_EXEC=(\S+)", conf.read_text(), re.M)
+    return Path(found[1]) if found else None
+
+
+def _installed_exec_dir() -> Path | None:
+    """The directory whose bin/ has the commands, wherever PBS runs."""
+    in_path = shutil.which("qstat")
+    from_environment = os.environ.get("PBS_EXEC")
+    candidates = [Path(in_path).resolve().parent.parent if in_path else None,
+                  Path(from_environment) if from_environment else None, _conf_exec_dir()]
+    return next((each for each in candidates if each is not None and (each / "bin/qstat").exists()), None)
+
+
+def _lab() -> str | None:
+    directory = os.environ.get("PBS_CONNECTOR_LAB")
+    return str(Path(directory) / "lab") if directory else None
+
+
+@functools.lru_cache(maxsize=1)
+def _missing() -> str | None:
+    exec_dir, lab = _installed_exec_dir(), _lab()
+    if exec_dir is None:
+        return "no PBS here (no qstat in PATH, PBS_EXEC or /etc/pbs.conf)"
+    command = ([lab] if lab else []) + [str(exec_dir / "bin/qstat"), "-B"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10)
+    except subprocess.TimeoutExpired:
+        return f"no PBS here ({shlex.join(command)} did not answer in 10 s)"
+    except OSError as error:
+        return f"no PBS here ({shlex.join(command)}: {error})"
+    words = " ".join(done.stderr.split())
+    return None if done.returncode == 0 else f"no PBS here ({shlex.join(command)}: {words})"
+
+
+class RealPBS:
+    """One PBS site; jobs that `submit` made are deleted by `close`, others are left alone."""
+
+    @staticmethod
+    def missing() -> str | None:
+        """Why there is no PBS for the tests, in one line; None when `qstat -B` answers. Asked once a process."""
+        return _missing()
+
+    def __init__(self, directory: Path) -> None:
+        """`directory` is for files of this object: in a lab, commands that run on the server's host."""
+        reason = self.missing()
+        if reason is not None:
+            raise RuntimeError(reason)
+        installed, lab = _installed_exec_dir(), _lab()
+        assert installed is not None
+        self.exec_dir = installed if lab is None else _lab_exec_dir(directory, installed, lab)
+        self._submitted: list[str] = []
+
+    def __enter__(self) -> RealPBS:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Deletes those of the submitted jobs that have not ended."""
+        left = self._submitted and self.jobs()
+        for job_id in [each for each in self._submitted if each in left]:
+            self.delete_job(job_id)
+        self._submitted.clear()
+
+    def run(self, command: str, *arguments: str, allowed: tuple[int, ...] = (0,)) -> str:
+        """Runs a command of PBS and returns its standard output; PBSError unless its exit status is `allowed`."""
+        line = [str(self.exec_dir / "bin" / command), *arguments]
+        done = subprocess.run(line, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=COMMAND_SECONDS)
+        if done.returncode not in allowed:
+            raise PBSError(line, done.returncode, done.stderr)
+        return done.stdout
+
+    def hosts(self) -> dict[str, Host]:
+        """The execution hosts by name."""
+        nodes = json.loads(self.run("pbsnodes", "-a", "-F", "json"))["nodes"]
+        available = {name: node["resources_available"] for name, node in nodes.items()}
+        return {name: Host(name, int(available[name]["ncpus"]), str(available[name]["mem"]), node["state"])
+                for name, node in nodes.items()}
+
+    # Jobs
+
+    def submit(self, *options: str, name: str = "native", select: str = "1:ncpus=1:mem=64mb", seconds: int = 3600,
+               variables: dict[str, str] | None = None) -> str:
+        """Submits a job that sleeps for so many seconds, without output files, and returns its id.
+
+        `options` are further ones of qsub, such as "-h" or "-l", "walltime=10". Values
+        of `variables` may hold no comma: qsub -v takes it as the end of the value.
+        """
+        environment = [f"{key}={value}" for key, value in (variables or {}).items()]
+        joined = ["-v", ",".join(environment)] if environment else []
+        job_id = self.run("qsub", "-N", name, "-l", f"select={select}", "-o", "/dev/null", "-e", "/dev/null", "-r", "n",
+                          *joined, *options, "--", "/bin/sleep", str(seconds)).strip()
+        self._submitted.append(job_id)
+        return job_id
+
+    def delete_job(self, job_id: str) -> None:
+        """qdel"""
+        self.run("qdel", job_id)
+
+    def hold(self, job_id: str) -> None:
+        """qhold: a waiting job does not start."""
+        self.run("qhold", job_id)
+
+    def release(self, job_id: str) -> None:
+        """qrls: the reverse of `hold`."""
+        self.run("qrls", job_id)
+
+    def suspend(self, job_id: str) -> None:
+        """qsig -s suspend: a running job (substate 42) gives its resources back and goes to state S."""
+        self.run("qsig", "-s", "suspend", job_id)
+
+    def resume(self, job_id: str) -> None:
+        """qsig -s resume: the reverse of `suspend`; the scheduler runs it when its resources are free."""
+        self.run("qsig", "-s", "resume", job_id)
+
+    def job(self, job_id: str) -> Attributes | None:
+        """The job's attributes, finished ones included; None when the server does not know it."""
+        answer = json.loads(self.run("qstat", "-x", "-f", "-F", "json", job_id, allowed=(0, UNKNOWN_JOB)))
+        return answer.get("Jobs", {}).get(job_id)
+
+    def jobs(self, history: bool = False) -> dict[str, Attributes]:
+        """All jobs by id that have not ended; with `history` also the finished ones that the server still knows."""
+        options = ["-x"] if history else []
+        return json.loads(self.run("qstat", *options, "-f", "-F", "json")).get("Jobs", {})
+
+    def jobs_of_pod(self, uid: str, history: bool = False) -> dict[str, Attributes]:
+        """The jobs that carry the pod's UID in their environment (KUBERNETES_POD_UID)."""
+        return {job_id: attributes for job_id, attributes in self.jobs(history).items()
+                if attributes.get("Variable_List", {}).get("KUBERNETES_POD_UID") == uid}
+
+    # Waiting
+
+    def wait(self, predicate: Callable[[RealPBS], Result], timeout: float = 30.0) -> Result:
+        """Asks until `predicate` gives something true, and returns that; TimeoutError after `timeout` seconds."""
+        deadline = time.monotonic() + timeout
+        while not (result := predicate(self)):
+            if time.monotonic() > deadline:
+                states = [f"{i} {a['job_state']}{a['substate']} {a.get('comment', '')}" for i, a in self.jobs().items()]
+                raise TimeoutError(f"still not true after {timeout} s; {len(states)} jobs: {'; '.join(states[:20])}")
+            time.sleep(POLL_SECONDS)
+        return result
+
+    def wait_for_state(self, job_id: str, state: str, substate: int | None = None, timeout: float = 30.0) -> Attributes:
+        """Waits until the job is in a state (R, Q, H, S, F ...), and in a substate if one is given; returns the job."""
+        def reached(site: RealPBS) -> Attributes | None:
+            job = site.job(job_id)
+            if job is None:
+                raise KeyError(f"the server does not know job {job_id}")
+            return job if job["job_state"] == state and substate in (None, job["substate"]) else None
+
+        found = self.wait(reached, timeout)
+        assert found is not None
+        return found
+
+
+def _lab_exec_dir(directory: Path, installed: Path, lab: str) -> Path:
+    """A directory to give as PBS_EXEC to a program outside the lab: its commands run inside."""
+    exec_dir = directory / "pbs-exec"
+    (exec_dir / "bin").mkdir(parents=True, exist_ok=True)
+    for command in (installed / "bin").iterdir():
+        inside = exec_dir / "bin" / command.name
+        inside.write_text(f'#!/bin/sh\nexec {shlex.quote(lab)} {shlex.quote(str(command))} "$@"\n')
+        inside.chmod(0o755)
+    return exec_dir
