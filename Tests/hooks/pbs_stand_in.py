@@ -1,0 +1,163 @@
+"""A stand-in for the `pbs` module that PBS gives to hooks, and a way to run a hook file with it.
+
+It has what the hooks use, and is as strict as the real one: attributes that a job does not
+have raise AttributeError, attributes that are not set are None, resources_used takes values
+of each resource's own type only, accept() and reject() end the hook by SystemExit
+(src/modules/python/pbs/v1 in OpenPBS).
+"""
+import builtins
+import re
+import sys
+import types
+from pathlib import Path
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple
+
+# Values are those of OpenPBS's hook.h.
+EVENTS = {
+    "QUEUEJOB": 0x01, "MODIFYJOB": 0x02, "RUNJOB": 0x10, "JOBOBIT": 0x800000, "POSTQUEUEJOB": 0x8000000,
+    "EXECJOB_BEGIN": 0x40, "EXECJOB_PROLOGUE": 0x80, "EXECJOB_EPILOGUE": 0x100, "EXECJOB_END": 0x200,
+    "EXECJOB_PRETERM": 0x400, "EXECJOB_LAUNCH": 0x800, "EXECHOST_PERIODIC": 0x1000, "EXECHOST_STARTUP": 0x2000,
+    "EXECJOB_ABORT": 0x40000, "EXECJOB_POSTSUSPEND": 0x80000, "EXECJOB_PRERESUME": 0x100000,
+}
+
+JOB_ATTRIBUTES = (
+    "Job_Name", "Variable_List", "exec_vnode", "exec_host", "exec_host2", "job_state", "substate", "Exit_status",
+    "euser", "project", "comment", "run_count", "session_id", "Job_Owner", "queue", "stime", "resources_used")
+
+
+class duration(int):
+    """pbs.duration: seconds, written [h]hh:mm:ss."""
+
+    def __new__(cls, value: Any) -> "duration":
+        seconds = 0
+        for part in str(value).split(":"):
+            seconds = seconds * 60 + int(part)
+        return int.__new__(cls, seconds)
+
+    def __str__(self) -> str:
+        return "%02d:%02d:%02d" % (self // 3600, self // 60 % 60, self % 60)
+
+
+class size:
+    """pbs.size: a number with a unit."""
+
+    def __init__(self, value: Any) -> None:
+        if not re.fullmatch(r"\d+[kmgtp]?[bw]?", str(value)):
+            raise ValueError("bad size %r" % value)
+        self.text = str(value)
+
+    def __str__(self) -> str:
+        return self.text
+
+
+class ResourcesUsed:
+    """pbs_resource: a mapping of typed values, None where not set."""
+
+    TYPES = {"cput": duration, "walltime": duration, "mem": size, "vmem": size, "ncpus": int, "cpupercent": int}
+
+    def __init__(self, text: str) -> None:
+        """Begin with values as str(resources_used) writes them."""
+        self.values = {}  # type: Dict[str, Any]
+        self.set_by_hook = []  # type: List[str]
+        for pair in text.split(",") if text else []:
+            name, value = pair.split("=")
+            self.values[name] = self.TYPES[name](value)
+
+    def __getitem__(self, name: str) -> Any:
+        self.TYPES[name]
+        return self.values.get(name)
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        assert isinstance(value, self.TYPES[name]), "%s is a %s, not %r" % (name, self.TYPES[name].__name__, value)
+        self.values[name] = value
+        self.set_by_hook.append(name)
+
+    def __str__(self) -> str:
+        return ",".join("%s=%s" % item for item in self.values.items())
+
+
+class Job:
+    """pbs.event().job."""
+
+    def __init__(self, id: str, attributes: Dict[str, Any]) -> None:
+        self.id = id
+        for name in JOB_ATTRIBUTES:
+            setattr(self, name, attributes.get(name))
+        if isinstance(self.Variable_List, str):
+            self.Variable_List = environment(self.Variable_List)
+        self.resources_used = ResourcesUsed(attributes.get("resources_used") or "")
+
+
+def environment(variable_list: str) -> Dict[str, str]:
+    """Variable_List as PBS's pbs_env has it: a dictionary; escaped commas stay escaped in it."""
+    return dict(pair.split("=", 1) for pair in re.split(r"(?<!\\),", variable_list) if "=" in pair)
+
+
+class Event:
+    """pbs.event()."""
+
+    def __init__(self, name: str, job: Optional[Job] = None, job_list: Optional[Dict[str, Job]] = None,
+                 requestor: str = "pbs_mom", requestor_host: str = "node1") -> None:
+        self.type = EVENTS[name]
+        self.requestor, self.requestor_host = requestor, requestor_host
+        self.rejected = None  # type: Optional[str]
+        if job is not None:
+            self.job = job
+        if job_list is not None:
+            self.job_list = job_list
+
+    def accept(self) -> None:
+        """Take the event."""
+        raise SystemExit("0")
+
+    def reject(self, message: str = "") -> None:
+        """Turn the event down."""
+        self.rejected = message
+        raise SystemExit("255")
+
+
+class Outcome(NamedTuple):
+    """What a hook did with an event, as far as PBS sees."""
+    rejected: Optional[str]
+    log: List[Tuple[str, str]]  # (level or job id, message)
+
+    def messages(self) -> str:
+        """All log messages, a line each."""
+        return "\n".join(message for _, message in self.log)
+
+
+def make_module(event: Event, configuration: Optional[Path], host: str, pbs_conf: Dict[str, str],
+                log: List[Tuple[str, str]]) -> types.ModuleType:
+    """The `pbs` module for one event."""
+    module = types.ModuleType("pbs")  # type: Any
+    for name, value in EVENTS.items():
+        setattr(module, name, value)
+    module.LOG_ERROR, module.LOG_WARNING, module.LOG_DEBUG = "error", "warning", "debug"
+    module.duration, module.size = duration, size
+    module.hook_config_filename = str(configuration) if configuration else None
+    module.pbs_conf = pbs_conf
+    module.event = lambda: event
+    module.get_local_nodename = lambda: host
+    module.logmsg = lambda level, message: log.append((level, message))
+    module.logjobmsg = lambda job_id, message: log.append((job_id, message))
+    return module
+
+
+def run_hook(script: Path, event: Event, configuration: Optional[Path], host: str = "node1",
+             pbs_conf: Optional[Dict[str, str]] = None) -> Outcome:
+    """Run a hook file the way PBS does: as the module "builtins", anew for each event."""
+    log = []  # type: List[Tuple[str, str]]
+    before = sys.modules.get("pbs")
+    sys.modules["pbs"] = make_module(event, configuration, host, pbs_conf or {}, log)
+    ended = False
+    try:
+        exec(compile(script.read_text(), str(script), "exec"), {"__builtins__": builtins, "__name__": "builtins"})
+    except SystemExit:
+        ended = True
+    finally:
+        if before is None:
+            del sys.modules["pbs"]
+        else:
+            sys.modules["pbs"] = before
+    assert ended, "the hook neither accepted nor rejected the event"
+    return Outcome(event.rejected, log)
