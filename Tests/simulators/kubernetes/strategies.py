@@ -1,0 +1,144 @@
+"""What is particular to each kind when it is created or updated (the registry strategies of the API server)."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from . import events, nodes, pods
+from .errors import FieldProblem, invalid
+from .objects import name_problems
+from .quantities_in_objects import canonical_node, canonical_pod
+from .release import Release
+from .resources import EVENTS, EVENTS_V1, LEASES, NAMESPACES, NODES, PODS, Resource
+
+Object = dict[str, Any]
+
+
+class Strategy(Protocol):
+    """Creation is decoded (400 on nonsense), completed, named and checked (422); an update is merged into the old object."""
+
+    def decoded(self, data: Object, raw: bytes) -> Object:
+        """The object as the server's types hold it; `raw` is the request's body, for error texts."""
+        ...
+
+    def completed(self, data: Object) -> Object:
+        """With defaults and what admission adds."""
+        ...
+
+    def problems(self, data: Object) -> list[FieldProblem]:
+        ...
+
+    def updated(self, old: Object, new: Object, subresource: str) -> Object:
+        """Of `new`, all that an update of this (sub)resource may change, on top of `old`."""
+        ...
+
+
+class _PodStrategy:
+    def __init__(self, release: Release) -> None:
+        self._release = release
+
+    def decoded(self, data: Object, raw: bytes) -> Object:
+        return canonical_pod(data, raw, self._release)
+
+    def completed(self, data: Object) -> Object:
+        return pods.admitted(pods.with_defaults(data, self._release))
+
+    def problems(self, data: Object) -> list[FieldProblem]:
+        return name_problems(data["metadata"]) + pods.problems(data, self._release)
+
+    def updated(self, old: Object, new: Object, subresource: str) -> Object:
+        if subresource == "status":
+            return pods.with_status({**old, "metadata": new["metadata"]}, new.get("status") or {})
+        spec = pods.with_defaults(new, self._release)["spec"]
+        for field in ("tolerations", "priority", "preemptionPolicy"):
+            if field not in spec and field in old["spec"]:
+                spec[field] = old["spec"][field]
+        return {"metadata": new["metadata"], "spec": pods.check_update(old, {"spec": spec}), "status": old["status"]}
+
+
+class _NodeStrategy:
+    def __init__(self, release: Release) -> None:
+        self._release = release
+
+    def decoded(self, data: Object, raw: bytes) -> Object:
+        return canonical_node(data, raw, self._release)
+
+    def completed(self, data: Object) -> Object:
+        return nodes.with_defaults(data)
+
+    def problems(self, data: Object) -> list[FieldProblem]:
+        return name_problems(data["metadata"])
+
+    def updated(self, old: Object, new: Object, subresource: str) -> Object:
+        if subresource == "status":
+            return nodes.with_defaults({**new, "spec": old["spec"]})
+        return {"metadata": new["metadata"], "spec": new.get("spec") or {}, "status": old["status"]}
+
+
+class _EventStrategy:
+    def __init__(self, resource: Resource) -> None:
+        self._resource = resource
+
+    def decoded(self, data: Object, raw: bytes) -> Object:
+        return events.to_core(data, self._resource)
+
+    def completed(self, data: Object) -> Object:
+        return data
+
+    def problems(self, data: Object) -> list[FieldProblem]:
+        return events.problems(data, self._resource)
+
+    def updated(self, old: Object, new: Object, subresource: str) -> Object:
+        return new
+
+
+class _LeaseStrategy:
+    def decoded(self, data: Object, raw: bytes) -> Object:
+        return data
+
+    def completed(self, data: Object) -> Object:
+        return {"metadata": data["metadata"], "spec": data.get("spec") or {}}
+
+    def problems(self, data: Object) -> list[FieldProblem]:
+        found = name_problems(data["metadata"])
+        for field in ("leaseDurationSeconds", "leaseTransitions"):
+            value = data["spec"].get(field)
+            if value is not None and value < (1 if field == "leaseDurationSeconds" else 0):
+                limit = "greater than 0" if field == "leaseDurationSeconds" else "greater than or equal to 0"
+                found.append(FieldProblem(f"spec.{field}", "FieldValueInvalid",
+                                          f"Invalid value: {value}: must be {limit}"))
+        return found
+
+    def updated(self, old: Object, new: Object, subresource: str) -> Object:
+        return self._checked({"metadata": new["metadata"], "spec": new.get("spec") or {}})
+
+    def _checked(self, data: Object) -> Object:
+        found = self.problems(data)
+        if found:
+            raise invalid(LEASES.kind, LEASES.group, data["metadata"]["name"], found)
+        return data
+
+
+class _NamespaceStrategy:
+    def decoded(self, data: Object, raw: bytes) -> Object:
+        return data
+
+    def completed(self, data: Object) -> Object:
+        return {"metadata": data["metadata"], "spec": {"finalizers": ["kubernetes"]}, "status": {"phase": "Active"}}
+
+    def problems(self, data: Object) -> list[FieldProblem]:
+        return name_problems(data["metadata"])
+
+    def updated(self, old: Object, new: Object, subresource: str) -> Object:
+        return {**old, "metadata": new["metadata"]}
+
+
+def for_release(release: Release) -> dict[Resource, Strategy]:
+    return {
+        PODS: _PodStrategy(release),
+        NODES: _NodeStrategy(release),
+        NAMESPACES: _NamespaceStrategy(),
+        EVENTS: _EventStrategy(EVENTS),
+        EVENTS_V1: _EventStrategy(EVENTS_V1),
+        LEASES: _LeaseStrategy(),
+    }
