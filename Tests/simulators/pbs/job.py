@@ -29,9 +29,8 @@ class Substate:
 class Allocation:
     """What one chunk of a running job holds on one host.
 
-    `ncpus` and `memory_kilobytes` are None where the chunk did not ask;
-    `other` are further consumable resources (numbers); `text` is the chunk as
-    exec_vnode shows it; `index` the job's slot on that host, of exec_host.
+    `amounts` are the consumable resources (mem in KiB); `text` is the chunk
+    as exec_vnode shows it, `index` the job's slot on that host, of exec_host.
     """
 
     host: str
@@ -90,13 +89,15 @@ class Job:
     used_walltime: int = 0
     deleted_by: str | None = None
     holds_resources: bool = False
+    # qdel -x: no history is kept of it.
     delete_history: bool = False
     # The program ends by itself after so many seconds (a /bin/sleep N).
     runs_for: float | None = None
     running_at: float | None = None
     suspended_at: float | None = None
-    # What a pending end or rerun will do once the host has reported.
+    # The scheduling cycle after which the job joined the queue.
     queued_in_cycle: int = 0
+    # Timers set for an earlier generation are void.
     timer_generation: int = 0
 
     @property

@@ -11,7 +11,7 @@ import traceback
 from pathlib import Path
 
 from .commands import execute
-from .faults import GARBAGE, FaultKind, Faults
+from .faults import GARBAGE, Fault, FaultKind, Faults
 from .invocation import Answer, Invocation, NeedsStandardInput
 from .server import PBSServer
 
@@ -28,6 +28,7 @@ class _Connection:
         self.to_send = b""
         self.last_answer = False
         self.call: Invocation | None = None
+        self.fault: Fault | None = None
 
 
 class Listener:
@@ -73,7 +74,9 @@ class Listener:
         thread, self._thread = self._thread, None
         if thread is None:
             return
-        self._stopping = True
+        with self._server.lock:
+            self._stopping = True
+            self._server.changed.notify_all()
         self.wake()
         thread.join()
         self._server.timers.on_earlier = lambda: None
@@ -155,55 +158,52 @@ class Listener:
 
     def _serve(self, connection: _Connection, call: Invocation) -> None:
         with self._server.lock:
-            fault = self._faults.strike(call.program) if call.standard_input is None else None
-            if fault is not None and fault.kind is FaultKind.HANG:
-                return
-            if fault is not None and fault.kind is FaultKind.FAIL:
+            if call.standard_input is None:
+                connection.fault = self._faults.strike(call.program)
+            fault = connection.fault
+            kind = fault.kind if fault is not None else None
+            if fault is not None and kind is FaultKind.FAIL:
                 self._answer(connection, Answer(fault.status, err=[f"{fault.text}\n"] if fault.text else []))
-                return
-            if fault is not None and fault.kind is FaultKind.SLOW:
+            elif fault is not None and kind is FaultKind.SLOW:
                 self._server.timers.after(fault.seconds, lambda: self._carry_out(connection, call))
-                return
-            answer = self._execute(connection, call)
-            if answer is None:
-                return
-            if fault is not None and fault.kind is FaultKind.LOST:
-                self._send(connection, b"kill\n")
-                return
-            if fault is not None and fault.kind is FaultKind.CUT:
-                answer = Answer(fault.status, out=[answer.stdout[:self._faults.cut_at(len(answer.stdout))]])
-            elif fault is not None and fault.kind is FaultKind.SILENT:
-                answer = Answer(fault.status)
-            elif fault is not None and fault.kind is FaultKind.GARBAGE:
-                answer = Answer(0, out=[GARBAGE])
-            self._answer(connection, answer)
+            elif kind is not FaultKind.HANG:
+                self._carry_out(connection, call)
 
     def _carry_out(self, connection: _Connection, call: Invocation) -> None:
-        answer = self._execute(connection, call)
-        if answer is not None:
-            self._answer(connection, answer)
-
-    def _execute(self, connection: _Connection, call: Invocation) -> Answer | None:
-        """The command's answer, or None when it first needs its standard input."""
-        if self.empty_listings and _is_listing(call):
-            self.empty_listings -= 1
-            hidden = self._server.by_state
-            self._server.by_state = {state: {} for state in hidden}
-            try:
-                return execute(self._server, call)
-            finally:
-                self._server.by_state = hidden
+        """Runs the command and answers, in the way that the connection's fault leaves it."""
         try:
-            answer = execute(self._server, call)
+            answer = self._execute(call)
         except NeedsStandardInput:
             self._send(connection, b"stdin\n", last=False)
-            return None
+            return
+        fault = connection.fault
+        if fault is None or fault.kind is FaultKind.SLOW:
+            self._answer(connection, answer)
+        elif fault.kind is FaultKind.LOST:
+            self._send(connection, b"kill\n")
+        elif fault.kind is FaultKind.CUT:
+            self._answer(connection, Answer(fault.status, out=[answer.stdout[:self._faults.cut_at(len(answer.stdout))]]))
+        elif fault.kind is FaultKind.SILENT:
+            self._answer(connection, Answer(fault.status))
+        else:
+            self._answer(connection, Answer(0, out=[GARBAGE]))
+
+    def _execute(self, call: Invocation) -> Answer:
+        self.served[call.program] = self.served.get(call.program, 0) + 1
+        shown = self._server.by_state
+        if self.empty_listings and _is_listing(call):
+            self.empty_listings -= 1
+            self._server.by_state = {state: {} for state in shown}
+        try:
+            return execute(self._server, call)
+        except NeedsStandardInput:
+            raise
         except Exception:
             # A defect of the simulator: said to the command, and kept for the test to fail on.
             self.defects.append(traceback.format_exc())
             return Answer(70, err=[f"{call.program}: defect of the PBS simulator\n{self.defects[-1]}"])
-        self.served[call.program] = self.served.get(call.program, 0) + 1
-        return answer
+        finally:
+            self._server.by_state = shown
 
     def _answer(self, connection: _Connection, answer: Answer) -> None:
         out = answer.stdout.encode(errors="surrogateescape")

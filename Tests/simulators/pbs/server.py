@@ -119,6 +119,7 @@ class PBSServer:
         self._last_rank = 0
         self._cycle_planned = False
         self._last_cycle = 0.0
+        # Jobs whose next start their host refuses: comment, and whether that ends them.
         self._refusals: dict[str, tuple[str, bool]] = {}
         self._resuming: dict[str, Job] = {}
         self._sessions = itertools.count(10000)
@@ -183,7 +184,7 @@ class PBSServer:
         """The job's comment, the scheduler's latest word included."""
         return self.scheduler.comment(job) if job.state == "Q" else job.comment
 
-    def waiting_live(self, states: Iterable[str]) -> list[Job]:
+    def in_states(self, states: Iterable[str]) -> list[Job]:
         """The jobs in these states in the order of the queue."""
         jobs = [job for state in states for job in self.by_state.get(state, {}).values()]
         jobs.sort(key=lambda job: job.queue_rank)
@@ -494,8 +495,8 @@ class PBSServer:
         """Starts a running job again, with run_count + 1 and no Q in between."""
         if job.state not in ("R", "S"):
             raise error(errors.BAD_STATE)
-        self._back_to_queue(job)
         self._note("rerun", job)
+        self._back_to_queue(job)
         if allocations is None:
             allocations = self.scheduler.place(job.request.chunks, job.request.place)
         if allocations is None:
@@ -767,14 +768,24 @@ class PBSServer:
         host.down = False
         host.state_changed = self.now()
         for job in self._jobs_on(host):
-            generation = self._new_generation(job)
-            if job.substate == Substate.PRERUN:
-                self.timers.after(self.settings.start_delay, lambda job=job, generation=generation:
-                                  self._host_reported(job, generation))
-            elif job.state == "R":
-                self._arm_end_timers(job, generation)
+            self._await(job)
         self.plan_cycle()
         self.changed.notify_all()
+
+    def _await(self, job: Job) -> None:
+        """Awaits anew what is under way for a job: its host's report, its end, the end of its exit."""
+        generation = self._new_generation(job)
+        if job.state == "E":
+            self.timers.after(self.settings.end_delay, lambda: self._exited(job, generation))
+        elif job.state in ("R", "S") and job.deleted_by is not None:
+            by = job.deleted_by
+            self.timers.after(self.settings.kill_delay, lambda: self._terminated(job, generation, by))
+        elif job.state == "R" and job.substate == Substate.PRERUN:
+            self.timers.after(self.settings.start_delay, lambda: self._host_reported(job, generation))
+        elif job.state == "R":
+            self._arm_end_timers(job, generation)
+        elif job.state == "W":
+            self._evaluate(job)
 
     def _jobs_on(self, host: Host) -> list[Job]:
         return [job for state in "RS" for job in self.by_state[state].values() if job.hosts[:1] == [host.name]]
@@ -817,17 +828,7 @@ class PBSServer:
         self.timers.clear()
         self._cycle_planned = False
         for job in list(self.jobs.values()):
-            generation = self._new_generation(job)
-            if job.state == "E":
-                self.timers.after(self.settings.end_delay, lambda job=job, generation=generation:
-                                  self._exited(job, generation))
-            elif job.state == "R" and job.substate == Substate.PRERUN:
-                self.timers.after(self.settings.start_delay, lambda job=job, generation=generation:
-                                  self._host_reported(job, generation))
-            elif job.state == "R":
-                self._arm_end_timers(job, generation)
-            elif job.state == "W":
-                self._evaluate(job)
+            self._await(job)
         self.plan_cycle()
 
     def state_count(self, jobs: Iterable[Job] | None = None) -> str:

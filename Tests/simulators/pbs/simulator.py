@@ -279,7 +279,7 @@ def install_commands(directory: Path, server_name: str) -> None:
     program = compiled_command()
     for name in COMMANDS:
         target = binaries / name
-        # A hard link, so that /proc/self/exe is in this directory; a copy where the file system differs.
+        # Copies, not links: the program finds its directory by /proc/self/exe.
         if not target.exists() or target.stat().st_mtime < program.stat().st_mtime:
             new = binaries / f".{name}.{os.getpid()}"
             new.write_bytes(program.read_bytes())

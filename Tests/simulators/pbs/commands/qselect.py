@@ -71,7 +71,7 @@ def run(server: PBSServer, call: Invocation) -> Answer:
     wanted = states if states is not None else "QRHWEST" + ("F" if history else "")
     if not history:
         wanted = wanted.replace("F", "").replace("M", "")
-    jobs = server.waiting_live(dict.fromkeys(wanted))
+    jobs = server.in_states(dict.fromkeys(wanted))
     return Answer(out=[f"{job.id}\n" for job in jobs if all(test(job) for test in tests)])
 
 

@@ -239,7 +239,7 @@ def _jobs_of(server: PBSServer, options: Options, operand: str) -> list[Job]:
     states = options.states or "QRHWEST" + ("F" if options.history else "")
     if not options.history:
         states = states.replace("F", "").replace("M", "")
-    jobs = server.waiting_live(states)
+    jobs = server.in_states(states)
     if queue:
         jobs = [job for job in jobs if job.queue == queue]
     if options.user is not None:

@@ -154,7 +154,7 @@ def _yes(value: bool) -> str:
 
 
 def _count(server: PBSServer, queue: Queue | None) -> tuple[dict[str, int], int]:
-    count = {state: sum(1 for job in jobs.values() if queue is None or job.queue == queue.name)
+    count = {state: len(jobs) if queue is None else sum(1 for job in jobs.values() if job.queue == queue.name)
              for state, jobs in server.by_state.items()}
     return count, sum(number for state, number in count.items() if state != "F")
 

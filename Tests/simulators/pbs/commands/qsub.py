@@ -100,17 +100,20 @@ class _Options:
 def run(server: PBSServer, call: Invocation) -> Answer:
     """Runs qsub."""
     try:
-        return Answer(out=[f"{_submit(server, call)}\n"])
+        return _submit(server, call)
     except _Stop as stop:
         return Answer(stop.status, err=[f"{line}\n" for line in stop.lines])
 
 
-def _submit(server: PBSServer, call: Invocation) -> str:
+def _submit(server: PBSServer, call: Invocation) -> Answer:
     options = _Options()
     found, operands, problems, dashes = getopt(call.called_as, call.arguments, _LETTERS)
     options.read([item for item in found if item[0] != "?"])
     if problems or options.problems:
         raise _Stop(2, *problems, *options.problems, _USAGE)
+    for letter, what in (("I", "interactive jobs"), ("J", "job arrays")):
+        if letter in options.values:
+            raise _Stop(70, f"qsub: the PBS simulator has no {what} (-{letter})")
     executable, arguments, script_path = _program(call, operands, dashes)
     script: str | None = None
     if executable is None:
@@ -124,7 +127,8 @@ def _submit(server: PBSServer, call: Invocation) -> str:
     submission.executable, submission.arguments, submission.script = executable, arguments, script
     _check_like_the_library(options, submission, server)
     try:
-        return server.submit(submission).id
+        job = server.submit(submission)
+        return Answer(out=[] if "z" in options.values else [f"{job.id}\n"])
     except PBSError as problem:
         raise _Stop(problem.exit_status, f"qsub: {problem.text}") from None
 
