@@ -7,6 +7,7 @@ import json
 import ssl
 import threading
 import time
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Iterator
@@ -39,6 +40,31 @@ class Answer:
     reason: str
     headers: dict[str, str]
     body: bytes
+
+
+class Stream:
+    """An answer that is read line by line as it comes, on a connection of its own."""
+
+    def __init__(self, connection: http.client.HTTPSConnection, path: str, headers: dict[str, str]) -> None:
+        self._connection = connection
+        try:
+            connection.request("GET", path, headers=headers)
+            self._response = connection.getresponse()
+            self.status = self._response.status
+            if self.status >= 400:
+                head = dict(self._response.getheaders())
+                raise KubernetesError("GET", path, Answer(self.status, self._response.reason, head, self._response.read()))
+        except BaseException:
+            connection.close()
+            raise
+
+    def __iter__(self) -> Iterator[bytes]:
+        while line := self._response.readline():
+            yield line
+
+    def close(self) -> None:
+        """Closes the connection."""
+        self._connection.close()
 
 
 class _Connections(threading.local):
@@ -105,17 +131,12 @@ class KubernetesClient:
     def watch_lines(self, path: str, headers: dict[str, str], **parameters: str) -> Iterator[bytes]:
         """Yields the events of a watch as they come, one line each, over a connection of their own."""
         query = urlencode({"watch": "true", **parameters})
-        connection = self._connect(None)
-        try:
-            connection.request("GET", f"{path}?{query}", headers=self._all_headers(None, "", headers))
-            response = connection.getresponse()
-            if response.status >= 400:
-                answer = Answer(response.status, response.reason, dict(response.getheaders()), response.read())
-                raise KubernetesError("GET", path, answer)
-            while line := response.readline():
-                yield line
-        finally:
-            connection.close()
+        with closing(self.open(f"{path}?{query}", headers)) as stream:
+            yield from stream
+
+    def open(self, path: str, headers: dict[str, str] | None = None) -> Stream:
+        """Sends a GET and returns when its answer has begun: a watch is then in force. The caller closes it."""
+        return Stream(self._connect(None), path, self._all_headers(None, "", headers))
 
     def _connect(self, timeout: float | None) -> http.client.HTTPSConnection:
         return http.client.HTTPSConnection(self._host, self._port, timeout=timeout, context=self._tls)
