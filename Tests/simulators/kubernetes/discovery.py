@@ -16,7 +16,7 @@ Object = dict[str, Any]
 _VERBS = ["create", "delete", "get", "list", "patch", "update", "watch"]
 _SUBRESOURCE_VERBS = {"binding": ["create"], "status": ["get", "patch", "update"]}
 _SUBRESOURCE_KINDS = {"binding": "Binding"}
-PROTOBUF = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
+PROTOBUF = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
 
 
 def _groups() -> list[tuple[str, str]]:

@@ -82,10 +82,12 @@ class Bookkeeper:
             value, before = new[key], old.get(key)
             if key in skipped or value == before and key in old:
                 continue
+            if path == "" and key not in old and value in (None, "", {}):
+                continue  # an empty part of an object is there without a manager
             inner = f"{path}.{key}" if path else key
             fields[f"f:{key}"] = self._of_value(key, value, before, inner)
         return {key: value for key, value in fields.items()
-                if value or not (path == "" and key in ("f:spec", "f:status", "f:metadata", "f:source"))}
+                if value or not (path == "" and key in ("f:spec", "f:status", "f:metadata"))}
 
     def _of_value(self, key: str, value: Json, before: Json, path: str) -> FieldSet:
         if isinstance(value, dict) and value and key not in self._atomic:
