@@ -1,6 +1,3 @@
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE 1 /* All modules must see the same C library. */
-#endif
 /* libcurl's option calls are variadic, which Swift cannot call: one typed function for each kind of value. */
 #include <curl/curl.h>
 

@@ -1,4 +1,4 @@
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE 1 /* All modules must see the same C library. */
-#endif
+/* First, so that all modules see the same C library: event2 asks for another one. */
+#include <sys/types.h>
+#include <sys/select.h>
 #include <event2/event.h>

@@ -3,9 +3,6 @@
 
 /* Calls of Linux that Swift's Glibc module does not show. */
 
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE 1 /* All modules must see the same C library. */
-#endif
 #include <sys/types.h>
 
 /* Starts the program at path (absolute) with these arguments and environment, standard

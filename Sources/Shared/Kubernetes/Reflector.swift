@@ -206,11 +206,3 @@ public final class Reflector<Object: Decodable & Sendable> {
     }
   }
 }
-
-extension String {
-  /// A number of seconds with one decimal.
-  init(rounded value: Double) {
-    let tenths = Int((value * 10).rounded())
-    self = "\(tenths / 10).\(tenths % 10)"
-  }
-}

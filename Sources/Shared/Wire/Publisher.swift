@@ -1,4 +1,3 @@
-import CLinux
 import FoundationEssentials
 import Glibc
 import Logging
@@ -42,10 +41,8 @@ public final class Publisher {
   private let path: String
   private let hello: ControlMessage.Hello
   private let consumers: Role
-  private let allowedPeers: Set<uid_t>
   private let log: Logger
-  private let descriptor: Int32
-  private var acceptSource: EventSource?
+  private let listener: SocketListener
   private var pingTimer: EventSource?
   private var subscribers: [ObjectIdentifier: Subscriber] = [:]
   private var owners: [String] = []
@@ -69,11 +66,9 @@ public final class Publisher {
     self.path = path
     hello = ControlMessage.Hello(role: role, instance: instance)
     self.consumers = consumers
-    self.allowedPeers = Set(allowedPeers).union([0, geteuid()])
     self.log = log
-    descriptor = try UnixSocket.listen(path: path)
-    acceptSource = EventSource.descriptor(descriptor, .read) { [weak self] _ in self?.accept() }
-    acceptSource?.resume()
+    listener = try SocketListener(path: path, allowedPeers: allowedPeers, log: log)
+    listener.onConnection = { [unowned self] in accept($0, $1) }
     pingTimer = EventSource.timer { [weak self] in self?.ping() }
     pingTimer?.schedule(after: Self.pingInterval)
   }
@@ -122,42 +117,26 @@ public final class Publisher {
 
   // MARK: Connections
 
-  private func accept() {
-    while true {
-      let accepted = connector_accept(descriptor)
-      guard accepted >= 0 else {
-        if errno == EMFILE || errno == ENFILE {
-          log.error("\(path): \(errorText(errno)); a connection has to wait")
-        }
-        return
-      }
-      guard let peer = UnixSocket.peer(accepted), allowedPeers.contains(peer.uid) else {
-        let who = UnixSocket.peer(accepted).map { "user \($0.uid) (process \($0.pid))" } ?? "a peer"
-        log.warning("\(path): \(who) may not connect")
-        close(accepted)
-        continue
-      }
-      let subscriber = Subscriber(FrameConnection(descriptor: accepted), pid: peer.pid)
-      let id = ObjectIdentifier(subscriber)
-      subscribers[id] = subscriber
-      subscriber.connection.onFrame = { [weak self, weak subscriber] json in
-        if let subscriber { self?.receive(json, from: subscriber) }
-      }
-      subscriber.connection.onClose = { [weak self, weak subscriber] reason in
-        if let subscriber { self?.closed(subscriber, reason) }
-      }
-      subscriber.connection.onDrained = { [weak self, weak subscriber] in
-        if let self, let subscriber, subscriber.isGreeted { sendSnapshot(subscriber) }
-      }
-      subscriber.connection.start()
-      send(hello, to: subscriber)
-      let timer = EventSource.timer { [weak self, weak subscriber] in
-        guard let self, let subscriber, !subscriber.isGreeted else { return }
-        greet(subscriber, ControlMessage.Hello(role: .observer, instance: "process \(peer.pid)"))
-      }
-      timer.schedule(after: Self.helloWait)
-      subscriber.helloTimer = timer
+  private func accept(_ connection: FrameConnection, _ process: pid_t) {
+    let subscriber = Subscriber(connection, pid: process)
+    subscribers[ObjectIdentifier(subscriber)] = subscriber
+    connection.onFrame = { [weak self, weak subscriber] json in
+      if let subscriber { self?.receive(json, from: subscriber) }
     }
+    connection.onClose = { [weak self, weak subscriber] reason in
+      if let subscriber { self?.closed(subscriber, reason) }
+    }
+    connection.onDrained = { [weak self, weak subscriber] in
+      if let self, let subscriber, subscriber.isGreeted { sendSnapshot(subscriber) }
+    }
+    connection.start()
+    send(hello, to: subscriber)
+    let timer = EventSource.timer { [weak self, weak subscriber] in
+      guard let self, let subscriber, !subscriber.isGreeted else { return }
+      greet(subscriber, ControlMessage.Hello(role: .observer, instance: "process \(process)"))
+    }
+    timer.schedule(after: Self.helloWait)
+    subscriber.helloTimer = timer
   }
 
   private func receive(_ json: Data, from subscriber: Subscriber) {

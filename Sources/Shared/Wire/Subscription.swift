@@ -18,6 +18,8 @@ public final class Subscription {
   public var onMessage: (@EventLoop (Data) -> Void)?
   /// Everything known at the moment of connecting has been told.
   public var onSynced: (@EventLoop () -> Void)?
+  /// The server has confirmed what we own.
+  public var onConfirmed: (@EventLoop () -> Void)?
   /// The connection began: all that was heard before counts no longer.
   public var onConnected: (@EventLoop () -> Void)?
   /// The connection has ended.
@@ -96,6 +98,7 @@ public final class Subscription {
       if let ping = try? decoder.decode(ControlMessage.Ping.self, from: json) {
         ownsUntil = ping.ownsUntil
         send(ControlMessage.Pong())
+        if ownsItsShare { onConfirmed?() }
       }
     case "synced":
       onSynced?()

@@ -1,0 +1,64 @@
+import ArgumentParser
+import FoundationEssentials
+import Logging
+import Shared
+
+/// Watches the pods that wait for us, and the nodes, and tells pbs-broker.
+@main
+struct KubeWatcher: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "kube-watcher",
+    abstract: "Watches pods and nodes of a Kubernetes cluster for pbs-broker.",
+    version: Version.text)
+
+  @Option(help: "Kubeconfig file (default: $KUBECONFIG, the service account, ~/.kube/config).")
+  var kubeconfig: String?
+
+  @Option(help: "Socket to serve on (default: \(Process.runDirectory)/kube-watcher.sock).")
+  var socket: String?
+
+  @Option(
+    name: .customLong("scheduler-name"), parsing: .upToNextOption,
+    help: "Scheduler names whose pods are ours (default: \(WellKnown.schedulerName)).")
+  var schedulerName: [String] = []
+
+  @Flag(
+    name: .customLong("leader-elect"),
+    help: "Work only while holding a Kubernetes Lease: for two watchers on two hosts.")
+  var leaderElect = false
+
+  @OptionGroup var common: CommonOptions
+
+  func run() {
+    Process.run("kube-watcher", common) { [kubeconfig, socket, schedulerName, leaderElect] settings, log, instance in
+      let connection = try KubernetesConnection.find(
+        file: kubeconfig ?? settings.text("kubeconfig"))
+      let names =
+        schedulerName.isEmpty
+        ? try settings.texts("scheduler-name") ?? [WellKnown.schedulerName] : schedulerName
+      let socket = try socket ?? settings.text("socket") ?? "\(Process.runDirectory)/kube-watcher.sock"
+      let silence = try settings.number("watch-silence", in: 5...3600) ?? 150
+      let peers = try Process.userIDs(
+        settings.texts("allowed-peers") ?? [], key: "kube-watcher.allowed-peers")
+      let configured = try settings.flag("leader-elect")
+      let elects = leaderElect || configured == true
+      let leaseNamespace = try settings.text("lease-namespace") ?? "kube-system"
+      try settings.finish()
+
+      let publisher = try Publisher(
+        path: socket, role: .kubeWatcher, instance: instance, consumers: .pbsBroker,
+        allowedPeers: peers, log: log)
+      let client = KubernetesClient(connection, program: "kube-watcher")
+      let watcher = Watcher(
+        client: client, publisher: publisher, schedulerNames: names, silence: silence, log: log)
+      if elects {
+        let lease = Lease(
+          client: client, namespace: leaseNamespace, name: "pbs-connector-kube-watcher",
+          identity: instance, log: log)
+        await lease.lead { await watcher.run() }
+      } else {
+        await watcher.run()
+      }
+    }
+  }
+}

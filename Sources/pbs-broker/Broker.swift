@@ -1,0 +1,481 @@
+import FoundationEssentials
+import Logging
+import Shared
+
+/// Holds pods and jobs side by side, and acts on the difference.
+///
+/// kube-watcher's messages and looks at PBS only change what is known; every change ends in
+/// ``reconcile(_:)`` for the pod concerned, which asks ``Reconciliation`` what to do.
+@EventLoop
+final class Broker {
+  /// Seconds that commands of a broker that died may still take effect.
+  static let settling = 1.0
+  /// Seconds between reports on one pod.
+  private static let reportInterval = 10.0
+  /// Seconds between attempts to delete one job.
+  private static let deletionInterval = 10.0
+
+  let settings: BrokerSettings
+  let instance: String
+  let backend: any PBSBackend
+  let log: Logger
+  private let subscription: Subscription
+  private let publisher: Publisher
+
+  var records: [String: PodRecord] = [:]
+  var jobs: [String: JobRecord] = [:]
+  private var nodes: [String: Node] = [:]
+  private var hostMap = HostMap()
+  private(set) var hostsDown: Set<String> = []
+  private var hostsLookedAt = -Double.infinity
+  /// Since when kube-watcher's word is complete; nil while it is not.
+  private var syncedSince: Double?
+  /// Pods told since the connection began: what is not among them at `synced` is gone.
+  private var told: Set<String> = []
+  /// Pods that were not acted on because our ownership was in doubt.
+  private var postponed: Set<String> = []
+  private var unknownTypes: Set<String> = []
+
+  private var submissions: [String] = []
+  private var submitting = 0
+  private var deletions: [String: Bool] = [:]
+  private var isDeleting = false
+  lazy var tracker = JobTracker(broker: self)
+
+  init(
+    settings: BrokerSettings, instance: String, backend: any PBSBackend,
+    subscription: Subscription, publisher: Publisher, log: Logger
+  ) {
+    self.settings = settings
+    self.instance = instance
+    self.backend = backend
+    self.subscription = subscription
+    self.publisher = publisher
+    self.log = log
+    hostMap.table = settings.hosts
+    subscription.onConnected = { [unowned self] in told.removeAll() }
+    subscription.onMessage = { [unowned self] in receive($0) }
+    subscription.onSynced = { [unowned self] in synced() }
+    subscription.onDisconnected = { [unowned self] in syncedSince = nil }
+    subscription.onConfirmed = { [unowned self] in resumePostponed() }
+    publisher.onMessage = { [unowned self] _, json in answer(json) }
+    publisher.objects = { [unowned self] in records.values.compactMap(published) }
+    publisher.setSynced(true)
+  }
+
+  /// Looks at PBS for ever.
+  func run() async {
+    await tracker.run()
+  }
+
+  /// PBS's hooks say that something happened to this job.
+  func hint(job: String) {
+    tracker.hint(job)
+  }
+
+  // MARK: What kube-watcher tells
+
+  /// Every message that kube-watcher may send, and what follows.
+  private func receive(_ json: Data) {
+    let message: WatcherMessage
+    do {
+      message = try JSONDecoder().decode(WatcherMessage.self, from: json)
+    } catch {
+      return log.error("kube-watcher: a message cannot be read: \(error)")
+    }
+    switch message {
+    case .pod(let pod, let owner): update(pod, owner: owner)
+    case .podGone(let pod): remove(pod.uid)
+    case .node(let node): update(node)
+    case .nodeGone(let name): removeNode(name)
+    case .unknown(let type):
+      if unknownTypes.insert(type).inserted { log.warning("kube-watcher: message \(type) is unknown, ignored") }
+    }
+  }
+
+  private func update(_ pod: Pod, owner: String?) {
+    guard let uid = pod.metadata.uid else { return }
+    if syncedSince == nil { told.insert(uid) }
+    let known = records[uid]
+    let record = known ?? PodRecord(uid: uid)
+    records[uid] = record
+    let isOurs = owner == instance
+    // A pod that others may have acted on needs a look at PBS first; one that came into
+    // being under our eyes does not.
+    let isNew = known?.pod == nil && syncedSince != nil
+    if isOurs, record.jobs.isEmpty, !isNew, record.owner != instance || syncedSince == nil {
+      record.lookNeededAfter = Monotonic.now + Self.settling
+      tracker.lookSoon(within: Self.settling)
+    }
+    record.pod = pod
+    record.owner = owner
+    record.withoutPodSince = nil
+    reconcile(uid)
+  }
+
+  private func remove(_ uid: String) {
+    guard let record = records[uid] else { return }
+    record.isGone = true
+    reconcile(uid)
+  }
+
+  private func synced() {
+    for (uid, record) in records where record.pod != nil && !told.contains(uid) {
+      record.isGone = true
+    }
+    told.removeAll()
+    syncedSince = Monotonic.now
+    log.debug("kube-watcher has told all")
+    reconcileAll()
+  }
+
+  private func update(_ node: Node) {
+    let name = node.metadata.name
+    nodes[name] = node
+    if hostMap.nodes.insert(name).inserted { reconcileAll() }
+  }
+
+  private func removeNode(_ name: String) {
+    nodes[name] = nil
+    hostMap.nodes.remove(name)
+  }
+
+  // MARK: What a binder answers
+
+  private func answer(_ json: Data) {
+    guard let message = try? JSONDecoder().decode(BinderMessage.self, from: json) else {
+      return log.error("binder: a message cannot be read")
+    }
+    switch message {
+    case .outcome(let outcome): settle(outcome)
+    case .unknown(let type):
+      if unknownTypes.insert(type).inserted { log.warning("binder: message \(type) is unknown, ignored") }
+    }
+  }
+
+  private func settle(_ outcome: BinderMessage.Outcome) {
+    guard let record = records[outcome.pod.uid], let message = record.message,
+      message.answers(outcome)
+    else { return }
+    let words = outcome.message.map { ": \($0)" } ?? ""
+    switch outcome.result {
+    case .bound, .deleted, .reported, .gone, .finished:
+      record.isAnswered = true
+      record.retryBackoff.reset()
+    case .conflict:
+      log.warning("pod \(record.name) is bound to another node than job \(outcome.job ?? "") runs on\(words)")
+      record.isAnswered = true
+    case .refused, .retry:
+      let delay = record.retryBackoff.delay()
+      log.log(
+        level: outcome.result == .refused ? .error : .debug,
+        "pod \(record.name): \(outcome.request): \(outcome.result.rawValue)\(words), again in \(String(rounded: delay)) s")
+      let timer = EventSource.timer { [weak self, weak record] in
+        guard let self, let record, record.message == message, !record.isAnswered else { return }
+        if let object = published(record) { publisher.publish(object) }
+      }
+      timer.schedule(after: delay)
+      record.retryTimer = timer
+    }
+  }
+
+  private func published(_ record: PodRecord) -> Published? {
+    guard let message = record.message, !record.isAnswered, owns(record) else { return nil }
+    return Published(key: record.uid, uid: record.uid) { try JSONEncoder().encode(message) }
+  }
+
+  // MARK: Reconciling
+
+  private func owns(_ record: PodRecord) -> Bool {
+    record.owner == instance && subscription.ownsItsShare
+  }
+
+  private func resumePostponed() {
+    guard !postponed.isEmpty else { return }
+    let uids = postponed
+    postponed.removeAll()
+    for uid in uids { reconcile(uid) }
+  }
+
+  func reconcileAll() {
+    for uid in Array(records.keys) { reconcile(uid) }
+  }
+
+  /// Compares what should be with what is, for one pod, and acts.
+  func reconcile(_ uid: String) {
+    guard let record = records[uid] else { return }
+    guard let presence = presence(of: record) else { return }
+    if case .present = presence, !owns(record) {
+      if record.owner == instance { postponed.insert(uid) }
+      return
+    }
+    let map = hostMap
+    let situation = Situation(
+      presence: presence, jobs: record.jobs.compactMap { jobs[$0]?.job }, ended: record.ended,
+      nodeOf: { map.node(of: $0) }, isHostAway: isHostAway(of: record), bindWhen: settings.bindWhen,
+      patience: settings.terminatingPatience)
+    let decision = Reconciliation.decide(situation)
+    announceStart(record)
+    for deletion in decision.deletions { delete(deletion, of: record) }
+    var message = decision.message
+    if decision.submits { submit(record, &message) }
+    setMessage(message, of: record)
+    if record.isGone, record.jobs.isEmpty, !record.isSubmitting { records[uid] = nil }
+    if record.pod == nil, !record.isGone, record.jobs.isEmpty { records[uid] = nil }
+  }
+
+  /// What is known of the pod object; nil while that is not enough to act on.
+  private func presence(of record: PodRecord) -> Situation.Presence? {
+    if record.isGone { return .gone }
+    if let pod = record.pod { return .present(pod) }
+    // A job without a pod: ours to delete only when both have had time to show up.
+    let now = Monotonic.now
+    let since = record.withoutPodSince ?? now
+    record.withoutPodSince = since
+    guard let syncedSince, now - max(since, syncedSince) >= settings.orphanGrace else { return nil }
+    return .neverSeen
+  }
+
+  private func isHostAway(of record: PodRecord) -> Bool {
+    guard let pod = record.pod, pod.isTerminating, let name = pod.nodeName else { return false }
+    tracker.needsHosts = true
+    if let node = nodes[name], !node.isReady { return true }
+    return hostsDown.contains { hostMap.node(of: $0) == name }
+  }
+
+  /// Pods that PBS must tell the state of: bound, not finished, with a job that we do not
+  /// know yet.
+  func expectedJobs() -> [String: String] {
+    var expected: [String: String] = [:]
+    for record in records.values {
+      guard let pod = record.pod, !record.isGone, pod.nodeName != nil, !pod.isFinished,
+        let job = pod.metadata.annotations?[WellKnown.jobID], jobs[job] == nil,
+        !record.ended.contains(where: { $0.id == job })
+      else { continue }
+      expected[job] = record.uid
+    }
+    return expected
+  }
+
+  func setHostsDown(_ hosts: Set<String>) {
+    guard hosts != hostsDown else { return }
+    hostsDown = hosts
+    reconcileAll()
+  }
+
+  private func announceStart(_ record: PodRecord) {
+    for id in record.jobs {
+      guard let known = jobs[id], !known.isAnnounced, known.job.isRunning, let host = known.job.host else { continue }
+      guard settings.bindWhen == .prerun || known.job.substate == 42 else { continue }
+      jobs[id]?.isAnnounced = true
+      log.info("job \(id) runs on \(host)")
+    }
+  }
+
+  // MARK: Telling binders
+
+  private func setMessage(_ message: BrokerMessage?, of record: PodRecord) {
+    guard message != record.message else { return }
+    if case .report = message, case .report = record.message,
+      Monotonic.now - record.reportedAt < Self.reportInterval
+    {
+      // PBS rewrites its comments all the time; the next look brings this one again.
+      return
+    }
+    let before = record.message
+    let wasAnswered = record.isAnswered
+    record.message = message
+    record.isAnswered = false
+    record.retryTimer = nil
+    if let message {
+      if case .report = message { record.reportedAt = Monotonic.now }
+      if case .evict(let evict) = message {
+        log.warning("pod \(record.name) is to be deleted: \(evict.message)")
+      }
+      if let object = published(record) { publisher.publish(object) }
+    } else if let before, !wasAnswered, let pod = before.pod {
+      publisher.announce(key: record.uid, uid: record.uid, BrokerMessage.withdraw(pod))
+    }
+  }
+
+  // MARK: Submitting
+
+  private func submit(_ record: PodRecord, _ message: inout BrokerMessage?) {
+    guard let pod = record.pod, let reference = PodReference(pod) else { return }
+    let map = hostMap
+    do throws(Refusal) {
+      _ = try PodTranslation.job(for: pod, policy: settings.policy, hostOf: { map.host(of: $0) })
+    } catch {
+      message = .report(
+        .init(
+          pod: reference, job: nil, reason: "FailedScheduling", message: error.description,
+          warning: true, unscheduled: true))
+      if record.message != message { log.warning("pod \(pod.fullName) cannot become a job: \(error)") }
+      return
+    }
+    if let refusal = record.refusal {
+      message = .report(
+        .init(
+          pod: reference, job: nil, reason: "FailedScheduling", message: "PBS refuses the job: \(refusal)",
+          warning: true, unscheduled: true))
+    }
+    guard !record.isSubmitting, record.lookNeededAfter == nil else { return }
+    let wait = record.notBefore - Monotonic.now
+    guard wait <= 0 else {
+      let uid = record.uid
+      let timer = EventSource.timer { [weak self] in self?.reconcile(uid) }
+      timer.schedule(after: wait)
+      record.submitTimer = timer
+      return
+    }
+    record.isSubmitting = true
+    submissions.append(record.uid)
+    startSubmissions()
+  }
+
+  /// Starts what is queued, up to the bound, unless PBS is known to be away.
+  func startSubmissions() {
+    while submitting < settings.submissionsInFlight, !submissions.isEmpty, !tracker.isAway {
+      let uid = submissions.removeFirst()
+      submitting += 1
+      Task { @EventLoop in
+        await submitNow(uid)
+        submitting -= 1
+        startSubmissions()
+      }
+    }
+  }
+
+  private func submitNow(_ uid: String) async {
+    guard let record = records[uid] else { return }
+    defer {
+      record.isSubmitting = false
+      reconcile(uid)
+    }
+    // Things may have changed while it waited in the queue.
+    guard let pod = record.pod, !record.isGone, owns(record), record.jobs.isEmpty,
+      pod.nodeName == nil, !pod.isTerminating, !pod.isFinished
+    else { return }
+    let map = hostMap
+    let description: JobDescription
+    do throws(Refusal) {
+      description = try PodTranslation.job(
+        for: pod, policy: settings.policy, hostOf: { map.host(of: $0) })
+    } catch {
+      return  // Reported by submit(_:_:).
+    }
+    do throws(PBSError) {
+      let id = try await backend.submit(description)
+      log.info("associating job \(id) to pod \(pod.fullName)")
+      record.refusal = nil
+      add(
+        Job(
+          id: id, state: .queued, substate: 10, execHost: nil, runCount: 0, comment: nil,
+          exitStatus: nil, holdTypes: nil, owner: "", pod: PodReference(pod)))
+      tracker.submitted()
+    } catch {
+      let delay = record.backoff.delay()
+      record.notBefore = Monotonic.now + delay
+      switch error {
+      case .refused(let words):
+        log.warning("pod \(pod.fullName): PBS refuses the job: \(words); again in \(String(rounded: delay)) s")
+        record.refusal = words
+      case .unavailable(let words):
+        log.warning("pod \(pod.fullName): qsub: \(words)")
+        // The job may exist all the same.
+        record.lookNeededAfter = Monotonic.now + Self.settling
+        tracker.lookSoon(within: Self.settling)
+      }
+    }
+  }
+
+  // MARK: Jobs
+
+  /// A job that has not ended: new, or told anew.
+  func add(_ job: Job) {
+    guard let uid = job.pod?.uid else { return }
+    let now = Monotonic.now
+    var known = jobs[job.id] ?? JobRecord(job: job, addedAt: now, statAt: 0)
+    // qsub's end tells less than a look that overtook it.
+    if known.statAt == 0 || job.owner != "" { known.job = job }
+    if job.owner != "" { known.statAt = now }
+    jobs[job.id] = known
+    let record = records[uid] ?? PodRecord(uid: uid)
+    records[uid] = record
+    record.jobs.insert(job.id)
+  }
+
+  /// PBS has said that a job has ended.
+  func end(_ id: String, words: String, uid: String?) {
+    let known = jobs.removeValue(forKey: id)
+    guard let uid = known?.job.pod?.uid ?? uid, let record = records[uid] else { return }
+    record.jobs.remove(id)
+    let wasOurs = known?.deletedAt != nil
+    if !record.isGone {
+      record.ended.append(EndedJob(id: id, words: words))
+      if record.ended.count > 4 { record.ended.removeFirst() }
+      if !wasOurs, record.pod?.nodeName == nil {
+        let delay = record.backoff.delay()
+        record.notBefore = Monotonic.now + delay
+        log.warning("job \(id) of pod \(record.name) ended before it was bound: \(words)")
+      }
+    }
+    log.debug("job \(id) of pod \(record.name) has ended: \(words)")
+    reconcile(uid)
+  }
+
+  /// A complete look at PBS, begun at this moment, has been taken in.
+  func looked(begun: Double) {
+    for record in records.values {
+      if let after = record.lookNeededAfter, begun >= after { record.lookNeededAfter = nil }
+    }
+    reconcileAll()
+    startSubmissions()
+  }
+
+  private func delete(_ deletion: Decision.Deletion, of record: PodRecord) {
+    let now = Monotonic.now
+    if let last = jobs[deletion.job]?.deletedAt, now - last < Self.deletionInterval { return }
+    if jobs[deletion.job]?.deletedAt == nil {
+      log.info("deleting job \(deletion.job) of pod \(record.name): \(deletion.reason)")
+    }
+    jobs[deletion.job]?.deletedAt = now
+    deletions[deletion.job] = deletion.force
+    guard !isDeleting else { return }
+    isDeleting = true
+    Task { @EventLoop in
+      await deleteQueued()
+      isDeleting = false
+    }
+  }
+
+  private func deleteQueued() async {
+    while !deletions.isEmpty {
+      let batch = deletions
+      deletions.removeAll()
+      for force in [false, true] {
+        let ids = batch.filter { $0.value == force }.map(\.key)
+        guard !ids.isEmpty else { continue }
+        do throws(PBSError) {
+          try await backend.delete(ids, force: force)
+        } catch {
+          // Asked for again by the reconciling that follows the next looks.
+          log.warning("qdel: \(error)")
+        }
+      }
+      tracker.lookSoon(within: 0.5)
+    }
+  }
+}
+
+extension BrokerMessage {
+  /// Whether an outcome is about this very message.
+  fileprivate func answers(_ outcome: BinderMessage.Outcome) -> Bool {
+    switch self {
+    case .bind(let bind): outcome.request == "bind" && outcome.job == bind.job
+    case .evict(let evict): outcome.request == "evict" && outcome.job == evict.job
+    case .report(let report): outcome.request == "report" && outcome.job == report.job
+    case .withdraw, .unknown: false
+    }
+  }
+}

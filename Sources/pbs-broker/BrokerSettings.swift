@@ -1,0 +1,55 @@
+import Shared
+
+/// All that can be set for pbs-broker, with its defaults.
+struct BrokerSettings: Sendable {
+  var policy = TranslationPolicy()
+  var bindWhen = BindWhen.run
+  /// PBS host to node, where the names do not tell.
+  var hosts: [String: String] = [:]
+  /// Commands that submit jobs at once.
+  var submissionsInFlight = 8
+  /// Seconds between looks at all jobs, without hints from PBS's hooks.
+  var lookInterval = 1.0
+  /// The same while hints arrive.
+  var lookIntervalWithHints = 30.0
+  /// Seconds after which a job without a pod is deleted.
+  var orphanGrace = 30.0
+  /// Seconds that a pod may stay Terminating past its grace period on a host that is away.
+  var terminatingPatience = 300.0
+  /// When jobs vanish in numbers: see ``VanishGuard``.
+  var vanishShare = 0.2
+  var vanishLeast = 10
+  var vanishInterval = 30.0
+  /// The program that a pod's job runs.
+  var placeholder = ["/bin/sleep", "infinity"]
+
+  init(_ settings: Settings) throws {
+    var defaults = ["cpu": "1", "memory": "256Mi"]
+    for (name, key) in [("cpu", "default-cpu"), ("memory", "default-memory")] {
+      if let text = try settings.text(key) { defaults[name] = text }
+      do throws(QuantityError) {
+        policy.defaults[name] = try Quantity(defaults[name] ?? "0")
+      } catch {
+        throw settings.wrong(key, "a quantity")
+      }
+    }
+    policy.resources = try settings.table("resources") ?? [:]
+    policy.queue = try settings.text("queue")
+    bindWhen = try settings.word("bind-when", BindWhen.self) ?? bindWhen
+    hosts = try settings.table("hosts") ?? hosts
+    submissionsInFlight = try settings.count("submissions-in-flight", in: 1...256) ?? submissionsInFlight
+    lookInterval = try settings.number("look-interval", in: 0.05...3600) ?? lookInterval
+    lookIntervalWithHints =
+      try settings.number("look-interval-with-hints", in: 0.05...3600) ?? lookIntervalWithHints
+    orphanGrace = try settings.number("orphan-grace", in: 0...86400) ?? orphanGrace
+    terminatingPatience =
+      try settings.number("terminating-patience", in: 0...86400) ?? terminatingPatience
+    vanishShare = try settings.number("vanish-share", in: 0...1) ?? vanishShare
+    vanishLeast = try settings.count("vanish-least", in: 1...1_000_000) ?? vanishLeast
+    vanishInterval = try settings.number("vanish-interval", in: 0...3600) ?? vanishInterval
+    placeholder = try settings.texts("placeholder") ?? placeholder
+    guard placeholder.first?.hasPrefix("/") == true else {
+      throw settings.wrong("placeholder", "a list: an absolute path and its arguments")
+    }
+  }
+}

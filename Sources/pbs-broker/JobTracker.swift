@@ -1,0 +1,206 @@
+import FoundationEssentials
+import Logging
+import Shared
+
+/// Looks at PBS: cheaply at all jobs (qselect), at everything about a job only when
+/// something changed or its turn has come (qstat).
+@EventLoop
+final class JobTracker {
+  /// Seconds between looks while jobs are about to start.
+  private static let briskInterval = 0.25
+  /// Seconds between looks while there is nothing to do.
+  private static let idleInterval = 10.0
+  /// Seconds for which a submission keeps the looks brisk.
+  private static let briskFor = 3.0
+  /// Seconds after which a waiting job's comment, and a running job's run_count and
+  /// exec_vnode, are looked at again; and how many of each in one look.
+  private static let waitingRefresh = 5.0
+  private static let runningRefresh = 30.0
+  private static let refreshBatch = 200
+  /// Seconds without hints after which they no longer count on.
+  private static let hintsFor = 600.0
+
+  private unowned let broker: Broker
+  private let wakeup = Wakeup()
+  private var vanishGuard: VanishGuard
+  private var backoff = Backoff(first: 0.5, longest: 10)
+  private var submittedAt = -Double.infinity
+  private var hintedAt = -Double.infinity
+  private var hinted: Set<String> = []
+  private var lookedAt = -Double.infinity
+  private var wantsLook = true
+  /// Jobs of our user that stand for no pod.
+  private var foreign: Set<String> = []
+  private var hostsLookedAt = -Double.infinity
+
+  /// PBS did not answer the last look.
+  private(set) var isAway = false
+  /// Some pod's fate depends on whether its host is down.
+  var needsHosts = false
+
+  init(broker: Broker) {
+    self.broker = broker
+    let settings = broker.settings
+    vanishGuard = VanishGuard(
+      share: settings.vanishShare, least: settings.vanishLeast, interval: settings.vanishInterval)
+  }
+
+  func run() async {
+    while !Task.isCancelled {
+      var delay = interval
+      do throws(PBSError) {
+        if wantsLook || Monotonic.now - lookedAt >= fullInterval * 0.99 {
+          try await look()
+        } else {
+          try await glance()
+        }
+        if isAway { broker.log.notice("PBS answers again") }
+        isAway = false
+        backoff.reset()
+        delay = interval
+        broker.startSubmissions()
+      } catch {
+        delay = backoff.delay()
+        if !isAway { broker.log.error("PBS does not answer: \(error); trying again until it does") }
+        isAway = true
+        wantsLook = true
+      }
+      if isAway {
+        try? await EventLoop.sleep(seconds: delay)
+      } else {
+        await wakeup.wait(atMost: delay)
+      }
+    }
+  }
+
+  /// A complete look within so many seconds.
+  func lookSoon(within seconds: Double) {
+    wantsLook = true
+    wakeup.wake(within: seconds)
+  }
+
+  func submitted() {
+    submittedAt = Monotonic.now
+    wakeup.wake(within: Self.briskInterval)
+  }
+
+  func hint(_ job: String) {
+    hintedAt = Monotonic.now
+    hinted.insert(job)
+    // Hints come in bursts: one command for all of them.
+    wakeup.wake(within: 0.02)
+  }
+
+  private var hasHints: Bool { Monotonic.now - hintedAt < Self.hintsFor }
+
+  private var fullInterval: Double {
+    hasHints ? broker.settings.lookIntervalWithHints : broker.settings.lookInterval
+  }
+
+  /// Jobs that have been sent to their host, which has not reported yet.
+  private var starting: [String] {
+    broker.jobs.values.filter { $0.job.isRunning && $0.job.substate != 42 }.map(\.job.id)
+  }
+
+  private var interval: Double {
+    if wantsLook { return min(Broker.settling, fullInterval) }
+    let isBrisk = Monotonic.now - submittedAt < Self.briskFor
+    if !starting.isEmpty || (isBrisk && !hasHints) { return min(Self.briskInterval, fullInterval) }
+    if broker.jobs.isEmpty, broker.expectedJobs().isEmpty { return max(Self.idleInterval, fullInterval) }
+    return fullInterval
+  }
+
+  /// Looks only at what hints and starting jobs ask for, and at all when it is brisk.
+  private func glance() async throws(PBSError) {
+    if !hasHints { return try await look() }
+    let ids = hinted.union(starting).subtracting(foreign)
+    hinted.removeAll()
+    guard !ids.isEmpty else { return }
+    let stat = try await broker.backend.stat(Array(ids))
+    take(stat, expected: [:])
+  }
+
+  private func look() async throws(PBSError) {
+    let begun = Monotonic.now
+    wantsLook = false
+    hinted.removeAll()
+    let listing = try await broker.backend.list()
+    let expected = broker.expectedJobs()
+    let ids = worthTelling(listing, begun: begun).union(expected.keys)
+    if !ids.isEmpty {
+      take(try await broker.backend.stat(Array(ids)), expected: expected)
+    }
+    if needsHosts, begun - hostsLookedAt > 15 {
+      needsHosts = false
+      hostsLookedAt = begun
+      broker.setHostsDown(try await broker.backend.hostsDown())
+    }
+    foreign.formIntersection(listing.all)
+    lookedAt = begun
+    broker.looked(begun: begun)
+  }
+
+  /// The jobs of which more than the listing is needed.
+  private func worthTelling(_ listing: JobListing, begun: Double) -> Set<String> {
+    var ids = listing.all.subtracting(foreign).subtracting(broker.jobs.keys)
+    var waiting: [(String, Double)] = []
+    var running: [(String, Double)] = []
+    for (id, known) in broker.jobs {
+      if !listing.all.contains(id) {
+        // Not there: ask, unless it was submitted after the listing had begun.
+        if known.addedAt < begun { ids.insert(id) }
+      } else if listing.running.contains(id) != known.job.isRunning
+        || listing.suspended.contains(id) != known.job.isSuspended
+        || (known.job.isRunning && known.job.substate != 42) || known.deletedAt != nil
+      {
+        ids.insert(id)
+      } else if known.job.isRunning {
+        if begun - known.statAt > Self.runningRefresh { running.append((id, known.statAt)) }
+      } else if begun - max(known.statAt, known.addedAt) > Self.waitingRefresh || known.statAt == 0 {
+        waiting.append((id, known.statAt))
+      }
+    }
+    for stale in [waiting, running] {
+      ids.formUnion(stale.sorted { $0.1 < $1.1 }.prefix(Self.refreshBatch).map(\.0))
+    }
+    return ids
+  }
+
+  private func take(_ stat: JobStat, expected: [String: String]) {
+    let knownRunning = broker.jobs.values.filter { $0.job.isRunning && $0.deletedAt == nil }.count
+    for job in stat.jobs {
+      if job.hasEnded {
+        broker.end(job.id, words: words(of: job), uid: expected[job.id] ?? job.pod?.uid)
+      } else if let uid = job.pod?.uid {
+        broker.add(job)
+        broker.reconcile(uid)
+      } else {
+        foreign.insert(job.id)
+      }
+    }
+    // Silence is not an end, and not every "unknown" is one.
+    var running: [String] = []
+    for id in stat.unknown {
+      if let known = broker.jobs[id], known.deletedAt != nil || !known.job.isRunning {
+        broker.end(id, words: "PBS no longer knows the job", uid: nil)
+      } else if broker.jobs[id] != nil || expected[id] != nil {
+        running.append(id)
+      }
+    }
+    let wasDoubting = vanishGuard.isDoubting
+    let total = knownRunning + expected.keys.filter { broker.jobs[$0] == nil }.count
+    if vanishGuard.believes(vanished: running.count, of: total, now: Monotonic.now) {
+      for id in running {
+        broker.end(id, words: "PBS no longer knows the job", uid: expected[id])
+      }
+    } else if !wasDoubting {
+      broker.log.error(
+        "\(running.count) of \(total) running jobs have vanished from PBS at once: no pod is deleted until two further looks, \(Int(broker.settings.vanishInterval)) s apart, agree")
+    }
+  }
+
+  private func words(of job: Job) -> String {
+    let status = job.exitStatus.map { " (Exit_status \($0))" } ?? ""
+    return (job.comment ?? "PBS gives no reason") + status
+  }
+}

@@ -1,0 +1,171 @@
+import FoundationEssentials
+import Glibc
+import Logging
+import Shared
+
+/// PBS by its commands. Each runs as a child process with its arguments in a vector; no
+/// shell ever sees a pod's name.
+@EventLoop
+final class PBSCommands: PBSBackend {
+  /// Seconds that a command may take. A busy server answers late, a dead host never.
+  private static let timeout = 60.0
+  /// Ids in one command line.
+  private static let batch = 200
+  /// Exit statuses of PBS's commands, which are PBS's error codes modulo 256
+  /// (pbs_error.h: PBSE_UNKJOBID 15001, PBSE_HISTJOBID 15139).
+  private static let unknownJob: Int32 = 15001 & 0xff
+  private static let finishedJob: Int32 = 15139 & 0xff
+
+  private let installation: PBSInstallation
+  private let placeholder: [String]
+  private let user: String
+  private let environment: [String: String]
+  private let log: Logger
+
+  /// - Parameter placeholder: the program, with arguments, that a pod's job runs.
+  init(_ installation: PBSInstallation, placeholder: [String], log: Logger) throws {
+    self.installation = installation
+    self.placeholder = placeholder
+    self.log = log
+    guard let entry = getpwuid(geteuid()) else {
+      throw StartupError("user id \(geteuid()) has no name, which PBS needs")
+    }
+    user = String(cString: entry.pointee.pw_name)
+    // PBS copies some of its caller's environment into the job; what a pod's job needs
+    // is given with -v.
+    let own = ProcessInfo.processInfo.environment
+    environment = own.filter { name, _ in
+      ["PATH", "HOME", "TMPDIR", "LANG"].contains(name) || name.hasPrefix("PBS_")
+    }
+  }
+
+  func submit(_ job: JobDescription) async throws(PBSError) -> String {
+    var arguments = [
+      // -f: no background qsub. It would go on submitting when we are dead.
+      "-f", "-r", "n", "-N", job.name, "-l", "select=\(job.select)",
+    ]
+    if let walltime = job.walltime { arguments += ["-l", "walltime=\(walltime)"] }
+    if let queue = job.queue { arguments += ["-q", queue] }
+    arguments += ["-v", job.environment.map { "\($0.name)=\($0.value)" }.joined(separator: ",")]
+    arguments += ["-o", "/dev/null", "-e", "/dev/null", "--"] + placeholder
+    let result = try await run("qsub", arguments)
+    guard result.status == 0 else { throw failure("qsub", result) }
+    let id = String(decoding: result.standardOutput, as: UTF8.self).trimmingWhitespace()
+    guard id.first?.isNumber == true, !id.contains(where: \.isWhitespace) else {
+      throw .unavailable("qsub printed no job id: \(id)")
+    }
+    return id
+  }
+
+  func list() async throws(PBSError) -> JobListing {
+    // All first: a job that starts between two looks is then seen in the later one.
+    let all = try await select([])
+    let running = try await select(["-s", "R"])
+    let suspended = try await select(["-s", "SU"])
+    return JobListing(all: all.union(running), running: running, suspended: suspended)
+  }
+
+  private func select(_ arguments: [String]) async throws(PBSError) -> Set<String> {
+    let result = try await run("qselect", ["-u", user] + arguments)
+    guard result.status == 0 else { throw failure("qselect", result) }
+    let lines = String(decoding: result.standardOutput, as: UTF8.self).split(separator: "\n")
+    guard lines.allSatisfy({ $0.first?.isNumber == true }),
+      result.standardOutput.isEmpty || result.standardOutput.last == 0x0A
+    else { throw .unavailable("qselect printed something else than job ids") }
+    return Set(lines.map(String.init))
+  }
+
+  func stat(_ ids: [String]) async throws(PBSError) -> JobStat {
+    var stat = JobStat(jobs: [], unknown: [])
+    for batch in ids.sorted().chunked(Self.batch) {
+      let result = try await run("qstat", ["-x", "-f", "-F", "json"] + batch)
+      guard [0, Self.unknownJob, Self.finishedJob].contains(result.status) else {
+        throw failure("qstat", result)
+      }
+      let output: PBSJSON
+      do {
+        output = try PBSJSON.parse(result.standardOutput)
+      } catch {
+        throw .unavailable("qstat printed no whole JSON: \(result.words.prefix(200))")
+      }
+      for (id, attributes) in output["Jobs"]?.members ?? [:] {
+        guard let job = Job(id: id, attributes) else {
+          throw .unavailable("qstat told no state of job \(id)")
+        }
+        stat.jobs.append(job)
+      }
+      let told = Set(stat.jobs.map(\.id))
+      for id in batch where !told.contains(id) {
+        // Only PBS's own word for that very job counts, not a gap in a listing.
+        guard Self.isUnknown(id, in: result) else {
+          throw .unavailable("qstat said nothing of job \(id): \(result.words.prefix(200))")
+        }
+        stat.unknown.insert(id)
+      }
+    }
+    return stat
+  }
+
+  private static func isUnknown(_ id: String, in result: CommandResult) -> Bool {
+    let words = String(decoding: result.standardError, as: UTF8.self)
+    return words.split(whereSeparator: \.isNewline).contains { line in
+      line.hasSuffix("Unknown Job Id \(id)") || line.contains("Unknown Job Id \(id) ")
+    }
+  }
+
+  func delete(_ ids: [String], force: Bool) async throws(PBSError) {
+    for batch in ids.sorted().chunked(Self.batch) {
+      let result = try await run("qdel", (force ? ["-W", "force"] : []) + batch)
+      guard ![0, Self.unknownJob, Self.finishedJob].contains(result.status) else { continue }
+      let words = result.words
+      if words.contains("Unknown Job Id") || words.contains("Job has finished") { continue }
+      throw failure("qdel", result)
+    }
+  }
+
+  func hostsDown() async throws(PBSError) -> Set<String> {
+    let result = try await run("pbsnodes", ["-a", "-F", "json"])
+    guard result.status == 0 else { throw failure("pbsnodes", result) }
+    guard let nodes = try? PBSJSON.parse(result.standardOutput)["nodes"]?.members else {
+      throw .unavailable("pbsnodes printed no whole JSON")
+    }
+    var down: Set<String> = []
+    for (name, attributes) in nodes {
+      let states = attributes["state"]?.text?.split(separator: ",") ?? []
+      guard states.contains(where: { $0 == "down" || $0.hasSuffix("unknown") }) else { continue }
+      down.insert(name)
+      if let host = attributes["resources_available"]?["host"]?.text { down.insert(host) }
+    }
+    return down
+  }
+
+  private func run(_ name: String, _ arguments: [String]) async throws(PBSError) -> CommandResult {
+    do {
+      let result = try await ChildProcess.run(
+        installation.command(name), arguments, environment: environment, timeout: Self.timeout)
+      log.trace("\(name) \(arguments.joined(separator: " ")): exit \(result.status)")
+      return result
+    } catch {
+      throw .unavailable("\(error)")
+    }
+  }
+
+  private func failure(_ command: String, _ result: CommandResult) -> PBSError {
+    let words = result.words.isEmpty ? "\(command): exit \(result.status)" : result.words
+    // 255 is an exit without a PBS error code; above 128 a signal ended the command, or
+    // it is a PBS error code, which comes with words.
+    let away =
+      ["cannot connect to server", "Connection refused", "Connection timed out", "End of File", "Premature end"]
+    if away.contains(where: words.contains) || result.standardError.isEmpty || result.status == 255 {
+      return .unavailable(words)
+    }
+    return .refused(words)
+  }
+}
+
+extension Array {
+  /// Pieces of at most `size` elements.
+  fileprivate func chunked(_ size: Int) -> [[Element]] {
+    stride(from: 0, to: count, by: size).map { Array(self[$0..<Swift.min($0 + size, count)]) }
+  }
+}

@@ -1,0 +1,56 @@
+import ArgumentParser
+import FoundationEssentials
+import Logging
+import Shared
+
+/// Turns pods into PBS jobs, follows both, and tells binder what to do.
+@main
+struct PBSBroker: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "pbs-broker",
+    abstract: "Submits a PBS job for each pod that waits, and follows both.",
+    version: Version.text)
+
+  @Option(help: "kube-watcher's socket (default: \(Process.runDirectory)/kube-watcher.sock).")
+  var watcher: String?
+
+  @Option(help: "Socket to serve binders on (default: \(Process.runDirectory)/pbs-broker.sock).")
+  var socket: String?
+
+  @Option(
+    name: .customLong("pbs-exec"),
+    help: "PBS's folder, which has bin/qsub (default: $PBS_EXEC, /etc/pbs.conf, PATH).")
+  var pbsExec: String?
+
+  @OptionGroup var common: CommonOptions
+
+  func run() {
+    Process.run("pbs-broker", common) { [watcher, socket, pbsExec] settings, log, instance in
+      let watcher = try watcher ?? settings.text("watcher") ?? "\(Process.runDirectory)/kube-watcher.sock"
+      let socket = try socket ?? settings.text("socket") ?? "\(Process.runDirectory)/pbs-broker.sock"
+      let hints =
+        try settings.text("hints-socket")
+        ?? (socket.hasSuffix(".sock") ? String(socket.dropLast(5)) : socket) + "-hints.sock"
+      let exec = try pbsExec ?? settings.text("pbs-exec")
+      let peers = try Process.userIDs(
+        settings.texts("allowed-peers") ?? [], key: "pbs-broker.allowed-peers")
+      let own = try BrokerSettings(settings)
+      try settings.finish()
+
+      let backend = try PBSCommands(
+        PBSInstallation.find(configured: exec), placeholder: own.placeholder, log: log)
+      let publisher = try Publisher(
+        path: socket, role: .pbsBroker, instance: instance, consumers: .binder,
+        allowedPeers: peers, log: log)
+      let hintListener = try HintListener(path: hints, allowedPeers: peers, log: log)
+      let subscription = Subscription(path: watcher, role: .pbsBroker, instance: instance, log: log)
+      let broker = Broker(
+        settings: own, instance: instance, backend: backend, subscription: subscription,
+        publisher: publisher, log: log)
+      hintListener.onHint = { broker.hint(job: $0) }
+      subscription.start()
+      await broker.run()
+      withExtendedLifetime(hintListener) {}
+    }
+  }
+}

@@ -1,0 +1,189 @@
+import FoundationEssentials
+import Shared
+
+/// Decides about one pod by comparing what should be with what is. Pure: the same situation
+/// gives the same decision, so a lost, late or doubled event is harmless.
+enum Reconciliation {
+  static func decide(_ situation: Situation) -> Decision {
+    switch situation.presence {
+    case .gone:
+      return releasing(situation.jobs, "its pod is gone")
+    case .neverSeen:
+      return releasing(situation.jobs, "its pod does not exist")
+    case .present(let pod):
+      guard let reference = PodReference(pod) else { return Decision() }
+      if pod.isFinished {
+        return releasing(situation.jobs, "its pod has finished")
+      }
+      if pod.nodeName != nil {
+        return bound(pod, reference, situation)
+      }
+      if pod.isTerminating {
+        return releasing(situation.jobs, "its pod was deleted before it was bound")
+      }
+      if pod.isGated {
+        return releasing(situation.jobs, "its pod has scheduling gates")
+      }
+      return waiting(pod, reference, situation)
+    }
+  }
+
+  // MARK: A pod that waits for a node
+
+  private static func waiting(
+    _ pod: Pod, _ reference: PodReference, _ situation: Situation
+  ) -> Decision {
+    guard let job = keeper(of: situation.jobs) else {
+      var decision = Decision(submits: true)
+      if let ended = situation.ended.last {
+        decision.message = .report(
+          report(reference, ended.id, "job \(ended.id) ended before the pod was bound: \(ended.words)"))
+      }
+      return decision
+    }
+    var decision = releasing(situation.jobs.filter { $0.id != job.id }, "job \(job.id) stands for the same pod")
+    if isStarted(job, situation.bindWhen) {
+      if let host = job.host, let node = situation.nodeOf(host) {
+        decision.message = .bind(
+          .init(pod: reference, node: node, job: job.id, runCount: job.runCount))
+      } else {
+        decision.message = .report(
+          report(
+            reference, job.id,
+            "job \(job.id) runs on \(job.host ?? "no host"), which is not a node of this cluster"))
+      }
+    } else if let words = waitingWords(job) {
+      decision.message = .report(report(reference, job.id, "job \(job.id): \(words)"))
+    }
+    return decision
+  }
+
+  private static func isStarted(_ job: Job, _ when: BindWhen) -> Bool {
+    guard job.isRunning else { return false }
+    switch when {
+    case .run: return job.substate == 42
+    case .prerun: return job.substate == 42 || job.substate == 41
+    }
+  }
+
+  /// Why a job waits, in PBS's words; nil while PBS has not said anything.
+  private static func waitingWords(_ job: Job) -> String? {
+    switch job.state {
+    case .held: return "held (\(job.holdTypes ?? "?"))" + (job.comment.map { ": \($0)" } ?? "")
+    case .moved: return "moved to another server, where it is not followed"
+    case .suspended, .userSuspended: return "suspended"
+    case .running, .exiting, .begun: return nil
+    default: return job.comment.flatMap { $0.isEmpty ? nil : $0 }
+    }
+  }
+
+  private static func report(
+    _ pod: PodReference, _ job: String?, _ message: String
+  ) -> BrokerMessage.Report {
+    .init(
+      pod: pod, job: job, reason: "FailedScheduling", message: message, warning: true,
+      unscheduled: true)
+  }
+
+  // MARK: A pod on a node
+
+  private static func bound(
+    _ pod: Pod, _ reference: PodReference, _ situation: Situation
+  ) -> Decision {
+    let named = pod.metadata.annotations?[WellKnown.jobID]
+    let own = situation.jobs.first { job in
+      if let named { return job.id == named }
+      // Bound by us before the annotation, or by hand to where its job runs.
+      return job.host.flatMap(situation.nodeOf) == pod.nodeName
+    }
+    var decision = releasing(
+      situation.jobs.filter { $0.id != own?.id },
+      "its pod is bound to \(pod.nodeName ?? "") " + (named.map { "with job \($0)" } ?? "without it"))
+
+    if pod.isTerminating {
+      if let own, isOverdue(pod, situation) {
+        decision.deletions.append(
+          .init(job: own.id, reason: "its pod is stuck on a host that is away", force: true))
+        decision.message = .report(
+          .init(
+            pod: reference, job: own.id, reason: "JobReleased",
+            message:
+              "job \(own.id) is released: the pod is still terminating on a host that is away",
+            warning: true, unscheduled: false))
+      }
+      return decision
+    }
+    if let own {
+      if let words = broken(own, pod, situation) {
+        decision.message = .evict(.init(pod: reference, job: own.id, message: words))
+      } else if own.isSuspended {
+        decision.message = .report(
+          .init(
+            pod: reference, job: own.id, reason: "JobSuspended",
+            message: "PBS has suspended job \(own.id)", warning: true, unscheduled: false))
+      }
+    } else if let named, let ended = situation.ended.first(where: { $0.id == named }) {
+      decision.message = .evict(
+        .init(pod: reference, job: named, message: "job \(named) has ended: \(ended.words)"))
+    }
+    // Without the job, and without PBS's word for its end, nothing follows.
+    return decision
+  }
+
+  /// Why a job that has not ended is no longer the run that the pod was bound for.
+  private static func broken(_ job: Job, _ pod: Pod, _ situation: Situation) -> String? {
+    let words = job.comment.map { ": \($0)" } ?? ""
+    switch job.state {
+    case .queued, .held, .waiting, .transit:
+      return "job \(job.id) was taken off its host and queued again\(words)"
+    case .moved:
+      return "job \(job.id) was moved to another server"
+    case .running, .suspended, .userSuspended, .begun:
+      if let host = job.host, situation.nodeOf(host) != pod.nodeName {
+        return "job \(job.id) was started again on \(host)\(words)"
+      }
+      if let text = pod.metadata.annotations?[WellKnown.runCount], let count = Int(text),
+        job.runCount > count
+      {
+        return "job \(job.id) was started again (run \(job.runCount))\(words)"
+      }
+      return nil
+    case .exiting:
+      // PBS is killing it already; prompt is better than waiting for the obit.
+      return "job \(job.id) is ending\(words)"
+    case .finished, .expired:
+      return "job \(job.id) has ended\(words)"
+    }
+  }
+
+  private static func isOverdue(_ pod: Pod, _ situation: Situation) -> Bool {
+    guard situation.isHostAway, let text = pod.metadata.deletionTimestamp,
+      let deadline = Timestamp.parse(text)
+    else { return false }
+    // deletionTimestamp is already the end of the grace period.
+    return situation.now > deadline.addingTimeInterval(situation.patience)
+  }
+
+  // MARK: Jobs
+
+  /// Of several jobs of one pod the running one stays, else the older.
+  static func keeper(of jobs: [Job]) -> Job? {
+    jobs.min { a, b in
+      let ranks = (rank(a), rank(b))
+      return ranks.0 == ranks.1 ? a.sequence < b.sequence : ranks.0 < ranks.1
+    }
+  }
+
+  private static func rank(_ job: Job) -> Int {
+    switch job.state {
+    case .running: 0
+    case .suspended, .userSuspended: 1
+    case .exiting: 3
+    default: 2
+    }
+  }
+
+  private static func releasing(_ jobs: [Job], _ reason: String) -> Decision {
+    Decision(deletions: jobs.map { .init(job: $0.id, reason: reason) })
+  }
+}
