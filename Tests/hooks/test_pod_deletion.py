@@ -2,52 +2,12 @@
 import base64
 import json
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any
 
 import pytest
 
 from hooks.execution_host import POD_UID, ExecutionHost, native_job, pods_job
 from hooks.kubernetes_api import TOKEN, KubernetesAPI, elapsed
-
-# As kubeadm writes it, and as it may be written by hand.
-KUBELET_CONF = """apiVersion: v1
-clusters:
-- cluster:
-    certificate-authority-data: {authority}
-    server: {server}
-  name: default-cluster
-contexts:
-- context:
-    cluster: default-cluster
-    namespace: default
-    user: default-auth
-  name: default-context
-current-context: default-context
-kind: Config
-preferences: {{}}
-users:
-- name: default-auth
-  user:
-    token: {token}
-"""
-
-
-@pytest.fixture
-def api(tmp_path: Path) -> Iterator[KubernetesAPI]:
-    """A Kubernetes API."""
-    server = KubernetesAPI(tmp_path / "api")
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-def node(host: ExecutionHost, api: KubernetesAPI) -> ExecutionHost:
-    """An execution host whose kubelet has a credential for the API."""
-    authority = base64.b64encode((api.directory / "ca.crt").read_bytes()).decode()
-    kubeconfig = host.directory / "kubelet.conf"
-    kubeconfig.write_text(KUBELET_CONF.format(authority=authority, server=api.url, token=TOKEN))
-    host.configure(kubeconfig=str(kubeconfig), api_timeout=5)
-    return host
 
 
 def test_the_pod_of_a_job_that_ends_is_deleted(node: ExecutionHost, api: KubernetesAPI) -> None:

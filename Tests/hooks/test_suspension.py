@@ -1,0 +1,255 @@
+"""A pod's job that PBS suspends has its pod frozen; a native one gives its reservation up."""
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any, Iterator
+
+import pytest
+
+from hooks.cgroup_tree import PATHS, PodCgroup
+from hooks.execution_host import POD_UID, ExecutionHost, native_job, pods_job
+from hooks.kubernetes_api import KubernetesAPI
+from hooks.recordings import needs_recordings, recorded, recorded_job
+
+
+class Session:
+    """The job's own process on this host, which PBS stops with SIGSTOP."""
+
+    def __init__(self) -> None:
+        """Start it in a session of its own."""
+        self.process = subprocess.Popen(["sleep", "600"], start_new_session=True)
+        self.id = str(self.process.pid)
+
+    def signal(self, number: int) -> None:
+        """Send it a signal, and wait until a stop or continuation has happened."""
+        os.kill(self.process.pid, number)
+        os.waitid(os.P_PID, self.process.pid, os.WSTOPPED | os.WCONTINUED)
+
+
+@pytest.fixture
+def session() -> Iterator[Session]:
+    """A job's session."""
+    made = Session()
+    yield made
+    made.process.kill()
+    made.process.wait()
+
+
+@pytest.mark.parametrize("version", [1, 2])
+@pytest.mark.parametrize("driver, quality", sorted(PATHS))
+def test_suspending_freezes_and_resuming_thaws(host: ExecutionHost, version: int, driver: str, quality: str) -> None:
+    cgroup = PodCgroup(host.cgroups, version, POD_UID, driver, quality)
+    outcome = host.run("EXECJOB_POSTSUSPEND", pods_job(substate="43"))
+    assert cgroup.frozen and "pod default/redis frozen" in outcome.messages()
+    outcome = host.run("EXECJOB_PRERESUME", pods_job(substate="43"))
+    assert not cgroup.frozen and "pod default/redis thawed" in outcome.messages()
+
+
+@needs_recordings
+def test_the_recorded_suspension(host: ExecutionHost) -> None:
+    cgroup = PodCgroup(host.cgroups, 2, "u1")
+    host.configure(users=["alice"])
+    host.run("EXECJOB_POSTSUSPEND", recorded_job(recorded("EXECJOB_POSTSUSPEND")))
+    assert cgroup.frozen
+    host.run("EXECJOB_PRERESUME", recorded_job(recorded("EXECJOB_PRERESUME")))
+    assert not cgroup.frozen
+
+
+def test_ignore_leaves_the_pod_running(host: ExecutionHost) -> None:
+    host.configure(suspend="ignore")
+    cgroup = PodCgroup(host.cgroups, 2, POD_UID)
+    host.run("EXECJOB_POSTSUSPEND", pods_job(substate="43"))
+    assert not cgroup.frozen
+
+
+def test_the_pod_of_a_job_that_only_claims_it_is_not_frozen(host: ExecutionHost) -> None:
+    cgroup = PodCgroup(host.cgroups, 2, POD_UID)
+    host.run("EXECJOB_POSTSUSPEND", pods_job(substate="43", Job_Owner="mallory@pbsserver"))
+    assert not cgroup.frozen
+
+
+def test_a_pod_that_has_not_started_is_said_so(host: ExecutionHost) -> None:
+    outcome = host.run("EXECJOB_POSTSUSPEND", pods_job(substate="43"))
+    assert outcome.rejected is None and "pod default/redis has no cgroup to freeze" in outcome.messages()
+
+
+def test_a_freezer_that_refuses_is_logged(host: ExecutionHost) -> None:
+    cgroup = PodCgroup(host.cgroups, 2, POD_UID)
+    freezer = cgroup.directories[""] / "cgroup.freeze"
+    freezer.unlink()
+    freezer.symlink_to("/proc/version")  # it reads but cannot be written
+    outcome = host.run("EXECJOB_POSTSUSPEND", pods_job(substate="43"))
+    assert outcome.rejected is None and "cannot freeze pod default/redis" in outcome.messages()
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_the_end_thaws_before_it_deletes(
+        node: ExecutionHost, api: KubernetesAPI, version: int) -> None:
+    cgroup = PodCgroup(node.cgroups, version, POD_UID)
+    cgroup.set_frozen(True)
+    api.add("redis", POD_UID)
+    frozen_at_deletion = []
+
+    def look(handler: Any) -> bool:
+        frozen_at_deletion.append(cgroup.frozen)
+        return False
+
+    api.fault = look
+    node.run("EXECJOB_END", pods_job(substate="53"))
+    assert len(api.deletions()) == 1
+    assert set(frozen_at_deletion) == {False} and not cgroup.frozen
+
+
+def test_a_pod_that_starts_after_its_job_was_suspended_is_frozen(host: ExecutionHost, session: Session) -> None:
+    session.signal(signal.SIGSTOP)
+    cgroup = PodCgroup(host.cgroups, 1, POD_UID)
+    host.periodic(pods_job(substate="43", session_id=session.id))
+    assert cgroup.frozen
+
+
+def test_a_pod_whose_resume_was_missed_is_thawed(host: ExecutionHost, session: Session) -> None:
+    cgroup = PodCgroup(host.cgroups, 1, POD_UID)
+    cgroup.set_frozen(True)
+    host.periodic(pods_job(substate="42", session_id=session.id))
+    assert not cgroup.frozen
+
+
+def test_a_job_list_that_is_behind_the_times_decides_nothing(host: ExecutionHost, session: Session) -> None:
+    cgroup = PodCgroup(host.cgroups, 2, POD_UID)
+    host.periodic(pods_job(substate="43", session_id=session.id))
+    assert not cgroup.frozen, "resumed since"
+    session.signal(signal.SIGSTOP)
+    cgroup.set_frozen(True)
+    host.periodic(pods_job(substate="42", session_id=session.id))
+    assert cgroup.frozen, "suspended since"
+
+
+def test_a_frozen_pod_that_is_being_deleted_may_end(
+        node: ExecutionHost, api: KubernetesAPI, session: Session) -> None:
+    session.signal(signal.SIGSTOP)
+    cgroup = PodCgroup(node.cgroups, 1, POD_UID)
+    job = pods_job(substate="43", session_id=session.id)
+    pod = api.add("redis", POD_UID)
+    node.periodic(job)
+    assert cgroup.frozen
+    pod["metadata"]["deletionTimestamp"] = "2026-11-24T03:34:47Z"
+    node.periodic(job)
+    assert not cgroup.frozen
+    node.periodic(job)
+    assert not cgroup.frozen
+
+
+def test_a_suspended_native_job_gives_its_reservation_up(host: ExecutionHost) -> None:
+    """PBS gives its CPUs and memory to others, so Kubernetes must not count them."""
+    host.run("EXECJOB_BEGIN", native_job())
+    host.run("EXECJOB_POSTSUSPEND", native_job(substate="43"))
+    assert host.files() == []
+    host.periodic(native_job(substate="43"))
+    assert host.files() == []
+    host.run("EXECJOB_PRERESUME", native_job(substate="43"))
+    assert list(host.requests()) == ["5.pbsserver"]
+
+
+def reserved(host: ExecutionHost, resource: str) -> int:
+    """The sum of all static pods' requests."""
+    return sum(int(requests[resource].replace("Ki", "")) for requests in host.requests().values())
+
+
+def test_a_job_that_takes_a_frozen_pods_place_is_not_counted_twice(host: ExecutionHost) -> None:
+    """Kubernetes goes on counting the frozen pod; counting its successor as well would have
+    kubelet evict pods, the frozen one first, to make room for a static pod."""
+    frozen = pods_job("6.pbsserver", substate="43")  # two CPUs
+    host.record(frozen)
+    host.run("EXECJOB_BEGIN", native_job("7.pbsserver", exec_vnode="(node1:ncpus=1:mem=1024kb)", exec_host2="node1:15002/0"))
+    host.run("EXECJOB_BEGIN", native_job("8.pbsserver", exec_vnode="(node1:ncpus=3:mem=2097152kb)", exec_host2="node1:15002/0*3"))
+    assert host.requests() == {"7.pbsserver": {"cpu": "0", "memory": "0Ki"},
+                               "8.pbsserver": {"cpu": "2", "memory": "1049600Ki"}}
+    assert reserved(host, "cpu") + 2 == 1 + 3, "with the frozen pod's two, exactly what PBS has given away"
+
+
+def test_what_was_left_to_a_frozen_pod_is_taken_back_when_it_resumes(host: ExecutionHost) -> None:
+    frozen = pods_job("6.pbsserver", substate="43")
+    native = native_job("7.pbsserver", stime="100")
+    host.record(frozen)
+    host.run("EXECJOB_BEGIN", native)
+    before = host.pods()
+    assert host.requests()["7.pbsserver"]["cpu"] == "0"
+    host.periodic(frozen, native)
+    assert host.pods() == before, "nothing has changed, so no static pod is restarted"
+    host.periodic(pods_job("6.pbsserver", substate="42"), native)
+    assert host.requests() == {"7.pbsserver": {"cpu": "2", "memory": "1048576Ki"}}
+
+
+def test_a_reservation_does_not_shrink_when_a_pod_is_suspended_later(host: ExecutionHost) -> None:
+    native = native_job("5.pbsserver")
+    host.run("EXECJOB_BEGIN", native)
+    before = host.pods()
+    host.periodic(native, pods_job("6.pbsserver", substate="43"))
+    assert host.pods() == before
+
+
+def test_under_ignore_a_suspended_pod_holds_nothing_back(host: ExecutionHost) -> None:
+    host.configure(suspend="ignore")
+    host.record(pods_job("6.pbsserver", substate="43"))
+    host.run("EXECJOB_BEGIN", native_job("7.pbsserver"))
+    assert host.requests()["7.pbsserver"]["cpu"] == "2"
+
+
+@pytest.mark.skipif(not Path("/sys/fs/cgroup").is_dir() or os.geteuid() != 0, reason="no cgroups to freeze here")
+def test_a_real_freezer(host: ExecutionHost) -> None:
+    """On the kernel's own freezer a process stops counting, and goes on after the resume."""
+    root = Path("/sys/fs/cgroup")
+    version = 2 if (root / "cgroup.controllers").exists() else 1
+    hierarchy = root if version == 2 else root / "freezer"
+    below = "pbs-connector-test-%d" % os.getpid()
+    pod = hierarchy / below / "kubepods" / ("pod" + POD_UID)
+    try:
+        pod.mkdir(parents=True)
+    except OSError as error:
+        pytest.skip("cannot make a cgroup here: %s" % error)
+    counter = subprocess.Popen([sys.executable, "-uc", "import time\nwhile True: print('x'); time.sleep(0.01)"],
+                               stdout=subprocess.PIPE)
+    try:
+        (pod / "cgroup.procs").write_text(str(counter.pid))
+        host.configure(cgroup_root=str(root), kubelet_cgroup_root="/" + below)
+        host.run("EXECJOB_POSTSUSPEND", pods_job(substate="43"))
+        assert counter.stdout is not None
+        assert awaited(lambda: frozen_by_now(pod)), "the kernel froze it"
+        while readable(counter.stdout.fileno(), 0):
+            os.read(counter.stdout.fileno(), 65536)  # what it wrote before
+        assert not readable(counter.stdout.fileno(), 0.3), "it stopped counting"
+        host.run("EXECJOB_PRERESUME", pods_job(substate="43"))
+        assert readable(counter.stdout.fileno(), 10), "it goes on"
+    finally:
+        host.run("EXECJOB_PRERESUME", pods_job(substate="43"))
+        counter.kill()
+        counter.wait()
+        assert awaited(lambda: not (pod / "cgroup.procs").read_text().strip())
+        for directory in (pod, pod.parent, pod.parent.parent):
+            directory.rmdir()
+
+
+def frozen_by_now(pod: Path) -> bool:
+    """Whether the kernel has finished freezing a cgroup."""
+    if (pod / "cgroup.events").exists():
+        return "frozen 1" in (pod / "cgroup.events").read_text()
+    return (pod / "freezer.state").read_text().strip() == "FROZEN"
+
+
+def readable(descriptor: int, seconds: float) -> bool:
+    """Whether there is something to read within that time."""
+    return bool(select.select([descriptor], [], [], seconds)[0])
+
+
+def awaited(condition: Any, seconds: float = 10) -> bool:
+    """Whether a condition comes true within that time; the kernel gives no descriptor to wait on."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.01)
+    return True
