@@ -1,5 +1,6 @@
 """An execution host for tests: a manifest directory, MoM's job files, a cgroup tree, and the
 host-side hook run on them with the events that PBS would send."""
+import ast
 import json
 import os
 from pathlib import Path
@@ -12,6 +13,13 @@ HOST_HOOK = HOOKS / "pbs_kubernetes.PY"
 SERVER_HOOK = HOOKS / "pbs_kubernetes_server.PY"
 
 POD_UID = "7f1c9a52-0c5e-4a0e-9a37-0f3a2c1b5d11"
+
+
+def literal(script: Path, name: str) -> Any:
+    """A literal that a hook assigns to a name at its top, such as its table of settings."""
+    (value,) = [node.value for node in ast.parse(script.read_text()).body
+                if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == name]
+    return ast.literal_eval(value)
 
 
 def native_job(id: str = "5.pbsserver", **attributes: Any) -> Job:

@@ -1,0 +1,234 @@
+"""hooks/install: what it asks of qmgr, and the configurations that it refuses."""
+import ast
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Dict, List
+
+import pytest
+
+from hooks.execution_host import HOOKS, HOST_HOOK, literal
+
+# A qmgr that keeps hooks in a file and notes each directive; the output is qmgr's.
+QMGR = """#!%s
+import json, os, sys
+path = os.environ["QMGR_STATE"]
+state = json.load(open(path))
+assert sys.argv[1] == "-c" and len(sys.argv) == 3, sys.argv
+words = sys.argv[2].replace("=", " ").split()
+fail = os.environ.get("QMGR_FAIL")
+if fail and fail in sys.argv[2]:
+    sys.exit("qmgr obj=x svr=default: Unauthorized Request\\nqmgr: hook error returned from server")
+if words[0] == "list":
+    print("".join("Hook %%s\\n    type = site\\n\\n" %% name for name in state["hooks"]), end="")
+    sys.exit()
+state["directives"].append(sys.argv[2])
+name = words[2]
+if words[0] == "create":
+    assert name not in state["hooks"]
+    state["hooks"][name] = {}
+elif name not in state["hooks"]:
+    sys.exit("qmgr obj=%%s svr=default: %%s does not exist!" %% (name, name))
+elif words[0] == "delete":
+    del state["hooks"][name]
+elif words[0] == "set":
+    state["hooks"][name][words[3]] = words[4].strip('"')
+elif words[0] == "import":
+    state["hooks"][name][words[3]] = open(words[5]).read()
+    assert words[3] != "application/x-config" or words[5].endswith(".json"), "PBS refuses other suffixes"
+json.dump(state, open(path, "w"))
+""" % sys.executable
+
+
+class Site:
+    """A PBS server as far as qmgr shows it, and a configuration to install."""
+
+    def __init__(self, directory: Path) -> None:
+        (directory / "bin").mkdir()
+        qmgr = directory / "bin" / "qmgr"
+        qmgr.write_text(QMGR)
+        qmgr.chmod(0o755)
+        self.state = directory / "state.json"
+        self.state.write_text(json.dumps({"hooks": {}, "directives": []}))
+        self.manifests = directory / "manifests"
+        self.manifests.mkdir()
+        self.configuration = directory / "site.CF"
+        self.environment = dict(os.environ, QMGR_STATE=str(self.state), PATH="%s:/usr/bin:/bin" % qmgr.parent)
+        self.configure()
+
+    def configure(self, **settings: Any) -> None:
+        """Write the configuration, with directories that are there."""
+        values = {"kubelet_config": str(self.manifests), "cgroup_root": str(self.manifests)}
+        self.configuration.write_text(json.dumps(dict(values, **settings)))
+
+    def install(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        """Run hooks/install."""
+        command = [sys.executable, str(HOOKS / "install"), "--config", str(self.configuration)] + list(arguments)
+        return subprocess.run(command, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
+
+    @property
+    def hooks(self) -> Dict[str, Dict[str, str]]:
+        """The server's hooks."""
+        return json.loads(self.state.read_text())["hooks"]
+
+    @property
+    def directives(self) -> List[str]:
+        """What qmgr was told to change."""
+        return json.loads(self.state.read_text())["directives"]
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    """A site without hooks."""
+    return Site(tmp_path)
+
+
+def test_it_installs_both_hooks(site: Site) -> None:
+    result = site.install()
+    assert (result.returncode, result.stderr) == (0, "")
+    host, server = site.hooks["pbs_kubernetes"], site.hooks["pbs_kubernetes_server"]
+    assert host["application/x-python"] == HOST_HOOK.read_text()
+    assert server["application/x-python"] == (HOOKS / "pbs_kubernetes_server.PY").read_text()
+    assert host["application/x-config"] == server["application/x-config"] == site.configuration.read_text()
+    assert host["enabled"] == server["enabled"] == "true"
+    assert host["alarm"] == server["alarm"] == "30"
+    assert set(server["event"].split(",")) == {"queuejob", "modifyjob", "runjob", "jobobit"}
+
+
+def test_every_event_that_is_installed_has_a_handler_and_the_other_way_round(site: Site) -> None:
+    site.install()
+    (handlers,) = [node.value for node in ast.parse(HOST_HOOK.read_text()).body
+                   if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "HANDLERS"]
+    assert isinstance(handlers, ast.Dict)
+    handled = {ast.literal_eval(key).lower() for key in handlers.keys if key is not None}
+    assert set(site.hooks["pbs_kubernetes"]["event"].split(",")) == handled - {"execjob_launch"}
+
+
+def test_it_is_safe_to_repeat_and_upgrades(site: Site) -> None:
+    site.install()
+    before = site.hooks
+    assert site.install().returncode == 0
+    assert site.hooks == before
+    site.configure(namespace="batch")
+    done = len(site.directives)
+    assert site.install().returncode == 0
+    assert json.loads(site.hooks["pbs_kubernetes"]["application/x-config"])["namespace"] == "batch"
+    assert not [d for d in site.directives[done:] if "false" in d], "jobs run: no event may be missed meanwhile"
+
+
+def test_a_new_hook_is_off_until_it_is_whole(site: Site) -> None:
+    site.install()
+    for name in site.hooks:
+        own = [d for d in site.directives if d.split()[2] == name]
+        assert own[0] == "create hook " + name and own[1] == "set hook %s enabled = false" % name
+        assert own[-1] == "set hook %s enabled = true" % name
+
+
+def test_dry_run_shows_and_changes_nothing(site: Site) -> None:
+    result = site.install("--dry-run")
+    assert result.returncode == 0 and site.directives == []
+    shown = result.stdout.splitlines()
+    site.install()
+    # All that differs is the copy of the configuration that PBS is given.
+    done = [re.sub(r"\S+/pbs_kubernetes\.json", str(site.configuration), directive) for directive in site.directives]
+    assert [line[len("qmgr -c "):].strip("'") for line in shown] == done
+    assert site.install("--dry-run", "--remove").stdout == (
+        "qmgr -c 'delete hook pbs_kubernetes'\nqmgr -c 'delete hook pbs_kubernetes_server'\n")
+    assert len(site.hooks) == 2
+
+
+def test_remove(site: Site) -> None:
+    site.install()
+    site.configuration.write_text("broken")
+    assert site.install("--remove").returncode == 0
+    assert site.hooks == {}
+    assert site.install("--remove").returncode == 0, "safe to repeat"
+    assert site.install("--remove", "--dry-run").stdout == "nothing to do\n"
+
+
+@pytest.mark.parametrize("settings, complaint", [
+    (dict(kubelet_confg="/tmp"), "unknown key kubelet_confg"),
+    (dict(hosts={"node1": {"imagge": "x"}}), "unknown key hosts.node1.imagge"),
+    (dict(strict="yes"), 'strict: "yes" is not of type boolean'),
+    (dict(strict=1), "strict: 1 is not of type boolean"),
+    (dict(users="root"), 'users: "root" is not of type list of text'),
+    (dict(users=[1]), "users: [1] is not of type list of text"),
+    (dict(labels={"a": 1}), 'labels: {"a": 1} is not of type map of text'),
+    (dict(resources=[]), "resources: [] is not of type map of text"),
+    (dict(suspend="stop"), 'suspend: "stop" is not of type freeze or ignore'),
+    (dict(api_timeout="5"), 'api_timeout: "5" is not of type seconds'),
+    (dict(api_timeout=0), "api_timeout: 0 is not of type seconds"),
+    (dict(api_timeout=True), "api_timeout: true is not of type seconds"),
+    (dict(api_timeout=25), "api_timeout: 25 is not of type seconds, more than 0 and at most 20"),
+    (dict(image=None), "image: null is not of type text"),
+    (dict(hosts=["node1"]), 'hosts: ["node1"] is not of type map of hosts'),
+    (dict(hosts={"node1": {"strict": "no"}}), 'hosts.node1.strict: "no" is not of type boolean'),
+    (dict(hosts={"node1": {"users": ["x"]}}), "hosts.node1.users cannot differ from host to host"),
+    (dict(kubelet_config="/no/such"), "kubelet_config: no directory /no/such here"),
+    (dict(cgroup_root="/proc/version"), "cgroup_root: no directory /proc/version here"),
+    (dict(hosts={"node1": {"kubelet_config": "/no/such"}}), "hosts.node1.kubelet_config: no directory /no/such here"),
+])
+def test_a_configuration_that_is_refused_with_one_line(site: Site, settings: Any, complaint: str) -> None:
+    site.configure(**settings)
+    result = site.install()
+    assert result.returncode == 1 and result.stdout == ""
+    assert result.stderr.startswith("install: %s: %s" % (site.configuration, complaint))
+    assert result.stderr.count("\n") == 1
+    assert site.directives == []
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{'a': 1}"])
+def test_a_configuration_that_is_no_json_object(site: Site, text: str) -> None:
+    site.configuration.write_text(text)
+    result = site.install()
+    assert result.returncode == 1 and result.stderr.count("\n") == 1 and site.directives == []
+
+
+def test_a_default_directory_is_looked_for_too(site: Site) -> None:
+    site.configuration.write_text(json.dumps({"cgroup_root": str(site.manifests)}))
+    default = Path("/etc/kubernetes/manifests")
+    assert site.install().returncode == (0 if default.is_dir() else 1)
+
+
+def test_directories_of_the_execution_hosts_may_be_elsewhere(site: Site) -> None:
+    site.configure(kubelet_config="/no/such")
+    assert site.install("--remote-directories").returncode == 0
+
+
+def test_an_empty_directory_turns_a_feature_off(site: Site) -> None:
+    site.configure(kubelet_config="")
+    assert site.install().returncode == 0
+
+
+def test_qmgr_that_refuses(site: Site) -> None:
+    site.environment["QMGR_FAIL"] = "create"
+    result = site.install()
+    assert result.returncode == 1 and result.stderr.count("\n") == 1
+    assert "qmgr -c 'create hook pbs_kubernetes'" in result.stderr and "Unauthorized Request" in result.stderr
+
+
+def test_no_qmgr(site: Site, tmp_path: Path) -> None:
+    site.environment.update(PATH="/nowhere", PBS_EXEC=str(tmp_path / "pbs"), PBS_CONF_FILE="/no/pbs.conf")
+    result = site.install()
+    assert result.returncode == 1
+    assert result.stderr == "install: no qmgr in PATH, nor %s/pbs/bin/qmgr\n" % tmp_path
+
+
+def test_the_shipped_configuration_holds_every_key_with_its_default() -> None:
+    settings = literal(HOST_HOOK, "SETTINGS")
+    shipped = json.loads((HOOKS / "pbs_kubernetes.CF").read_text())
+    assert shipped == {key: default for key, (_, default) in settings.items()}
+
+
+def test_the_documentation_explains_every_key() -> None:
+    settings = literal(HOST_HOOK, "SETTINGS")
+    text = (HOOKS.parent / "docs" / "hooks.md").read_text()
+    rows = dict(re.findall(r"^\| `(\w+)` \| (.*) \|$", text, re.MULTILINE))
+    assert set(rows) == set(settings)
+    for key, (kind, default) in settings.items():
+        columns = [column.strip() for column in rows[key].split(" | ")]
+        assert columns[0] == kind, key
+        assert columns[1] == "`%s`" % json.dumps(default), key
