@@ -288,7 +288,7 @@ class PBSServer:
         self._hold_resources(job)
         job.run_count += 1
         job.stime = self.now()
-        job.obittime = job.exit_status = job.session_id = None
+        job.exit_status = job.session_id = None
         job.used_walltime, job.running_at = 0, None
         job.comment = self._run_comment(job)
         self._set_state(job, "R", Substate.PRERUN)
@@ -496,6 +496,7 @@ class PBSServer:
         if job.state not in ("R", "S"):
             raise error(errors.BAD_STATE)
         self._note("rerun", job)
+        job.obittime = self.now()
         self._back_to_queue(job)
         if allocations is None:
             allocations = self.scheduler.place(job.request.chunks, job.request.place)
@@ -612,9 +613,6 @@ class PBSServer:
         if name in ("resume", "admin-resume"):
             if (name == "admin-resume") != (job.attributes.get("admin-suspended") == "True"):
                 raise error(errors.WRONG_RESUME)
-            if job.state != "S":
-                # Not refused: seen on 23.06.06 for a job that had just gone on.
-                return
             self.resume(job)
         elif name in ("suspend", "admin-suspend"):
             self._require_host(job)

@@ -74,10 +74,8 @@ def _illegal_option(attributes: dict[str, str]) -> str | None:
     if name is not None and not re.fullmatch(r"[A-Za-z0-9+_.-]+", name):
         return "qalter: illegal -N value"
     priority = attributes.get("Priority")
-    if priority is not None:
-        match = re.match(r"\s*[-+]?\d+", priority)
-        if not -1024 <= int(match[0] if match else 0) <= 1023 or not priority:
-            return "qalter: illegal -p value"
+    if priority is not None and not (re.fullmatch(r"\s*[-+]?\d+", priority) and -1024 <= int(priority) <= 1023):
+        return "qalter: illegal -p value"
     holds = attributes.get("Hold_Types")
     if holds is not None and not re.fullmatch(r"n+|p+|[uos]+", holds):
         return "qalter: illegal -h value"

@@ -66,7 +66,7 @@ class Options:
             self._conflict()
         if {"G", "M"} <= self.letters:
             self._conflict()
-        if self.format != "default" and (not self.full or self.alternative):
+        if self.format != "default" and (not self.full or self.alternative or self.wide):
             self._conflict()
         if "q" in self.letters and self.full:
             self._conflict()

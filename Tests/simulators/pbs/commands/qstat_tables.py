@@ -15,7 +15,7 @@ _LINE_LIMIT = 78
 def jobs(server: PBSServer, jobs: list[Job], header: bool, wide: bool, percent: bool) -> str:
     """The default form (display_statjob())."""
     lines: list[str] = []
-    used = "  % done " if percent else "Time Use "
+    used = " % done  " if percent else "Time Use "
     if header and wide:
         lines.append(f"Job id                         Name            User             {used}S Queue")
         lines.append("-----------------------------  --------------- ---------------  -------- - ---------------")

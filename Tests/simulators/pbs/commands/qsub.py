@@ -234,12 +234,10 @@ def _check_like_the_library(options: _Options, submission: Submission, server: P
 
 
 def priority(text: str) -> int:
-    """-p, as atoi() reads it."""
-    match = re.match(r"\s*([-+]?\d+)", text)
-    value = int(match[1]) if match else 0
-    if not text or not -1024 <= value <= 1023:
+    """-p: a whole number from -1024 to 1023 and nothing else."""
+    if not re.fullmatch(r"\s*[-+]?\d+", text) or not -1024 <= int(text) <= 1023:
         raise _Stop(2, "qsub: illegal -p value", _USAGE)
-    return value
+    return int(text)
 
 
 # Environment (job_env_basic() and what follows it)
