@@ -276,7 +276,7 @@ class RealKubernetes:
 
     # Waiting
 
-    def wait(self, predicate: Callable[[RealKubernetes], Result], timeout: float = 30.0) -> Result:
+    def wait(self, predicate: Callable[[RealKubernetes], Result | None], timeout: float = 30.0) -> Result:
         """Waits until `predicate` gives something true, and returns that; TimeoutError after `timeout` seconds.
 
         It is asked again after each change of a pod, node, event or lease that the server

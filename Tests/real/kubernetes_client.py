@@ -50,10 +50,10 @@ class Stream:
         try:
             connection.request("GET", path, headers=headers)
             self._response = connection.getresponse()
-            self.status = self._response.status
+            self.status, self.reason = self._response.status, self._response.reason
+            self.headers = dict(self._response.getheaders())
             if self.status >= 400:
-                head = dict(self._response.getheaders())
-                raise KubernetesError("GET", path, Answer(self.status, self._response.reason, head, self._response.read()))
+                raise KubernetesError("GET", path, Answer(self.status, self.reason, self.headers, self._response.read()))
         except BaseException:
             connection.close()
             raise

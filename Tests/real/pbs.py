@@ -186,7 +186,7 @@ class RealPBS:
 
     # Waiting
 
-    def wait(self, predicate: Callable[[RealPBS], Result], timeout: float = 30.0) -> Result:
+    def wait(self, predicate: Callable[[RealPBS], Result | None], timeout: float = 30.0) -> Result:
         """Asks until `predicate` gives something true, and returns that; TimeoutError after `timeout` seconds."""
         deadline = time.monotonic() + timeout
         while not (result := predicate(self)):
@@ -204,9 +204,7 @@ class RealPBS:
                 raise KeyError(f"the server does not know job {job_id}")
             return job if job["job_state"] == state and substate in (None, job["substate"]) else None
 
-        found = self.wait(reached, timeout)
-        assert found is not None
-        return found
+        return self.wait(reached, timeout)
 
 
 def _lab_exec_dir(directory: Path, installed: Path, lab: str) -> Path:

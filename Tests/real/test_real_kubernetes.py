@@ -8,6 +8,7 @@ import threading
 import time
 import uuid
 from pathlib import Path
+from typing import Any, Callable
 
 import pytest
 
@@ -48,9 +49,16 @@ subjects:
 """
 
 
-def pod_manifest(name: str | None = None) -> dict:
-    return {"metadata": {"name": name or f"pod-{uuid.uuid4().hex[:8]}"},
+def pod_manifest() -> dict[str, Any]:
+    return {"metadata": {"name": f"pod-{uuid.uuid4().hex[:8]}"},
             "spec": {"schedulerName": "pbs", "containers": [{"name": "c", "image": "lab/busybox:1"}]}}
+
+
+def runs(name: str) -> Callable[[RealKubernetes], bool]:
+    def predicate(cluster: RealKubernetes) -> bool:
+        pod = cluster.pod("default", name)
+        return pod is not None and pod["status"]["phase"] == "Running"
+    return predicate
 
 
 def test_a_pod_lives_until_it_is_removed(kubernetes: RealKubernetes) -> None:
@@ -164,7 +172,7 @@ def test_data_outlives_a_crash_of_everything_and_waiting_goes_on(kubernetes: Rea
     assert pod is not None and pod["metadata"]["uid"] == uid
     timer = threading.Timer(0.3, kubernetes.set_pod_phase, ["default", name, "Running"])
     timer.start()
-    kubernetes.wait(lambda cluster: cluster.pod("default", name)["status"]["phase"] == "Running")
+    kubernetes.wait(runs(name))
     timer.join()
     kubernetes.remove_pod("default", name)
 
@@ -178,7 +186,7 @@ def test_wait_lasts_through_a_restart_of_the_api_server(kubernetes: RealKubernet
 
     thread = threading.Thread(target=restart_and_run)
     thread.start()
-    kubernetes.wait(lambda cluster: cluster.pod("default", name)["status"]["phase"] == "Running", timeout=60)
+    kubernetes.wait(runs(name), timeout=60)
     thread.join()
     kubernetes.remove_pod("default", name)
 
