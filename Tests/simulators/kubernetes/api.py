@@ -44,6 +44,9 @@ class Response:
     headers: tuple[tuple[str, str], ...] = ()
 
 
+_NO_PAGE = Response(404, b"404 page not found\n", "text/plain; charset=utf-8")
+
+
 def error_response(error: APIError) -> Response:
     return Response(error.code, encode(error.status()) + b"\n")
 
@@ -94,6 +97,8 @@ class API:
         if not info.resource:
             return self._other_path(request, info)
         resource = BY_PATH.get((info.group, info.version, info.resource))
+        if resource is None and not any((r.group, r.version) == (info.group, info.version) for r in ALL):
+            return _NO_PAGE
         if resource is None or info.subresource and info.subresource not in resource.subresources:
             # POST namespaces/x/bindings is the older name of POST pods/x/binding.
             if (info.group, info.resource, info.verb) == ("", "bindings", "create"):
@@ -131,12 +136,12 @@ class API:
             return Response(200, discovery.openapi_v2(), discovery.PROTOBUF)
         document = discovery.document(path)
         if document is None:
-            return Response(404, b"404 page not found\n", "text/plain; charset=utf-8")
+            return _NO_PAGE
         return Response(200, encode(document) + b"\n")
 
     def _view(self, call: _Call) -> View:
         return views.for_request(call.resource, call.request.headers.get("accept", ""),
-                                 call.request.query.get("includeObject", "Metadata"))
+                                 call.request.query.get("includeObject", "Metadata"), self.release.restarts_column)
 
     def _object(self, call: _Call, stored: Stored, status: int = 200) -> Response:
         return Response(status, self._view(call).object(stored) + b"\n")
@@ -206,7 +211,7 @@ class API:
             raise errors.wrong_uid_in_storage(call.resource.name, call.resource.group, call.key, call.info.name,
                                               given["uid"], found_uid)
         if not given.get("resourceVersion") and call.resource not in _UNCONDITIONAL_UPDATE:
-            raise errors.invalid(call.resource.kind, call.resource.group, call.info.name, [FieldProblem(
+            raise errors.invalid(call.resource.name, call.resource.group, call.info.name, [FieldProblem(
                 "metadata.resourceVersion", "FieldValueInvalid",
                 "Invalid value: 0x0: must be specified for an update")])
         new = self._strategies[call.resource].decoded({**body, "metadata": given}, call.request.body)
@@ -215,8 +220,8 @@ class API:
     def _patch(self, call: _Call) -> Response:
         media_type = call.request.headers.get("content-type", "").split(";")[0].strip()
         if media_type not in patch.ACCEPTED:
-            raise errors.unsupported_media_type(patch.ACCEPTED)
-        document = _json(call.request)
+            raise errors.unsupported_patch_type()
+        document = _json(call.request, call.resource.kind)
         stored = self._existing(call)
         view = View(call.resource)
         old = {"kind": call.resource.kind, "apiVersion": call.resource.api_version, **view.data(stored)}
@@ -228,9 +233,11 @@ class API:
             case _:
                 new = patch.strategic_merge(old, document)
         if new["metadata"].get("uid") != old["metadata"]["uid"]:
-            raise errors.invalid(call.resource.kind, call.resource.group, call.info.name, [FieldProblem(
-                "metadata.uid", "FieldValueInvalid",
-                f'Invalid value: "{new["metadata"].get("uid")}": field is immutable')])
+            problem = FieldProblem("metadata.uid", "FieldValueInvalid",
+                                   f'Invalid value: "{new["metadata"].get("uid")}": field is immutable')
+            # Both the generic check of an update and the pods' own one find it.
+            raise errors.invalid(call.resource.kind, call.resource.group, call.info.name,
+                                 [problem] * (2 if call.resource is PODS else 1))
         new = {key: value for key, value in new.items() if key not in ("kind", "apiVersion")}
         new = self._strategies[call.resource].decoded(new, call.request.body)
         return self._object(call, self._replaced(call, stored, new))
@@ -255,11 +262,13 @@ class API:
             metadata["generation"] += 1
         metadata["managedFields"] = self._managed_fields.updated(
             old, data, call.resource.api_version, call.manager, call.info.subresource)
-        written = self._write(call, call.key, {**data, "metadata": in_order(metadata, METADATA_ORDER)})
+        data = {**data, "metadata": in_order(metadata, METADATA_ORDER)}
         if not call.dry_run and metadata.get("deletionTimestamp") and not metadata.get("finalizers") \
                 and metadata.get("deletionGracePeriodSeconds") == 0:
-            return self.store.delete(call.resource.stored_as, call.key, call.user.name)
-        return written
+            # The update that takes the last finalizer away is not written: the object goes.
+            gone = self.store.delete(call.resource.stored_as, call.key, call.user.name)
+            return Stored(call.key, data, gone.revision)
+        return self._write(call, call.key, data)
 
     # Binding
 
@@ -282,7 +291,7 @@ class API:
         if not target.get("name"):
             found.append(FieldProblem("target.name", "FieldValueRequired", "Required value"))
         if found:
-            raise errors.invalid("Binding", "", name, found)
+            raise errors.unwrapped(found)
         stored = self._existing(call)
         pod = stored.data
         uid = pod["metadata"]["uid"]
@@ -306,18 +315,18 @@ class API:
     # Deleting
 
     def _delete(self, call: _Call) -> Response:
-        options = _decoded(call.request, "DeleteOptions") if call.request.body.strip() else {}
-        if "gracePeriodSeconds" in call.request.query:
+        options: Object = {}
+        if call.request.body.strip():
+            options = _decoded(call.request, "DeleteOptions")
+        elif "gracePeriodSeconds" in call.request.query:
             options["gracePeriodSeconds"] = lists.number(call.request.query["gracePeriodSeconds"],
                                                          "gracePeriodSeconds")
         stored = self._existing(call)
-        if call.resource is PODS:
-            access.check_node_restriction(call.user, call.info.name, stored.data["spec"].get("nodeName", ""))
         self._check_preconditions(call, stored, options.get("preconditions") or {})
         if call.dry_run:
             return self._object(call, stored)
         if call.resource is PODS:
-            return self._object(call, self._delete_pod(call, stored, options.get("gracePeriodSeconds")))
+            return self._object(call, self._delete_pod(call.user, stored, options.get("gracePeriodSeconds")))
         if call.resource is NAMESPACES:
             self._empty_namespace(call)
         self.store.delete(call.resource.stored_as, call.key, call.user.name)
@@ -338,30 +347,33 @@ class API:
                                       f"the {name} in the precondition ({wanted}) does not match the {name} in "
                                       f"record ({metadata[field]}). The object might have been {why}")
 
-    def _delete_pod(self, call: _Call, stored: Stored, requested: int | None) -> Stored:
+    def _delete_pod(self, user: User, stored: Stored, requested: int | None) -> Stored:
         """Graceful deletion (apiserver/pkg/registry/rest/delete.go, BeforeDelete).
 
-        A pod that is being deleted already may only be given less time.
+        A pod that is being deleted already may only be given less time; a request that
+        changes nothing is answered before admission sees it.
         """
         metadata = dict(stored.data["metadata"])
         now = int(seconds_since_epoch(timestamp()))
         if metadata.get("deletionTimestamp"):
             if requested is None or requested >= metadata["deletionGracePeriodSeconds"]:
                 return stored
+            access.check_node_restriction(user, metadata["name"], stored.data["spec"].get("nodeName", ""))
             period = max(requested, 0)
             begun = seconds_since_epoch(metadata["deletionTimestamp"]) - metadata["deletionGracePeriodSeconds"]
             metadata["deletionTimestamp"] = timestamp(begun + period)
         else:
+            access.check_node_restriction(user, metadata["name"], stored.data["spec"].get("nodeName", ""))
             period = pods.grace_period(stored.data, requested)
             metadata["deletionTimestamp"] = timestamp(now + period)
             if "generation" in metadata:
                 metadata["generation"] += 1
         metadata["deletionGracePeriodSeconds"] = period
         data = {**stored.data, "metadata": in_order(metadata, METADATA_ORDER)}
-        marked = self.store.write(PODS.stored_as, stored.key, data, call.user.name)
+        marked = self.store.write(PODS.stored_as, stored.key, data, user.name)
         if period > 0 or metadata.get("finalizers"):
             return marked
-        last = self.store.delete(PODS.stored_as, stored.key, call.user.name)
+        last = self.store.delete(PODS.stored_as, stored.key, user.name)
         return last if self.release.delete_answers_final_revision else marked
 
     def _empty_namespace(self, call: _Call) -> None:
@@ -372,26 +384,30 @@ class API:
                 self.store.delete(name, key, call.user.name)
 
 
-def _json(request: Request) -> Any:
+def _json(request: Request, kind: str) -> Any:
     media_type = request.headers.get("content-type", JSON).split(";")[0].strip()
     if media_type not in (JSON, *patch.ACCEPTED):
         raise errors.unsupported_media_type((JSON, "application/yaml", "application/vnd.kubernetes.protobuf"))
     try:
         return json.loads(request.body)
     except ValueError as problem:
-        raise errors.bad_request("couldn't get version/kind; json parse error: " + str(problem)) from None
+        why = "unexpected end of JSON input" if getattr(problem, "pos", -1) >= len(request.body) else str(problem)
+        summary = request.body[:30].decode(errors="replace") + (" ..." if len(request.body) > 30 else "")
+        raise errors.bad_request(f"the object provided is unrecognized (must be of type {kind}): couldn't get "
+                                 f"version/kind; json parse error: {why} ({summary or 'empty'})") from None
 
 
 def _decoded(request: Request, kind: str, resource: Resource | None = None) -> Object:
     """The object in a request's body, which must be of this kind if it names one."""
-    body = _json(request)
+    body = _json(request, kind)
     if not isinstance(body, dict):
-        raise errors.bad_request("couldn't get version/kind; json parse error: json: cannot unmarshal "
-                                 f"{type(body).__name__} into Go value of type struct")
+        raise errors.bad_request(f"the object provided is unrecognized (must be of type {kind}): couldn't get "
+                                 "version/kind; json parse error: json: cannot unmarshal into Go value of type struct")
     if body.get("kind", kind) != kind or \
             resource is not None and body.get("apiVersion", resource.api_version) != resource.api_version:
-        wanted = resource.api_version if resource else "v1"
-        raise errors.bad_request(f'{body.get("kind")} in version "{body.get("apiVersion")}" cannot be handled as a '
-                                 f"{kind}: converting ({body.get('apiVersion')}.{body.get('kind')}) to "
-                                 f"({wanted}.{kind}): unknown conversion")
+        version = body.get("apiVersion", "")
+        internal = "coordination" if resource is LEASES else "core"
+        raise errors.bad_request(f'{body.get("kind")} in version "{version}" cannot be handled as a {kind}: '
+                                 f"converting ({version.replace('/', '.')}.{body.get('kind')}) to "
+                                 f"({internal}.{kind}): unknown conversion")
     return {key: value for key, value in body.items() if key not in ("kind", "apiVersion")}

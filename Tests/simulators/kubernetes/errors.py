@@ -30,8 +30,9 @@ class APIError(Exception):
             "metadata": self.list_metadata,
             "status": "Failure",
             "message": self.message,
-            "reason": self.reason,
         }
+        if self.reason:
+            body["reason"] = self.reason
         if self.details is not None:
             body["details"] = self.details
         body["code"] = self.code
@@ -118,12 +119,25 @@ def wrong_uid_in_storage(resource: str, group: str, key: str, name: str, wanted:
 
 
 def invalid(kind: str, group: str, name: str, problems: list[FieldProblem]) -> APIError:
-    """A 422 with one cause a problem; several are listed in brackets, as Go's aggregate error does."""
-    words = [f"{problem.path}: {problem.text}" for problem in problems]
-    text = words[0] if len(words) == 1 else "[" + ", ".join(words) + "]"
+    """A 422 with one cause a problem; the message lists different ones in brackets, as Go's aggregate error does."""
     details = object_details(name, kind, group)
     details["causes"] = [problem.cause for problem in problems]
-    return APIError(422, "Invalid", f'{qualified(kind, group)} "{name}" is invalid: {text}', details)
+    return APIError(422, "Invalid", f'{qualified(kind, group)} "{name}" is invalid: {_aggregate(problems)}', details)
+
+
+def unwrapped(problems: list[FieldProblem]) -> APIError:
+    """Findings that the server hands back as they are, so that it makes a 500 of them (a Binding's target)."""
+    return APIError(500, "", _aggregate(problems))
+
+
+def _aggregate(problems: list[FieldProblem]) -> str:
+    words = list(dict.fromkeys(f"{problem.path}: {problem.text}" for problem in problems))
+    return words[0] if len(words) == 1 else "[" + ", ".join(words) + "]"
+
+
+def unsupported_patch_type() -> APIError:
+    """The answer of the router, before anything of the API sees a PATCH."""
+    return APIError(415, "UnsupportedMediaType", "415: Unsupported Media Type", {})
 
 
 def unsupported_media_type(accepted: tuple[str, ...]) -> APIError:

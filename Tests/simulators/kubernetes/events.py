@@ -5,6 +5,7 @@ Conversion: pkg/apis/events/v1/conversion.go. Validation: pkg/apis/core/validati
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from .errors import FieldProblem
@@ -43,24 +44,28 @@ def from_core(event: Object, resource: Resource) -> Object:
     """An event as the given group shows it."""
     if resource is not EVENTS_V1:
         return event
-    return {name: event[core] for name, core in _NAMES.items() if core in event}
+    return {name: event[core] for name, core in _NAMES.items() if core in event and event[core] != ""}
 
 
 def problems(event: Object, resource: Resource) -> list[FieldProblem]:
-    """Events of the core group are checked loosely, those of events.k8s.io strictly (events-v1.txt)."""
+    """Loose for old events, which have no eventTime; strict for those that come in through events.k8s.io."""
+    found = name_problems(event["metadata"]) if resource is EVENTS_V1 else []
     namespace, about = event["metadata"].get("namespace", ""), event["involvedObject"].get("namespace", "")
-    found: list[FieldProblem] = []
-    field = "regarding" if resource is EVENTS_V1 else "involvedObject"
     if about != namespace and not (about == "" and namespace == "default"):
-        found.append(FieldProblem(f"{field}.namespace", "FieldValueInvalid",
+        found.append(FieldProblem("involvedObject.namespace", "FieldValueInvalid",
                                   f'Invalid value: "{about}": does not match event.namespace'))
+    if event.get("eventTime"):
+        found += [FieldProblem(name, "FieldValueRequired", "Required value")
+                  for name, stored in (("reportingController", "reportingComponent"),
+                                       ("reportingInstance", "reportingInstance"), ("action", "action"),
+                                       ("reason", "reason")) if not event.get(stored)]
     if resource is not EVENTS_V1:
         return found
-    found += name_problems(event["metadata"])
     if not event.get("eventTime"):
         found.append(FieldProblem("eventTime", "FieldValueRequired", "Required value"))
-    for name, core in (("reportingController", "reportingComponent"), ("reportingInstance", "reportingInstance"),
-                       ("action", "action"), ("reason", "reason")):
-        if not event.get(core):
-            found.append(FieldProblem(name, "FieldValueRequired", "Required value"))
+    kind = event.get("type") or ""
+    if kind not in ("Normal", "Warning"):
+        found.append(FieldProblem("type", "FieldValueInvalid", f'Invalid value: "": has invalid value: {kind}'))
+    found += [FieldProblem(name, "FieldValueInvalid", f"Invalid value: {json.dumps(event[name])}: needs to be unset")
+              for name in ("firstTimestamp", "lastTimestamp", "count", "source") if event.get(name)]
     return found

@@ -12,6 +12,7 @@ import json
 from typing import Any
 
 from . import errors, selector
+from .errors import APIError
 from .requests import Request, RequestInfo
 from .resources import Resource
 from .selector import Predicate
@@ -53,8 +54,8 @@ def number(text: str | None, name: str) -> int:
 def resource_version(request: Request) -> int:
     text = request.query.get("resourceVersion", "")
     if text and not text.isdecimal():
-        raise errors.bad_request(f'resourceVersion: Invalid value: "{text}": strconv.ParseUint: '
-                                 f'parsing "{text}": invalid syntax')
+        raise APIError(500, "", f'resourceVersion: Invalid value: "{text}": strconv.ParseUint: '
+                                f'parsing "{text}": invalid syntax')
     return int(text or 0)
 
 
@@ -111,12 +112,20 @@ def _token(revision: int, last: str) -> str:
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
-def _continued(store: Store, resource: Resource, token: str, prefix: str) -> tuple[Snapshot, str]:
+def _read_token(token: str) -> tuple[int, str]:
+    """resourceVersion and last key of a continue token."""
     try:
         content = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
-        revision, start = int(content["rv"]), str(content["start"]).removesuffix("\0")
-    except (ValueError, KeyError, TypeError, binascii.Error):
-        raise errors.bad_request(f"continue key is not valid: {token}") from None
+        return int(content["rv"]), str(content["start"]).removesuffix("\0")
+    except binascii.Error:
+        why = f"illegal base64 data at input byte {len(token) // 4 * 4}"
+    except (ValueError, KeyError, TypeError) as problem:
+        why = str(problem)
+    raise errors.bad_request(f"invalid continue token: continue key is not valid: {why}")
+
+
+def _continued(store: Store, resource: Resource, token: str, prefix: str) -> tuple[Snapshot, str]:
+    revision, start = _read_token(token)
     if revision == _NOW:
         return store.snapshot(resource.stored_as), start
     snapshot = store.kept(resource.stored_as, revision)
@@ -125,7 +134,6 @@ def _continued(store: Store, resource: Resource, token: str, prefix: str) -> tup
     return snapshot, start
 
 
-def continue_expired(token: str) -> errors.APIError:
+def continue_expired(token: str) -> APIError:
     """The 410 of a continue token, also when a test asks for it before its time."""
-    content = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
-    return errors.expired(_CONTINUE_EXPIRED, _token(_NOW, str(content["start"]).removesuffix("\0")))
+    return errors.expired(_CONTINUE_EXPIRED, _token(_NOW, _read_token(token)[1]))

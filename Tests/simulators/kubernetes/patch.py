@@ -73,7 +73,7 @@ def strategic_merge(original: Json, patch: Json) -> Json:
         if value is None:
             result.pop(key, None)
         elif isinstance(value, list):
-            result[key] = _merge_list(key, result.get(key) or [], value)
+            result[key] = _merge_list(key, result.get(key) or [], value, patch.get(f"$setElementOrder/{key}"))
         elif isinstance(value, dict):
             result[key] = strategic_merge(result.get(key), value)
         else:
@@ -82,43 +82,57 @@ def strategic_merge(original: Json, patch: Json) -> Json:
         directive, _, target = key.partition("/")
         if directive == "$deleteFromPrimitiveList" and target in result:
             result[target] = [item for item in result[target] if item not in value]
-        elif directive == "$setElementOrder" and isinstance(result.get(target), list):
-            result[target] = _in_order(target, result[target], value)
+        elif directive == "$setElementOrder" and target not in patch and isinstance(result.get(target), list):
+            result[target] = _in_order(target, result[target], result[target], value)
     return result
 
 
-def _merge_list(name: str, original: list[Json], patch: list[Json]) -> list[Json]:
+def _merge_list(name: str, original: list[Json], patch: list[Json], order: list[Json] | None) -> list[Json]:
     if name in MERGED_PRIMITIVE_LISTS:
-        return original + [item for item in patch if item not in original]
+        merged = original + [item for item in patch if item not in original]
+        return _in_order(name, merged, original, order or patch)
     key = MERGE_KEYS.get(name)
     if key is None:
         return patch
     if any(isinstance(item, dict) and item.get("$patch") == "replace" for item in patch):
         return [item for item in patch if item.get("$patch") != "replace"]
-    result = list(original)
+    merged = list(original)
     for item in patch:
         if not isinstance(item, dict) or key not in item:
             raise bad_request(f"map: {item} does not contain declared merge key: {key}")
-        index = next((i for i, old in enumerate(result) if old.get(key) == item[key]), None)
+        index = next((i for i, old in enumerate(merged) if old.get(key) == item[key]), None)
         if item.get("$patch") == "delete":
-            result = [old for old in result if old.get(key) != item[key]]
+            merged = [old for old in merged if old.get(key) != item[key]]
         elif index is None:
-            result.append(strategic_merge({}, item))
+            merged.append(strategic_merge({}, item))
         else:
-            result[index] = strategic_merge(result[index], item)
-    return result
+            merged[index] = strategic_merge(merged[index], item)
+    return _in_order(name, merged, original, order or patch)
 
 
-def _in_order(name: str, items: list[Json], order: list[Json]) -> list[Json]:
-    """Elements that the order names come in that order, the others keep their place behind them."""
+def _in_order(name: str, merged: list[Json], original: list[Json], wanted: list[Json]) -> list[Json]:
+    """The order of a merged list (strategicpatch/patch.go, normalizeElementOrder and mergeSortedSlice).
+
+    Elements that the patch speaks of come in the order it wants; the others are
+    put among them where the original order allows. So a new element comes first.
+    """
     key = MERGE_KEYS.get(name)
-    wanted = [item.get(key) if isinstance(item, dict) and key else item for item in order]
 
-    def place(item: Json) -> int:
-        value = item.get(key) if isinstance(item, dict) and key else item
-        return wanted.index(value) if value in wanted else len(wanted)
+    def identity(item: Json) -> Json:
+        return item.get(key) if isinstance(item, dict) and key else item
 
-    return sorted(items, key=place)
+    places = [identity(item) for item in wanted]
+    before = [identity(item) for item in original]
+    spoken_of = sorted((item for item in merged if identity(item) in places),
+                       key=lambda item: places.index(identity(item)))
+    others = [item for item in merged if identity(item) not in places]
+    result: list[Json] = []
+    for item in others:
+        while spoken_of and not (identity(spoken_of[0]) in before
+                                 and before.index(identity(item)) < before.index(identity(spoken_of[0]))):
+            result.append(spoken_of.pop(0))
+        result.append(item)
+    return result + spoken_of
 
 
 def json_patch(original: Json, operations: Json) -> Json:

@@ -10,6 +10,7 @@ import re
 from fractions import Fraction
 
 NANO = 10**9
+_MILLI = NANO // 1000
 
 _FORM = re.compile(r"^([+-]?)([0-9]*)(?:\.([0-9]*))?(.*)$", re.DOTALL)
 _DECIMAL = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
@@ -60,8 +61,13 @@ def _parse(text: str) -> tuple[int, str]:
 
 
 def canonical(text: str) -> str:
-    """The form in which the API server gives a quantity back: `1000` -> `1k`, `1024Mi` -> `1Gi`, `0.5` -> `500m`."""
+    """A quantity of a resource as the API server gives it back: `1000` -> `1k`, `1024Mi` -> `1Gi`, `0.5` -> `500m`.
+
+    Resources are counted in thousandths, finer values are rounded up (SetDefaults_ResourceList in
+    pkg/apis/core/v1/defaults.go).
+    """
     nano, family = _parse(text)
+    nano = -(-nano // _MILLI) * _MILLI
     if nano == 0:
         return "0"
     if family == "binary" and abs(nano) >= 1024 * NANO and nano % NANO == 0:

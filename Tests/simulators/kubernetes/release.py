@@ -34,6 +34,10 @@ class Release:
     terminating_pods_end_first: bool
     # kubernetes/kubernetes#112924 and later: "... limit of 1"
     limit_in_request_error: bool
+    # printers.go before 1.22: the number alone; later a text that may say when
+    restarts_column: str
+    # pkg/apis/core/validation: ValidatePodUpdate
+    changeable_pod_fields: str
 
 
 RELEASES: dict[str, Release] = {
@@ -48,7 +52,9 @@ RELEASES: dict[str, Release] = {
         counts_generations=False, binding_checks_uid=False, binding_sets_labels=False,
         delete_answers_final_revision=False, subresource_managed_fields=False, decode_error_has_context=True,
         bookmark_has_creation_timestamp=True, knows_scheduling_gates=False, watch_list=False,
-        terminating_pods_end_first=False, limit_in_request_error=False,
+        terminating_pods_end_first=False, limit_in_request_error=False, restarts_column="integer",
+        changeable_pod_fields="`spec.containers[*].image`, `spec.initContainers[*].image`, "
+        "`spec.activeDeadlineSeconds` or `spec.tolerations` (only additions to existing tolerations)",
     ),
     "1.36": Release(
         name="1.36",
@@ -62,6 +68,9 @@ RELEASES: dict[str, Release] = {
         counts_generations=True, binding_checks_uid=True, binding_sets_labels=True,
         delete_answers_final_revision=True, subresource_managed_fields=True, decode_error_has_context=False,
         bookmark_has_creation_timestamp=False, knows_scheduling_gates=True, watch_list=True,
-        terminating_pods_end_first=True, limit_in_request_error=True,
+        terminating_pods_end_first=True, limit_in_request_error=True, restarts_column="string",
+        changeable_pod_fields="`spec.containers[*].image`,`spec.initContainers[*].image`,"
+        "`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),"
+        "`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)",
     ),
 }

@@ -53,7 +53,7 @@ class _PodStrategy:
         for field in ("tolerations", "priority", "preemptionPolicy"):
             if field not in spec and field in old["spec"]:
                 spec[field] = old["spec"][field]
-        return {"metadata": new["metadata"], "spec": pods.check_update(old, {"spec": spec}), "status": old["status"]}
+        return {"metadata": new["metadata"], "spec": pods.check_update(old, {"spec": spec}, self._release), "status": old["status"]}
 
 
 class _NodeStrategy:

@@ -28,6 +28,13 @@ class Printer:
                  "priority": priority} for name, kind, priority in self.columns]
 
 
+# Rows of pods that have ended say so, for clients that grey them out.
+_ENDED: dict[str, Object] = {
+    phase: {"type": "Completed", "status": "True", "reason": phase, "message": message}
+    for phase, message in (("Succeeded", "The pod has completed successfully."), ("Failed", "The pod failed."))
+}
+
+
 def pod_status(pod: Object) -> str:
     """The STATUS column of kubectl get pods (printPod)."""
     status = pod["status"]
@@ -52,6 +59,12 @@ def pod_status(pod: Object) -> str:
     return text
 
 
+def _pod_with_restarts_as_text(pod: Object) -> list[Any]:
+    cells = _pod(pod)
+    cells[3] = str(cells[3])
+    return cells
+
+
 def _pod(pod: Object) -> list[Any]:
     metadata, spec, status = pod["metadata"], pod["spec"], pod["status"]
     containers = status.get("containerStatuses") or []
@@ -60,7 +73,7 @@ def _pod(pod: Object) -> list[Any]:
     gates = spec.get("readinessGates") or []
     passed = sum(1 for gate in gates if conditions.get(gate["conditionType"]) == "True")
     return [metadata["name"], f"{ready}/{len(spec.get('containers') or [])}", pod_status(pod),
-            str(sum(container.get("restartCount", 0) for container in containers)),
+            sum(container.get("restartCount", 0) for container in containers),
             age(metadata.get("creationTimestamp")), status.get("podIP") or "<none>", spec.get("nodeName") or "<none>",
             status.get("nominatedNodeName") or "<none>", f"{passed}/{len(gates)}" if gates else "<none>"]
 
@@ -106,11 +119,7 @@ def _lease(lease: Object) -> list[Any]:
     return [metadata["name"], (lease.get("spec") or {}).get("holderIdentity") or "", age(metadata["creationTimestamp"])]
 
 
-PRINTERS: dict[str, Printer] = {
-    PODS.stored_as: Printer((
-        ("Name", "string", 0), ("Ready", "string", 0), ("Status", "string", 0), ("Restarts", "string", 0),
-        ("Age", "string", 0), ("IP", "string", 1), ("Node", "string", 1), ("Nominated Node", "string", 1),
-        ("Readiness Gates", "string", 1)), _pod),
+_PRINTERS: dict[str, Printer] = {
     NODES.stored_as: Printer((
         ("Name", "string", 0), ("Status", "string", 0), ("Roles", "string", 0), ("Age", "string", 0),
         ("Version", "string", 0), ("Internal-IP", "string", 1), ("External-IP", "string", 1),
@@ -118,7 +127,7 @@ PRINTERS: dict[str, Printer] = {
     EVENTS.stored_as: Printer((
         ("Last Seen", "string", 0), ("Type", "string", 0), ("Reason", "string", 0), ("Object", "string", 0),
         ("Subobject", "string", 1), ("Source", "string", 1), ("Message", "string", 0), ("First Seen", "string", 1),
-        ("Count", "integer", 1), ("Name", "string", 1)), _event),
+        ("Count", "string", 1), ("Name", "string", 1)), _event),
     NAMESPACES.stored_as: Printer((
         ("Name", "string", 0), ("Status", "string", 0), ("Age", "string", 0)), _namespace),
     LEASES.stored_as: Printer((
@@ -126,9 +135,22 @@ PRINTERS: dict[str, Printer] = {
 }
 
 
-def row(resource: str, item: Object, include_object: str, kind: Object) -> Object:
+def printer(resource: str, restarts_column: str) -> Printer:
+    """The printer of a resource; the type of a pod's restarts differs between releases."""
+    if resource != PODS.stored_as:
+        return _PRINTERS[resource]
+    return Printer((
+        ("Name", "string", 0), ("Ready", "string", 0), ("Status", "string", 0), ("Restarts", restarts_column, 0),
+        ("Age", "string", 0), ("IP", "string", 1), ("Node", "string", 1), ("Nominated Node", "string", 1),
+        ("Readiness Gates", "string", 1)), _pod if restarts_column == "integer" else _pod_with_restarts_as_text)
+
+
+def row(cells: list[Any], item: Object, include_object: str, kind: Object) -> Object:
     """One row; `kind` holds kind and apiVersion. includeObject is None, Metadata (the default) or Object."""
-    result: Object = {"cells": PRINTERS[resource].cells(item)}
+    result: Object = {"cells": cells}
+    ended = _ENDED.get((item.get("status") or {}).get("phase", ""))
+    if ended is not None:
+        result["conditions"] = [ended]
     if include_object == "Object":
         result["object"] = {**kind, **item}
     elif include_object != "None":
@@ -139,6 +161,6 @@ def row(resource: str, item: Object, include_object: str, kind: Object) -> Objec
     return result
 
 
-def table(columns: list[Object], rows: list[Object], metadata: Object) -> Object:
+def table(columns: list[Object] | None, rows: list[Object], metadata: Object) -> Object:
     return {"kind": "Table", "apiVersion": "meta.k8s.io/v1", "metadata": metadata, "columnDefinitions": columns,
             "rows": rows}

@@ -39,29 +39,30 @@ class View:
 class TableView(View):
     """Objects as a Table; in a watch only the first event names the columns."""
 
-    def __init__(self, resource: Resource, include_object: str) -> None:
+    def __init__(self, resource: Resource, include_object: str, restarts_column: str) -> None:
         super().__init__(resource)
         self._include_object = include_object
-        self._columns: list[Object] = tables.PRINTERS[resource.stored_as].definitions()
+        self._printer = tables.printer(resource.stored_as, restarts_column)
+        self._columns: list[Object] | None = self._printer.definitions()
 
     def _row(self, stored: Stored) -> Object:
         kind = {"kind": self.resource.kind, "apiVersion": self.resource.api_version}
-        return tables.row(self.resource.stored_as, stored.data, self._include_object, kind)
+        return tables.row(self._printer.cells(stored.data), stored.data, self._include_object, kind)
 
     def object(self, stored: Stored) -> bytes:
-        columns, self._columns = self._columns, []
+        columns, self._columns = self._columns, None
         return encode(tables.table(columns, [self._row(stored)], {"resourceVersion": str(stored.revision)}))
 
     def list(self, items: list[Stored], metadata: Object) -> bytes:
         return encode(tables.table(self._columns, [self._row(stored) for stored in items], metadata))
 
 
-def for_request(resource: Resource, accept: str, include_object: str) -> View:
+def for_request(resource: Resource, accept: str, include_object: str, restarts_column: str) -> View:
     """The view that the first acceptable media type of an Accept header asks for."""
     for media_type in accept.split(","):
         parameters = dict(part.strip().partition("=")[::2] for part in media_type.split(";")[1:])
         if parameters.get("as") == "Table" and parameters.get("g") == "meta.k8s.io" and parameters.get("v") == "v1":
-            return TableView(resource, include_object)
+            return TableView(resource, include_object, restarts_column)
         if media_type.split(";")[0].strip() in ("application/json", "*/*") and "as" not in parameters:
             break
     return View(resource)
