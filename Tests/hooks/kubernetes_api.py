@@ -1,7 +1,7 @@
 """A small Kubernetes API with TLS: pods can be read and deleted, and it can misbehave.
 
-It holds what these tests need and no more: GET and DELETE of one pod, preconditions, bearer
-tokens or client certificates, and faults in the middle of an answer.
+It holds what these tests need and no more: GET and DELETE of one pod, preconditions, a
+node and its pods, bearer tokens or client certificates, and faults in the middle of an answer.
 """
 import json
 import ssl
@@ -39,6 +39,7 @@ class KubernetesAPI:
         make_certificates(directory)
         self.directory = directory
         self.pods = {}  # type: Dict[str, Dict[str, Any]]
+        self.nodes = {}  # type: Dict[str, Dict[str, Any]]
         self.requests = []  # type: List[Tuple[str, str, Optional[Dict[str, Any]]]]
         # Called with the handler before an answer; a true result means that it has answered.
         self.fault = None  # type: Optional[Callable[[Any], bool]]
@@ -70,6 +71,10 @@ class KubernetesAPI:
         self.pods[namespace + "/" + name] = pod
         return pod
 
+    def add_node(self, name: str, **allocatable: str) -> None:
+        """Put a node in."""
+        self.nodes[name] = {"metadata": {"name": name}, "status": {"allocatable": dict({"pods": "110"}, **allocatable)}}
+
     def deletions(self) -> List[Dict[str, Any]]:
         """The bodies of all DELETE requests."""
         return [body or {} for method, _, body in self.requests if method == "DELETE"]
@@ -78,6 +83,12 @@ class KubernetesAPI:
         """Status and object for a request, as kube-apiserver answers it."""
         self.requests.append((method, path, body))
         parts = path.split("/")  # /api/v1/namespaces/NAMESPACE/pods/NAME
+        if path.startswith("/api/v1/nodes/"):
+            node = self.nodes.get(parts[4])
+            return (200, node) if node else (404, status(404, "NotFound", 'nodes "%s" not found' % parts[4]))
+        if path.startswith("/api/v1/pods?fieldSelector=spec.nodeName%3D"):
+            items = [pod for pod in self.pods.values() if pod["spec"].get("nodeName") == path.partition("%3D")[2]]
+            return 200, {"kind": "PodList", "items": items}
         key = parts[4] + "/" + parts[6]
         pod = self.pods.get(key)
         if pod is None:

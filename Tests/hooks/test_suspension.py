@@ -154,51 +154,6 @@ def test_a_suspended_native_job_gives_its_reservation_up(host: ExecutionHost) ->
     assert list(host.requests()) == ["5.pbsserver"]
 
 
-def reserved(host: ExecutionHost, resource: str) -> int:
-    """The sum of all static pods' requests."""
-    return sum(int(requests[resource].replace("Ki", "")) for requests in host.requests().values())
-
-
-def test_a_job_that_takes_a_frozen_pods_place_is_not_counted_twice(host: ExecutionHost) -> None:
-    """Kubernetes goes on counting the frozen pod; counting its successor as well would have
-    kubelet evict pods, the frozen one first, to make room for a static pod."""
-    frozen = pods_job("6.pbsserver", substate="43")  # two CPUs
-    host.record(frozen)
-    host.run("EXECJOB_BEGIN", native_job("7.pbsserver", exec_vnode="(node1:ncpus=1:mem=1024kb)", exec_host2="node1:15002/0"))
-    host.run("EXECJOB_BEGIN", native_job("8.pbsserver", exec_vnode="(node1:ncpus=3:mem=2097152kb)", exec_host2="node1:15002/0*3"))
-    assert host.requests() == {"7.pbsserver": {"cpu": "0", "memory": "0Ki"},
-                               "8.pbsserver": {"cpu": "2", "memory": "1049600Ki"}}
-    assert reserved(host, "cpu") + 2 == 1 + 3, "with the frozen pod's two, exactly what PBS has given away"
-
-
-def test_what_was_left_to_a_frozen_pod_is_taken_back_when_it_resumes(host: ExecutionHost) -> None:
-    frozen = pods_job("6.pbsserver", substate="43")
-    native = native_job("7.pbsserver", stime="100")
-    host.record(frozen)
-    host.run("EXECJOB_BEGIN", native)
-    before = host.pods()
-    assert host.requests()["7.pbsserver"]["cpu"] == "0"
-    host.periodic(frozen, native)
-    assert host.pods() == before, "nothing has changed, so no static pod is restarted"
-    host.periodic(pods_job("6.pbsserver", substate="42"), native)
-    assert host.requests() == {"7.pbsserver": {"cpu": "2", "memory": "1048576Ki"}}
-
-
-def test_a_reservation_does_not_shrink_when_a_pod_is_suspended_later(host: ExecutionHost) -> None:
-    native = native_job("5.pbsserver")
-    host.run("EXECJOB_BEGIN", native)
-    before = host.pods()
-    host.periodic(native, pods_job("6.pbsserver", substate="43"))
-    assert host.pods() == before
-
-
-def test_under_ignore_a_suspended_pod_holds_nothing_back(host: ExecutionHost) -> None:
-    host.configure(suspend="ignore")
-    host.record(pods_job("6.pbsserver", substate="43"))
-    host.run("EXECJOB_BEGIN", native_job("7.pbsserver"))
-    assert host.requests()["7.pbsserver"]["cpu"] == "2"
-
-
 @pytest.mark.skipif(not Path("/sys/fs/cgroup").is_dir() or os.geteuid() != 0, reason="no cgroups to freeze here")
 def test_a_real_freezer(host: ExecutionHost) -> None:
     """On the kernel's own freezer a process stops counting, and goes on after the resume."""
