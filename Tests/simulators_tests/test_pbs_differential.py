@@ -7,6 +7,7 @@ It needs two idle hosts, and leaves no job behind.
 from __future__ import annotations
 
 import difflib
+import json
 import re
 import subprocess
 from collections.abc import Iterator
@@ -189,8 +190,9 @@ def sides(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Side, Side
         pytest.skip(f"comparison with a real PBS: {reason}")
     directory = tmp_path_factory.mktemp("differential")
     with RealPBS(directory) as real:
-        name = real.run("qselect", "--version") and re.search(r"Server: (\S+)", real.run("qstat", "-B", "-f"))[1]  # type: ignore[index]
-        hosts = {host.name: {"ncpus": host.ncpus, "mem": host.mem} for host in real.hosts().values()}
+        name = next(iter(json.loads(real.run("qstat", "-B", "-f", "-F", "json"))["Server"]))
+        hosts: dict[str, dict[str, int | str]] = {
+            host.name: {"ncpus": host.ncpus, "mem": host.mem} for host in real.hosts().values()}
         if len(hosts) < 2:
             pytest.skip("comparison with a real PBS: it needs two hosts")
         with PBSSimulator(directory / "simulator", hosts, server_name=name, end_delay=0.1) as simulator:

@@ -277,4 +277,5 @@ def test_resources_and_variables_of_hook_events(event: dict[str, str], simulator
     job = simulator.job(event["id"])
     assert job.name == event["Job_Name"]
     assert ",".join(f"{name}={value}" for name, value in job.request.listed.items()) == event["Resource_List"]
-    assert job.variables == event["Variable_List"].replace(f"PBS_O_WORKDIR={directory}", f"PBS_O_WORKDIR={os.path.realpath(tmp_path)}")
+    here = f"PBS_O_WORKDIR={os.path.realpath(tmp_path)}"
+    assert job.variables == event["Variable_List"].replace(f"PBS_O_WORKDIR={directory}", here)

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -36,10 +37,9 @@ def run(simulator: PBSSimulator) -> Run:
     return lambda *arguments, **options: execute(simulator, *arguments, **options)
 
 
-def execute(simulator: PBSSimulator, *arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
+def execute(simulator: PBSSimulator, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
     """Runs a command of the simulator and gives what it printed."""
-    return subprocess.run(arguments, env=simulator.environment, capture_output=True, text=True, timeout=30,
-                          **options)  # type: ignore[call-overload]
+    return subprocess.run(arguments, env=simulator.environment, capture_output=True, text=True, timeout=30, **options)
 
 
 def qsub(simulator: PBSSimulator, *options: str) -> str:
@@ -105,7 +105,8 @@ def test_comments_of_jobs_that_wait(simulator: PBSSimulator, request_: str, expe
 PLACEMENTS = [
     ("select=1:ncpus=1:host=node2", "(node2:ncpus=1)", "node2/0"),
     ("select=1:ncpus=1:vnode=node2", "(node2:ncpus=1)", "node2/0"),
-    ("select=2:ncpus=1:mem=10mb -l place=scatter", "(node1:ncpus=1:mem=10240kb)+(node2:ncpus=1:mem=10240kb)", "node1/0+node2/0"),
+    ("select=2:ncpus=1:mem=10mb -l place=scatter",
+     "(node1:ncpus=1:mem=10240kb)+(node2:ncpus=1:mem=10240kb)", "node1/0+node2/0"),
     ("select=2:ncpus=1", "(node1:ncpus=1)+(node1:ncpus=1)", "node1/0+node1/1"),
     ("select=1:ncpus=2+1:ncpus=1", "(node1:ncpus=2)+(node2:ncpus=1)", "node1/0*2+node2/0"),
     ("ncpus=2,mem=1gb", "(node1:mem=1048576kb:ncpus=2)", "node1/0*2"),
@@ -445,7 +446,8 @@ def test_variables_that_read_as_json(simulator: PBSSimulator, run: Run) -> None:
 REFUSALS = [
     ("-l place=scatter", 7, 'qsub: Cannot have "place" without "select"'),
     ("-l select=1:ncpus=1 -l mem=1gb", 5, 'qsub: "-lresource=" cannot be used with "select" or "place", resource is: mem'),
-    ("-l select=1:ncpus=1:ncpus=2", 12, "qsub: duplicated resource within a section of a select specification, resource is: ncpus"),
+    ("-l select=1:ncpus=1:ncpus=2", 12,
+     "qsub: duplicated resource within a section of a select specification, resource is: ncpus"),
     ("-l select=1:walltime=2", 4, 'qsub: Resource invalid in "select" specification: walltime'),
     ("-l select=0:ncpus=2", 166, "qsub: Illegal attribute or resource value"),
     ("-l select=1:ncpus=x", 166, "qsub: Illegal attribute or resource value select.ncpus"),
@@ -612,7 +614,8 @@ def test_stop_and_start_keep_the_jobs(tmp_path: Path) -> None:
     """Commands find no server in between; jobs run on, what was due meanwhile happens."""
     simulator = PBSSimulator(tmp_path, HOSTS)
     simulator.start()
-    running, queued, held = qsub(simulator, "-l", "select=1:ncpus=2"), qsub(simulator, "-l", "select=2:ncpus=2"), qsub(simulator, "-h")
+    running, queued = qsub(simulator, "-l", "select=1:ncpus=2"), qsub(simulator, "-l", "select=2:ncpus=2")
+    held = qsub(simulator, "-h")
     ending = execute(simulator, "qsub", "-l", "select=1:ncpus=1", "--", "/bin/sleep", "0.3").stdout.strip()
     simulator.wait_for_state(ending, "R", 42)
     simulator.stop()
@@ -683,7 +686,7 @@ def test_thousands_of_waiting_jobs_cost_a_cycle_nothing(tmp_path: Path) -> None:
         attempts.append(chunks)
         return place(chunks, where)
 
-    simulator.server.scheduler.place = counting  # type: ignore[method-assign]
+    simulator.server.scheduler.place = counting  # type: ignore[method-assign,assignment]
     for _ in range(3000):
         simulator.submit(select="1:ncpus=2")
     with simulator.lock:

@@ -24,7 +24,8 @@ def main() -> None:
     signals = {signal.SIGTERM, signal.SIGINT}
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     simulator = PBSSimulator(
-        arguments.directory, {name: {"ncpus": arguments.ncpus, "mem": arguments.mem} for name in arguments.hosts.split(",")},
+        arguments.directory,
+        {name: {"ncpus": arguments.ncpus, "mem": arguments.mem} for name in arguments.hosts.split(",")},
         user=arguments.user, start_delay=arguments.start_delay, server_name=arguments.server_name,
         history=not arguments.no_history)
     simulator.start()

@@ -6,7 +6,7 @@ import grp
 import os
 import pwd
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 
 @dataclass
@@ -14,16 +14,21 @@ class Invocation:
     """A call of a command as its client process reports it.
 
     `program` is the name it was called by ("qsub"), `arguments` the words
-    after that, `uid` what the kernel says of the caller.
+    after that, `environment_items` NAME=VALUE, `uid` what the kernel says of the caller.
     """
 
     program: str
     called_as: str
     arguments: list[str]
     directory: str
-    environment: dict[str, str]
+    environment_items: list[str]
     uid: int
     standard_input: bytes | None = None
+
+    @cached_property
+    def environment(self) -> dict[str, str]:
+        """The caller's environment."""
+        return dict(item.split("=", 1) for item in self.environment_items if "=" in item)
 
     @property
     def user(self) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from .selection import ResourceRequest
 
@@ -105,7 +107,7 @@ class Job:
         """Whether the job is still ahead of its end (not in the history)."""
         return self.state not in ("F", "M")
 
-    @property
+    @cached_property
     def pod_uid(self) -> str | None:
         """KUBERNETES_POD_UID of the job's environment, or None for a native job."""
         return self.variable("KUBERNETES_POD_UID")
@@ -147,18 +149,4 @@ def split_variables(text: str) -> list[str]:
 
     Other backslashes stay as they are (prt_attr() in OpenPBS src/cmds/qstat.c).
     """
-    items: list[str] = []
-    current: list[str] = []
-    index = 0
-    while index < len(text):
-        character = text[index]
-        if character == "\\" and text[index + 1:index + 2] == ",":
-            current.append(",")
-            index += 1
-        elif character == ",":
-            items.append("".join(current))
-            current = []
-        else:
-            current.append(character)
-        index += 1
-    return items + ["".join(current)]
+    return [item.replace("\\,", ",") for item in re.split(r"(?<!\\),", text)]

@@ -8,6 +8,7 @@ import socket
 import struct
 import threading
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 
 from .commands import execute
@@ -29,6 +30,7 @@ class _Connection:
         self.last_answer = False
         self.call: Invocation | None = None
         self.fault: Fault | None = None
+        self.watched = False
 
 
 class Listener:
@@ -56,7 +58,7 @@ class Listener:
     def start(self) -> None:
         """Opens the socket and starts the thread."""
         self._path.unlink(missing_ok=True)
-        self._listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+        self._listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
         self._listening.bind(str(self._path))
         self._path.chmod(0o777)
         self._listening.listen(4096)
@@ -119,7 +121,7 @@ class Listener:
         os.read(self._wake_read, 4096)
 
     def _accept(self) -> None:
-        for _ in range(64):
+        for _ in range(16):
             try:
                 link, _ = self._listening.accept()
             except BlockingIOError:
@@ -127,13 +129,21 @@ class Listener:
             link.setblocking(False)
             connection = _Connection(link)
             self._connections.add(connection)
-            self._selector.register(link, selectors.EVENT_READ, lambda connection=connection: self._read(connection))
+            # The request is mostly there already, and its answer can be sent whole: then epoll need not know.
             self._read(connection)
+            if connection in self._connections and not connection.watched:
+                self._watch(connection, selectors.EVENT_READ, self._read)
+
+    def _watch(self, connection: _Connection, event: int, call: Callable[[_Connection], None]) -> None:
+        change = self._selector.modify if connection.watched else self._selector.register
+        change(connection.link, event, lambda: call(connection))
+        connection.watched = True
 
     def _close(self, connection: _Connection) -> None:
         if connection in self._connections:
             self._connections.discard(connection)
-            self._selector.unregister(connection.link)
+            if connection.watched:
+                self._selector.unregister(connection.link)
             connection.link.close()
 
     def _read(self, connection: _Connection) -> None:
@@ -182,7 +192,8 @@ class Listener:
         elif fault.kind is FaultKind.LOST:
             self._send(connection, b"kill\n")
         elif fault.kind is FaultKind.CUT:
-            self._answer(connection, Answer(fault.status, out=[answer.stdout[:self._faults.cut_at(len(answer.stdout))]]))
+            length = self._faults.cut_at(len(answer.stdout))
+            self._answer(connection, Answer(fault.status, out=[answer.stdout[:length]]))
         elif fault.kind is FaultKind.SILENT:
             self._answer(connection, Answer(fault.status))
         else:
@@ -227,11 +238,11 @@ class Listener:
             return
         connection.to_send = connection.to_send[sent:]
         if connection.to_send:
-            self._selector.modify(connection.link, selectors.EVENT_WRITE, lambda: self._continue_sending(connection))
+            self._watch(connection, selectors.EVENT_WRITE, self._continue_sending)
         elif connection.last_answer:
             self._close(connection)
         else:
-            self._selector.modify(connection.link, selectors.EVENT_READ, lambda: self._read(connection))
+            self._watch(connection, selectors.EVENT_READ, self._read)
 
 
 def _take_frame(data: bytearray) -> bytes | None:
@@ -250,13 +261,13 @@ def _take_frame(data: bytearray) -> bytes | None:
 def _decode(frame: bytes, uid: int) -> Invocation:
     fields = frame.decode(errors="surrogateescape").split("\0")
     called_as, directory, count = fields[0], fields[1], int(fields[2])
-    environment = dict(item.partition("=")[::2] for item in fields[3 + count:] if "=" in item)
-    return Invocation(os.path.basename(called_as), called_as, fields[3:3 + count], directory, environment, uid)
+    return Invocation(called_as.rpartition("/")[2], called_as, fields[3:3 + count], directory, fields[3 + count:], uid)
 
 
 def _peer_uid(link: socket.socket) -> int:
     data = link.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER_CREDENTIALS.size)
-    return _PEER_CREDENTIALS.unpack(data)[1]
+    _, uid, _ = _PEER_CREDENTIALS.unpack(data)
+    return int(uid)
 
 
 def _is_listing(call: Invocation) -> bool:

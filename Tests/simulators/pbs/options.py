@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 
-def getopt(called_as: str, arguments: list[str], letters: str) -> tuple[list[tuple[str, str]], list[str], list[str], bool]:
+def getopt(
+        called_as: str, arguments: list[str], letters: str) -> tuple[list[tuple[str, str]], list[str], list[str], bool]:
     """Options, operands, error lines, and whether "--" ended the options.
 
     An option that is not known, or lacks its argument, is an ("?", "") among

@@ -10,16 +10,16 @@ import json
 import math
 import re
 from json.encoder import encode_basestring
+from typing import TypeAlias, cast
 
 # An object is a list of pairs, because cJSON keeps the order and allows a name twice.
-JSONObject = list[tuple[str, "JSONValue"]]
+JSONObject: TypeAlias = "list[tuple[str, JSONValue]]"
+JSONValue: TypeAlias = "JSONObject | list[Text] | str"
 
 
 class Text(str):
     """JSON text that is already complete."""
 
-
-JSONValue = "JSONObject | list[str] | str | Text"
 
 _NUMBER = re.compile(r"-?[0-9.][-+0-9.eE]*")
 _LINE_LIMIT = 78
@@ -76,9 +76,9 @@ def print_json(value: JSONObject, depth: int = 1) -> str:
         if isinstance(item, str):
             text = item
         elif item and isinstance(item[0], str):
-            text = "[" + ", ".join(item) + "]"  # type: ignore[arg-type]
+            text = "[" + ", ".join(item) + "]"
         else:
-            text = print_json(item, depth + 1)  # type: ignore[arg-type]
+            text = print_json(cast("JSONObject", item), depth + 1)
         lines.append(f"{indent}{encode_basestring(name)}:\t{text}")
     return "{\n" + ",\n".join(lines) + "\n" + "\t" * (depth - 1) + "}"
 

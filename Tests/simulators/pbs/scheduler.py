@@ -8,6 +8,7 @@ eval_selspec() decide, translate_fail_code() words the comment.
 from __future__ import annotations
 
 import heapq
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from .host import Host
@@ -234,7 +235,8 @@ class Cycle:
         self._heads: list[tuple[int, int, WaitingClass]] = []
         self._number = scheduler.cycle
 
-    def jobs_that_fit(self, jobs: dict[str, Job], started_queues: set[str]):  # noqa: ANN201 - a generator
+    def jobs_that_fit(
+            self, jobs: dict[str, Job], started_queues: set[str]) -> Iterator[tuple[Job, list[Allocation]]]:
         """Yields (job, allocations); the caller assigns them before it asks for the next."""
         scheduler = self._scheduler
         for order, waiting in enumerate(scheduler.classes):

@@ -699,8 +699,9 @@ class PBSServer:
         if resources:
             if "select" not in resources and any(self.resources[name].in_chunk for name in resources):
                 raise error(errors.INVALID_JOB_RESOURCE, f": {next(iter(resources))}")
+            # What the server has summed up itself is summed up anew.
             kept = {name: value for name, value in job.request.listed.items()
-                    if not self.resources.get(name, ResourceDefinition(ResourceType.LONG, True)).in_chunk and name != "nodect"}
+                    if name in self.resources and not self.resources[name].in_chunk}
             asked = {**kept, **resources}
             if job.state == "Q":
                 self.scheduler.remove(job)
@@ -745,10 +746,12 @@ class PBSServer:
         host.down = True
         host.state_changed = self.now()
         for job in self._jobs_on(host):
-            generation = self._new_generation(job)
-            self.timers.after(self.settings.node_fail_requeue, lambda job=job, generation=generation:
-                              self._host_lost(job, generation))
+            self._await_loss(job)
         self.changed.notify_all()
+
+    def _await_loss(self, job: Job) -> None:
+        generation = self._new_generation(job)
+        self.timers.after(self.settings.node_fail_requeue, lambda: self._host_lost(job, generation))
 
     def _host_lost(self, job: Job, generation: int) -> None:
         """The host stayed away (node_down_requeue()): a rerunable job waits again, another is over."""

@@ -37,9 +37,9 @@ def run(server: PBSServer, call: Invocation) -> Answer:
     if "o" in letters or "r" in letters:
         return _set_offline(server, call, operands, "o" in letters, answer)
     if "l" in letters:
-        for host in server.hosts.values():
-            if host.down or host.offline:
-                answer.print(f"{host.name:<20} {host.state} ")
+        for away in server.hosts.values():
+            if away.down or away.offline:
+                answer.print(f"{away.name:<20} {away.state} ")
         return answer
     names = list(server.hosts) if "a" in letters or not operands else operands
     if "S" in letters and "j" in letters and not formats:
@@ -50,7 +50,8 @@ def run(server: PBSServer, call: Invocation) -> Answer:
         host = server.hosts.get(name)
         if host is None:
             if output_format == "json":
-                nodes.append((name, [(name, string(errors.TEXTS[errors.UNKNOWN_NODE]))]))
+                unknown: JSONObject = [(name, string(errors.TEXTS[errors.UNKNOWN_NODE]))]
+                nodes.append((name, unknown))
             else:
                 answer.fail(f"Node: {name},  Error: {errors.TEXTS[errors.UNKNOWN_NODE]}", 1)
             continue

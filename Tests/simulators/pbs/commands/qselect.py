@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 import time
 from collections.abc import Callable
+from typing import Any
 
 from .. import errors
 from ..errors import PBSError, error
@@ -21,7 +22,7 @@ _USAGE = ("usage: qselect [-a [op]date_time] [-A account_string] [-c [op]interva
           "\t[-x] [-u user_name]\n       qselect --version")
 _LETTERS = "a:A:c:h:HJl:N:p:q:r:s:t:Tu:xP:"
 _STATES = "EHQRTWSUBXFM"
-_OPERATORS: dict[str, Callable[[object, object], bool]] = {
+_OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
     "eq": operator.eq, "ne": operator.ne, "ge": operator.ge, "gt": operator.gt, "le": operator.le, "lt": operator.lt}
 _TIMES: dict[str, Callable[[Job], int | None]] = {
     "c": lambda job: job.ctime, "e": lambda job: job.etime, "m": lambda job: job.mtime,
@@ -136,7 +137,7 @@ def _resource_test(server: PBSServer, value: str) -> Test:
                 return parse_duration(text)
             return int(text) if kind is ResourceType.LONG else text
 
-        def test(job: Job, resource: str = resource, compare: Callable[[object, object], bool] = _OPERATORS[name],
+        def test(job: Job, resource: str = resource, compare: Callable[[Any, Any], bool] = _OPERATORS[name],
                  wanted: object = number(wanted), number: Callable[[str], object] = number,
                  less: bool = name in ("ne", "lt", "le")) -> bool:
             listed = job.request.listed.get(resource)
@@ -164,7 +165,9 @@ def parse_date(text: str, now: float) -> int | None:
     Without a day, a time that has passed today means tomorrow.
     """
     digits, dot, seconds = text.partition(".")
-    if not digits.isdigit() or len(digits) not in (4, 6, 8, 10, 12) or (dot and not (seconds.isdigit() and len(seconds) == 2)):
+    if not digits.isdigit() or len(digits) not in (4, 6, 8, 10, 12):
+        return None
+    if dot and not (seconds.isdigit() and len(seconds) == 2):
         return None
     today = time.localtime(now)
     year, month, day = today.tm_year, today.tm_mon, today.tm_mday

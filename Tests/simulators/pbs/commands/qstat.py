@@ -60,7 +60,7 @@ class Options:
 
     def _check(self) -> None:
         exclusive = self.letters & set("airqH")
-        if (("B" in self.letters or "Q" in self.letters) and self.alternative) or ("B" in self.letters and "Q" in self.letters):
+        if (self.letters & {"B", "Q"} and self.alternative) or {"B", "Q"} <= self.letters:
             self._conflict()
         if len(exclusive) > 1:
             self._conflict()

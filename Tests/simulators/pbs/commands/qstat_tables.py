@@ -169,8 +169,9 @@ def queue_limits(server: PBSServer, queues: list[Queue]) -> str:
         count, _ = _count(server, queue)
         run, wait = count["R"] + count["S"], count["Q"] + count["H"] + count["W"]
         running, queued = running + run, queued + wait
-        out.append(f"{queue.name:<16.16} {'--  ':>6} {'  --   ':>8} {'  --   ':>8} {'-- ':>4} {run:5d} {wait:5d} {'  --':>4}"
-                   f"   {'E' if queue.enabled else 'D'} {'R' if queue.started else 'S'}\n")
+        limits = f"{'--  ':>6} {'  --   ':>8} {'  --   ':>8} {'-- ':>4}"
+        flags = f"{'E' if queue.enabled else 'D'} {'R' if queue.started else 'S'}"
+        out.append(f"{queue.name:<16.16} {limits} {run:5d} {wait:5d} {'  --':>4}   {flags}\n")
     out.append("                                               ----- -----\n")
     out.append(f"                                               {running:5d} {queued:5d}\n")
     return "".join(out)
