@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import http.client
 import json
-import threading
+import select
 from dataclasses import dataclass
-from typing import Any
-
-from simulators.kubernetes import KubernetesSimulator
+from typing import Any, Protocol
 
 TIMEOUT = 20.0  # seconds
+
+
+class Listening(Protocol):
+    """Something that serves on a port of this host: a simulator."""
+
+    port: int
 
 
 @dataclass(frozen=True)
@@ -32,7 +36,7 @@ class Answer:
         return str(self.json["message"])
 
 
-def request(simulator: KubernetesSimulator, method: str, path: str, body: Any = None,
+def request(simulator: Listening, method: str, path: str, body: Any = None,
             content_type: str = "application/json", token: str | None = None, **headers: str) -> Answer:
     """One request on a connection of its own. A body that is not bytes is sent as JSON."""
     connection = http.client.HTTPConnection("127.0.0.1", simulator.port, timeout=TIMEOUT)
@@ -60,7 +64,7 @@ def send(connection: http.client.HTTPConnection, method: str, path: str, body: A
 class Watcher:
     """An open watch, read line by line."""
 
-    def __init__(self, simulator: KubernetesSimulator, path: str, token: str | None = None,
+    def __init__(self, simulator: Listening, path: str, token: str | None = None,
                  **headers: str) -> None:
         self._connection = http.client.HTTPConnection("127.0.0.1", simulator.port, timeout=TIMEOUT)
         given = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -84,21 +88,10 @@ class Watcher:
 
     def stays_silent(self, seconds: float) -> bool:
         """Whether nothing comes for that long, and the watch does not end either."""
-        ended = threading.Event()
-        reader = threading.Thread(target=lambda: (self._read_one(), ended.set()), daemon=True)
-        reader.start()
-        return not ended.wait(seconds)
-
-    def _read_one(self) -> None:
-        try:
-            self.response.readline()
-        except (OSError, ValueError, http.client.HTTPException):
-            return  # closed under the reader's hands: the watch has ended, which is what counts
+        readable, _, _ = select.select([self._connection.sock], [], [], seconds)
+        return not readable
 
     def close(self) -> None:
-        sock = self._connection.sock
-        if sock is not None:
-            sock.close()
         self._connection.close()
 
     def __enter__(self) -> Watcher:

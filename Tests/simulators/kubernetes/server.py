@@ -98,7 +98,7 @@ class WatchStream:
             return
         if self._cut:
             self.forget()
-            self._connection.write(http.chunk(line)[:len(line) // 2])
+            self._connection.write(http.chunk(line[:len(line) // 2]))
             self._connection.reset_when_written()
         elif self._connection.unwritten > _SLOW_WATCHER:
             self.forget()

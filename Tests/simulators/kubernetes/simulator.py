@@ -76,7 +76,7 @@ class KubernetesSimulator:
         self._kubelets = Kubelets(kubelet, self._store, self._server) if kubelet is not None else None
         self._has_run = False
         for name in INITIAL_NAMESPACES:
-            self._do("POST", "/api/v1/namespaces", {"metadata": {"name": name}})
+            self.request("POST", "/api/v1/namespaces", {"metadata": {"name": name}})
 
     # The server
 
@@ -185,26 +185,26 @@ class KubernetesSimulator:
 
     def create_node(self, name: str, ready: bool = True, cpu: str = "2", memory: str = "24684096Ki",
                     labels: dict[str, str] | None = None) -> Object:
-        return self._do("POST", "/api/v1/nodes", nodes.manifest(name, ready, cpu, memory, labels))
+        return self.request("POST", "/api/v1/nodes", nodes.manifest(name, ready, cpu, memory, labels))
 
     def set_node_ready(self, name: str, ready: bool) -> None:
         """Ready=True, or Ready=Unknown as of a node whose kubelet is silent; its stand-in then does nothing."""
         status = {"status": {"conditions": [nodes.ready_condition(ready)]}}
-        self._do("PATCH", f"/api/v1/nodes/{name}/status", status, STRATEGIC_MERGE)
+        self.request("PATCH", f"/api/v1/nodes/{name}/status", status, STRATEGIC_MERGE)
 
     def delete_node(self, name: str) -> None:
-        self._do("DELETE", f"/api/v1/nodes/{name}")
+        self.request("DELETE", f"/api/v1/nodes/{name}")
 
     # Pods
 
     def create_pod(self, manifest: Object) -> Object:
         """Create a pod, in namespace default where the manifest names none; APIError where it is refused."""
         namespace = (manifest.get("metadata") or {}).get("namespace") or "default"
-        return self._do("POST", f"/api/v1/namespaces/{namespace}/pods", manifest)
+        return self.request("POST", f"/api/v1/namespaces/{namespace}/pods", manifest)
 
     def delete_pod(self, namespace: str, name: str, grace_period_seconds: int | None = None) -> None:
         options = {} if grace_period_seconds is None else {"gracePeriodSeconds": grace_period_seconds}
-        self._do("DELETE", f"/api/v1/namespaces/{namespace}/pods/{name}", options)
+        self.request("DELETE", f"/api/v1/namespaces/{namespace}/pods/{name}", options)
 
     def remove_pod(self, namespace: str, name: str) -> None:
         """The pod object goes at once: what a kubelet does when the containers have ended."""
@@ -247,7 +247,7 @@ class KubernetesSimulator:
 
     def patch_pod(self, namespace: str, name: str, change: Object) -> Object:
         """Apply a merge patch to a pod."""
-        return self._do("PATCH", f"/api/v1/namespaces/{namespace}/pods/{name}", change, MERGE)
+        return self.request("PATCH", f"/api/v1/namespaces/{namespace}/pods/{name}", change, MERGE)
 
     # What has happened
 
@@ -301,12 +301,16 @@ class KubernetesSimulator:
     def _keep_record(self, change: Change) -> None:
         self.record.extend(record.entries_of(change))
 
-    def _do(self, method: str, path: str, body: Object | None = None, content_type: str = "application/json") -> Object:
-        """A request of the test itself, processed without a connection."""
+    def request(self, method: str, path: str, body: Object | None = None,
+                content_type: str = "application/json") -> Object:
+        """A request of the test itself, as an administrator and without a connection, so that no fault hits it.
+
+        APIError where it is refused.
+        """
         headers = {"content-type": content_type, "user-agent": "kubernetes-simulator"}
-        request = Request(method, path, headers, b"" if body is None else json.dumps(body).encode())
+        own = Request(method, path, headers, b"" if body is None else json.dumps(body).encode())
         with self._store.lock:
-            response = self._api.handle(request, requests.read(request), USER)
+            response = self._api.handle(own, requests.read(own), USER)
         assert isinstance(response, Response)
         result: Object = json.loads(response.body)
         return result
