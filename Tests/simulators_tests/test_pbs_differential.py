@@ -126,7 +126,7 @@ SCENARIOS: dict[str, list[str]] = {
         "pbsnodes -F json nosuch", "qstat nosuch", "qstat -Q nosuch", "qrun -H nosuch 9999999", "qsub /nonexistent",
         "qmove", "qsig", "qalter",
     ],
-    "an idle site": ["pbsnodes -a -F json", "pbsnodes -aSj", "qstat -Q", "qstat -q", "qstat -Q -f -F json", "qselect", "qstat"],
+    "an idle site": ["pbsnodes -a -F json", "pbsnodes -aSj", "qstat -Q", "qstat -q", "qselect", "qstat"],
 }
 
 
