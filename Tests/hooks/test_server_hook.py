@@ -8,9 +8,9 @@ from typing import Any, List
 import pytest
 
 from hooks.execution_host import HOST_HOOK, POD_UID, SERVER_HOOK, literal, native_job, pods_job
-from hooks.kubernetes_api import elapsed
 from hooks.pbs_stand_in import Event, Job, Outcome, run_hook
 from hooks.recordings import needs_recordings, recorded, recorded_job
+from hooks.timing import elapsed
 
 EXEC_VNODE = "(node1:ncpus=1:mem=102400kb)"
 

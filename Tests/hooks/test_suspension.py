@@ -4,16 +4,16 @@ import select
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Iterator, List
 
 import pytest
 
 from hooks.cgroup_tree import PATHS, PodCgroup
 from hooks.execution_host import POD_UID, ExecutionHost, native_job, pods_job
-from hooks.kubernetes_api import KubernetesAPI
+from hooks.kubernetes_node import Before, Node
 from hooks.recordings import needs_recordings, recorded, recorded_job
+from hooks.timing import awaited
 
 
 class Session:
@@ -87,21 +87,15 @@ def test_a_freezer_that_refuses_is_logged(host: ExecutionHost) -> None:
 
 
 @pytest.mark.parametrize("version", [1, 2])
-def test_the_end_thaws_before_it_deletes(
-        node: ExecutionHost, api: KubernetesAPI, version: int) -> None:
-    cgroup = PodCgroup(node.cgroups, version, POD_UID)
+def test_the_end_thaws_before_it_deletes(node: Node, version: int) -> None:
+    pod = node.pod()
+    cgroup = PodCgroup(node.cgroups, version, pod["metadata"]["uid"])
     cgroup.set_frozen(True)
-    api.add("redis", POD_UID)
-    frozen_at_deletion = []
-
-    def look(handler: Any) -> bool:
-        frozen_at_deletion.append(cgroup.frozen)
-        return False
-
-    api.fault = look
-    node.run("EXECJOB_END", pods_job(substate="53"))
-    assert len(api.deletions()) == 1
-    assert set(frozen_at_deletion) == {False} and not cgroup.frozen
+    frozen = []  # type: List[bool]
+    node.kubernetes.faults.add(Before(".", lambda: frozen.append(cgroup.frozen)))
+    node.run("EXECJOB_END", node.job_of(pod, substate="53"))
+    assert node.deletes() == [200]
+    assert frozen == [False, False], "when it was asked for, and when it was deleted"
 
 
 def test_a_pod_that_starts_after_its_job_was_suspended_is_frozen(host: ExecutionHost, session: Session) -> None:
@@ -128,15 +122,14 @@ def test_a_job_list_that_is_behind_the_times_decides_nothing(host: ExecutionHost
     assert cgroup.frozen, "suspended since"
 
 
-def test_a_frozen_pod_that_is_being_deleted_may_end(
-        node: ExecutionHost, api: KubernetesAPI, session: Session) -> None:
+def test_a_frozen_pod_that_is_being_deleted_may_end(node: Node, session: Session) -> None:
     session.signal(signal.SIGSTOP)
-    cgroup = PodCgroup(node.cgroups, 1, POD_UID)
-    job = pods_job(substate="43", session_id=session.id)
-    pod = api.add("redis", POD_UID)
+    pod = node.pod()
+    cgroup = PodCgroup(node.cgroups, 1, pod["metadata"]["uid"])
+    job = node.job_of(pod, substate="43", session_id=session.id)
     node.periodic(job)
     assert cgroup.frozen
-    pod["metadata"]["deletionTimestamp"] = "2026-11-24T03:34:47Z"
+    node.kubernetes.delete_pod("default", "redis")
     node.periodic(job)
     assert not cgroup.frozen
     node.periodic(job)
@@ -173,7 +166,7 @@ def test_a_real_freezer(host: ExecutionHost) -> None:
         host.configure(cgroup_root=str(root), kubelet_cgroup_root="/" + below)
         host.run("EXECJOB_POSTSUSPEND", pods_job(substate="43"))
         assert counter.stdout is not None
-        assert awaited(lambda: frozen_by_now(pod)), "the kernel froze it"
+        awaited(lambda: frozen_by_now(pod))
         while readable(counter.stdout.fileno(), 0):
             os.read(counter.stdout.fileno(), 65536)  # what it wrote before
         assert not readable(counter.stdout.fileno(), 0.3), "it stopped counting"
@@ -183,7 +176,7 @@ def test_a_real_freezer(host: ExecutionHost) -> None:
         host.run("EXECJOB_PRERESUME", pods_job(substate="43"))
         counter.kill()
         counter.wait()
-        assert awaited(lambda: not (pod / "cgroup.procs").read_text().strip())
+        awaited(lambda: not (pod / "cgroup.procs").read_text().strip())
         for directory in (pod, pod.parent, pod.parent.parent):
             directory.rmdir()
 
@@ -198,13 +191,3 @@ def frozen_by_now(pod: Path) -> bool:
 def readable(descriptor: int, seconds: float) -> bool:
     """Whether there is something to read within that time."""
     return bool(select.select([descriptor], [], [], seconds)[0])
-
-
-def awaited(condition: Any, seconds: float = 10) -> bool:
-    """Whether a condition comes true within that time; the kernel gives no descriptor to wait on."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.01)
-    return True
