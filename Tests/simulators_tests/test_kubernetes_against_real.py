@@ -46,7 +46,7 @@ ALWAYS_VARYING = (
 
 @dataclass(frozen=True)
 class Step:
-    """One request. `{uid}` in its body is the UID of pod `a`, `{rv}` in its path the resourceVersion of its creation."""
+    """One request. `{uid}` in its body is the UID of pod `a`, `{rv}` in its path that pod's first resourceVersion."""
 
     name: str
     method: str
@@ -151,13 +151,13 @@ STEPS = (
     Step("bind to nothing", "POST", f"{PODS}/a/binding",
          {"apiVersion": "v1", "kind": "Binding", "metadata": {"name": "a"}, "target": {"kind": "Node"}}),
     Step("bind to a service", "POST", f"{PODS}/a/binding",
-         {"apiVersion": "v1", "kind": "Binding", "metadata": {"name": "a"}, "target": {"kind": "Service", "name": "x"}}),
+         {"kind": "Binding", "metadata": {"name": "a"}, "target": {"kind": "Service", "name": "x"}}),
     bind("a", "node1", annotations={"pbs-connector/job-id": "1.s"}, labels={"from": "binding"}),
     Step("bound pod", "GET", f"{PODS}/a"),
     bind("a", "node1"),
     bind("b", "nosuch", uid=WRONG_UID),
     Step("binding of the older name", "POST", "/api/v1/namespaces/default/bindings",
-         {"apiVersion": "v1", "kind": "Binding", "metadata": {"name": "c"}, "target": {"kind": "Node", "name": "node1"}}),
+         {"kind": "Binding", "metadata": {"name": "c"}, "target": {"kind": "Node", "name": "node1"}}),
     Step("delete with grace period", "DELETE", f"{PODS}/b"),
     Step("delete again", "DELETE", f"{PODS}/b"),
     bind("b", "node1"),
@@ -182,10 +182,12 @@ STEPS = (
     Step("pod without finalizer", "GET", f"{PODS}/e"),
     Step("event of another namespace", "POST", EVENTS, {
         "metadata": {"name": "e1"}, "involvedObject": {"kind": "Pod", "namespace": "other", "name": "a"}}),
-    Step("event without reason", "POST", NEW_EVENTS, {"metadata": {"name": "e1"}, "regarding": {"namespace": "default"}}),
+    Step("event without reason", "POST", NEW_EVENTS,
+         {"metadata": {"name": "e1"}, "regarding": {"namespace": "default"}}),
     Step("event of the new group", "POST", NEW_EVENTS, {
-        "metadata": {"name": "e2"}, "eventTime": "2026-11-24T00:00:00.000000Z", "action": "Binding", "reason": "Scheduled",
-        "type": "Normal", "note": "n", "regarding": {"kind": "Pod", "namespace": "default", "name": "a"},
+        "metadata": {"name": "e2"}, "eventTime": "2026-11-24T00:00:00.000000Z", "action": "Binding",
+        "reason": "Scheduled", "type": "Normal", "note": "n",
+        "regarding": {"kind": "Pod", "namespace": "default", "name": "a"},
         "reportingController": "pbs-connector", "reportingInstance": "b"}),
     Step("event of the new group in the old one", "GET", f"{EVENTS}/e2"),
     Step("event of the old group", "POST", EVENTS, {
@@ -219,8 +221,10 @@ STEPS = (
          user="node2"),
     Step("kubelet deletes a pod of its own", "DELETE", f"{PODS}/a", {"gracePeriodSeconds": 0}, user="node1"),
     *(Step(f"table of {name}", "GET", path, accept=TABLE) for name, path in (
-        ("pods", PODS), ("a pod", f"{PODS}/f"), ("nodes", "/api/v1/nodes"), ("events", EVENTS), ("namespaces", "/api/v1/namespaces"))),
-    *(Step(f"watch {what}", "GET", f"/api/v1/pods?watch=true&resourceVersion={{rv}}&timeoutSeconds=1&{selector}", accept=accept)
+        ("pods", PODS), ("a pod", f"{PODS}/f"), ("nodes", "/api/v1/nodes"), ("events", EVENTS),
+        ("namespaces", "/api/v1/namespaces"))),
+    *(Step(f"watch {what}", "GET", f"/api/v1/pods?watch=true&resourceVersion={{rv}}&timeoutSeconds=1&{selector}",
+           accept=accept)
       for what, selector, accept in (
           ("of all", "", JSON), ("of bound pods", "fieldSelector=spec.nodeName%3Dnode1", JSON),
           ("of unbound pods", "fieldSelector=spec.nodeName%3D", JSON),
@@ -299,8 +303,8 @@ def simulated_answers() -> Iterator[dict[str, tuple[int, str]]]:
               "node1": ("system:node:node1", ["system:nodes"]), "node2": ("system:node:node2", ["system:nodes"])}
     with KubernetesSimulator(version="1.20", tokens=tokens, rbac=True) as simulator:
         for node in ("node1", "node2"):
-            simulator.authorise(f"system:node:{node}",
-                                [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list", "watch", "delete"]}])
+            simulator.authorise(f"system:node:{node}", [
+                {"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list", "watch", "delete"]}])
 
         def send(step: Step, body: bytes | None) -> tuple[int, str]:
             answer = request(simulator, step.method, step.path, body, step.content_type, step.user,

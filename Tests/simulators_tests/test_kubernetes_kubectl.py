@@ -60,10 +60,8 @@ class Site:
 
     def bind_redis(self) -> None:
         """As the binder does, and wait until the kubelet stand-in runs it."""
-        self.simulator.request("POST", "/api/v1/namespaces/default/pods/redis/binding", {
-            "metadata": {"name": "redis", "annotations": {"pbs-connector/job-id": "5.pbsserver"}},
-            "target": {"kind": "Node", "name": "node1"}})
-        self.simulator.wait(lambda k: k.pod("default", "redis")["status"]["phase"] == "Running", TIMEOUT)
+        self.simulator.bind("default", "redis", "node1", {"pbs-connector/job-id": "5.pbsserver"})
+        self.simulator.wait(lambda k: k.pods()[0]["status"]["phase"] == "Running", TIMEOUT)
 
 
 @pytest.fixture(params=KUBECTLS, ids=lambda path: Path(path).name)
@@ -106,10 +104,11 @@ class TestKubectl:
         site.bind_redis()
         pod = site.simulator.pod("default", "redis")
         assert pod is not None
+        created = pod["metadata"]["creationTimestamp"]
         site.simulator.request("POST", "/api/v1/namespaces/default/events", {
             "metadata": {"name": "redis.1"}, "reason": "Scheduled", "type": "Normal", "count": 1,
             "message": "Successfully assigned default/redis to node1", "source": {"component": "pbs-connector"},
-            "firstTimestamp": pod["metadata"]["creationTimestamp"], "lastTimestamp": pod["metadata"]["creationTimestamp"],
+            "firstTimestamp": created, "lastTimestamp": created,
             "involvedObject": {"apiVersion": "v1", "kind": "Pod", "namespace": "default", "name": "redis",
                                "uid": pod["metadata"]["uid"]}})
         text = site.kubectl("describe", "pod", "redis")

@@ -19,7 +19,8 @@ from typing import Any
 import pytest
 
 from simulators.kubernetes import (EXIT_CODE, FINISH_AFTER, APIError, CloseWatch, Cut, Delay, Fault, Gone, Kubelet,
-                                   KubernetesSimulator, LoseAnswer, Reset, SilenceWatch, Status, TooManyRequests)
+                                   KubernetesSimulator, LoseAnswer, Reset, SilenceWatch, Status, Tokens,
+                                   TooManyRequests)
 
 from .kubernetes_client import Answer, Watcher, request, send
 
@@ -45,6 +46,19 @@ def watch(simulator: KubernetesSimulator, query: str = "", path: str = "/api/v1/
 
 def resource_version(simulator: KubernetesSimulator) -> str:
     return str(request(simulator, "GET", "/api/v1/pods").json["metadata"]["resourceVersion"])
+
+
+def found(simulator: KubernetesSimulator, name: str) -> dict[str, Any]:
+    """The pod, which must be there."""
+    pod = simulator.pod("default", name)
+    assert pod is not None, f"no pod {name}"
+    return pod
+
+
+def phase_comes(simulator: KubernetesSimulator, name: str, phase: str) -> dict[str, Any]:
+    """The pod once it has that phase."""
+    simulator.wait(lambda k: found(k, name)["status"]["phase"] == phase, 20, f"{name} is {phase}")
+    return found(simulator, name)
 
 
 @pytest.fixture
@@ -182,9 +196,8 @@ class TestPods:
         with KubernetesSimulator(version=version) as simulator:
             simulator.create_pod(pod("a"))
             assert bind(simulator, "a", labels={"from": "binding"}, annotations={"x": "y"}).status == 201
-            found = simulator.pod("default", "a")
-            assert found is not None
-            assert (found["metadata"].get("labels"), found["metadata"]["annotations"]) == (labels, {"x": "y"})
+            metadata = found(simulator, "a")["metadata"]
+            assert (metadata.get("labels"), metadata["annotations"]) == (labels, {"x": "y"})
 
     def test_a_deleting_pod_is_not_bound(self, simulator: KubernetesSimulator) -> None:
         simulator.create_pod(pod("a", finalizers=["example.com/keep"]))
@@ -237,7 +250,7 @@ class TestFaults:
         simulator.faults.add(Fault("POST", LoseAnswer(), count=1))
         with pytest.raises(ConnectionResetError):
             request(simulator, "POST", PODS, pod("a"))
-        assert [found["metadata"]["name"] for found in simulator.pods()] == ["a"]
+        assert [item["metadata"]["name"] for item in simulator.pods()] == ["a"]
 
     def test_cut_answer_is_half_a_json(self, simulator: KubernetesSimulator) -> None:
         simulator.create_pod(pod("a"))
@@ -331,7 +344,7 @@ class TestFaults:
 
 def resource_version_of(simulator: KubernetesSimulator) -> str:
     """The newest version of a pod, without a request that a fault could hit."""
-    return str(max(int(found["metadata"]["resourceVersion"]) for found in simulator.pods()))
+    return str(max(int(item["metadata"]["resourceVersion"]) for item in simulator.pods()))
 
 
 class TestRestart:
@@ -375,10 +388,11 @@ class TestRecord:
             "involvedObject": {"kind": "Pod", "namespace": "default", "name": "a", "uid": uid}})
         simulator.delete_pod("default", "a", 5)
         simulator.remove_pod("default", "a")
-        found = [entry for entry in simulator.record if entry.kind != "condition"]
-        assert [entry.kind for entry in found] == ["created", "bound", "phase", "event", "deleting", "deleting", "gone"]
-        assert {entry.uid for entry in found} == {uid}
-        bound, event, deleting = found[1], found[3], found[4]
+        entries = [entry for entry in simulator.record if entry.kind != "condition"]
+        assert [entry.kind for entry in entries] == [
+            "created", "bound", "phase", "event", "deleting", "deleting", "gone"]
+        assert {entry.uid for entry in entries} == {uid}
+        bound, event, deleting = entries[1], entries[3], entries[4]
         assert (bound.node, bound.annotations, bound.user) == ("node1", {"pbs-connector/job-id": "1.s"}, "admin")
         assert (event.details["reason"], event.details["message"]) == ("Deleting", "why")
         assert deleting.details["gracePeriodSeconds"] == 5
@@ -396,17 +410,18 @@ class TestRecord:
     def test_wait_says_what_was_there_instead(self, simulator: KubernetesSimulator) -> None:
         simulator.create_pod(pod("a"))
         with pytest.raises(TimeoutError, match=r"a is bound\n  pod default/a: Pending on no node"):
-            simulator.wait(lambda k: k.pod("default", "a")["spec"].get("nodeName"), 0.05, "a is bound")
+            simulator.wait(lambda k: found(k, "a")["spec"].get("nodeName"), 0.05, "a is bound")
 
 
 RULES = [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list", "watch"]},
-         {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "resourceNames": ["mine"], "verbs": ["update"]}]
+         {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "resourceNames": ["mine"],
+          "verbs": ["update"]}]
 
 
 class TestAccess:
     @pytest.fixture
     def guarded(self) -> Iterator[KubernetesSimulator]:
-        tokens = {"a": ("admin", ["system:masters"]), "w": "kube-watcher", "o": "other", "r": "reader"}
+        tokens: Tokens = {"a": ("admin", ["system:masters"]), "w": "kube-watcher", "o": "other", "r": "reader"}
         with KubernetesSimulator(tokens=tokens) as simulator:
             simulator.authorise("kube-watcher", RULES)
             simulator.authorise("reader", RULES, namespace="default")
@@ -456,13 +471,13 @@ class TestKubelet:
             simulator.create_node("node1")
             simulator.create_pod(pod("a"))
             bind(simulator, "a")
-            running = simulator.wait(lambda k: p if (p := k.pod("default", "a"))["status"]["phase"] == "Running"
-                                     else None, 20)
+            running = phase_comes(simulator, "a", "Running")
             assert running["status"]["podIP"] and running["status"]["containerStatuses"][0]["ready"]
             simulator.delete_pod("default", "a")
             simulator.wait(lambda k: k.pod("default", "a") is None, 20)
-            kinds = [(entry.kind, entry.user) for entry in simulator.record if entry.kind in ("phase", "deleting", "gone")]
-            assert kinds == [("phase", "kubelet"), ("deleting", "simulator"), ("phase", "kubelet"), ("gone", "kubelet")]
+            entries = [(entry.kind, entry.user) for entry in simulator.record]
+            assert [entry for entry in entries if entry[0] in ("phase", "deleting", "gone")] == [
+                ("phase", "kubelet"), ("deleting", "simulator"), ("phase", "kubelet"), ("gone", "kubelet")]
 
     def test_stop_time_is_never_longer_than_the_grace_period(self) -> None:
         with KubernetesSimulator(kubelet=Kubelet(stop_delay=3600)) as simulator:
@@ -478,7 +493,7 @@ class TestKubelet:
             simulator.create_node("node1")
             simulator.create_pod(pod("a", annotations={FINISH_AFTER: "0.05", EXIT_CODE: code}))
             bind(simulator, "a")
-            ended = simulator.wait(lambda k: p if (p := k.pod("default", "a"))["status"]["phase"] == phase else None, 20)
+            ended = phase_comes(simulator, "a", phase)
             state = ended["status"]["containerStatuses"][0]["state"]["terminated"]
             assert state["exitCode"] == int(code)
 
@@ -490,10 +505,10 @@ class TestKubelet:
             for name, node in (("a", "node1"), ("b", "node2")):
                 simulator.create_pod(pod(name))
                 bind(simulator, name, node)
-            simulator.wait(lambda k: k.pod("default", "b")["status"]["phase"] == "Running", 20)
-            assert simulator.pod("default", "a")["status"]["phase"] == "Pending"
+            phase_comes(simulator, "b", "Running")
+            assert found(simulator, "a")["status"]["phase"] == "Pending"
             simulator.set_node_ready("node1", True)
-            simulator.wait(lambda k: k.pod("default", "a")["status"]["phase"] == "Running", 20)
+            phase_comes(simulator, "a", "Running")
 
     def test_work_goes_on_after_a_restart(self) -> None:
         with KubernetesSimulator(kubelet=Kubelet(start_delay=0.05)) as simulator:
@@ -501,9 +516,9 @@ class TestKubelet:
             simulator.create_pod(pod("a"))
             bind(simulator, "a")
             simulator.stop()
-            assert simulator.pod("default", "a")["status"]["phase"] == "Pending"
+            assert found(simulator, "a")["status"]["phase"] == "Pending"
             simulator.start()
-            simulator.wait(lambda k: k.pod("default", "a")["status"]["phase"] == "Running", 20)
+            phase_comes(simulator, "a", "Running")
 
 
 class TestTLS:
@@ -571,6 +586,12 @@ class TestConnections:
         with socket.create_connection(("127.0.0.1", simulator.port), timeout=20) as raw:
             raw.sendall(b"nonsense\r\n\r\n")
             assert b"".join(iter(lambda: raw.recv(4096), b"")).startswith(b"HTTP/1.1 400 ")
+        assert request(simulator, "GET", "/healthz").body == b"ok"
+
+    def test_an_object_of_impossible_form_is_refused_and_logged(
+            self, simulator: KubernetesSimulator, caplog: pytest.LogCaptureFixture) -> None:
+        assert request(simulator, "POST", PODS, {"metadata": [1]}).json["reason"] == "InternalError"
+        assert f"POST {PODS}" in caplog.text
         assert request(simulator, "GET", "/healthz").body == b"ok"
 
     def test_expect_continue(self, simulator: KubernetesSimulator) -> None:

@@ -1,6 +1,6 @@
 """A Kubernetes API server for tests: pods, nodes, events, leases, bindings, watches, and faults on request."""
 
-from .access import User
+from .access import Tokens, User
 from .errors import APIError
 from .faults import (CloseWatch, Cut, Delay, Fault, Gone, LoseAnswer, Reset, SilenceWatch, Status, TooManyRequests)
 from .kubelet import EXIT_CODE, FINISH_AFTER, Kubelet
@@ -9,5 +9,5 @@ from .simulator import KubernetesSimulator
 
 __all__ = [
     "APIError", "CloseWatch", "Cut", "Delay", "EXIT_CODE", "Entry", "FINISH_AFTER", "Fault", "Gone", "Kubelet",
-    "KubernetesSimulator", "LoseAnswer", "Reset", "SilenceWatch", "Status", "TooManyRequests", "User",
+    "KubernetesSimulator", "LoseAnswer", "Reset", "SilenceWatch", "Status", "Tokens", "TooManyRequests", "User",
 ]

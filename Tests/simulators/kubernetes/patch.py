@@ -56,7 +56,7 @@ def merge(original: Json, patch: Json) -> Json:
 
 
 def strategic_merge(original: Json, patch: Json) -> Json:
-    """Strategic merge patch with its directives `$patch`, `$setElementOrder`, `$deleteFromPrimitiveList`, `$retainKeys`."""
+    """Strategic merge patch, with `$patch`, `$setElementOrder`, `$deleteFromPrimitiveList` and `$retainKeys`."""
     if not isinstance(patch, dict):
         return patch
     directive = patch.get("$patch")

@@ -196,11 +196,10 @@ def set_condition(status: Object, type_: str, value: str, **more: Any) -> Object
     return in_order({**status, "conditions": conditions}, _STATUS_ORDER)
 
 
-def check_update(old: Object, new: Object, release: Release) -> Object:
-    """The spec that an update leads to; 422 where it changes what may not change."""
-    spec = {**new["spec"]}
-    changed_old = _without_changeable(old["spec"])
-    if _without_changeable(spec) != changed_old:
+def check_update(old: Object, wanted: Object, release: Release) -> Object:
+    """The spec that an update of a pod leads to; 422 where it changes what may not change."""
+    spec = dict(wanted)
+    if _without_changeable(spec) != _without_changeable(old["spec"]):
         # The real server adds a difference of the two specs as Go structs.
         words = f"Forbidden: pod updates may not change fields other than {release.changeable_pod_fields}"
         raise invalid("Pod", "", old["metadata"]["name"], [FieldProblem("spec", "FieldValueForbidden", words)])

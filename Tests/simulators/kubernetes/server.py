@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 import ssl
 import struct
@@ -17,6 +18,8 @@ from .errors import APIError
 from .faults import Faults
 from .requests import LoggedRequest, Request, RequestInfo, RequestLog
 from .store import Change
+
+_LOG = logging.getLogger(__name__)
 
 # A watcher that lets this many octets pile up is dropped, as the watch cache drops a slow one.
 _SLOW_WATCHER = 32 * 1024 * 1024
@@ -256,6 +259,9 @@ class Server:
         self._delivery_scheduled = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
+        self._serving: asyncio.Server | None = None
+        # Held by whoever starts, stops or commands the server's thread.
+        self._control = threading.RLock()
         api.store.listeners.append(self._changed)
 
     @property
@@ -269,47 +275,44 @@ class Server:
 
     def start(self, host: str, port: int) -> int:
         """Listen and serve; returns the port."""
-        assert self._thread is None, "the server runs already"
-        listening = socket.create_server((host, port), backlog=1024)
-        loop = asyncio.new_event_loop()
-        serving = loop.run_until_complete(loop.create_server(
-            lambda: Connection(self), sock=listening, ssl=self._tls() if self._tls else None))
-        with self.api.store.lock:
-            self._changes.clear()
-            self._loop = loop
-
-        def run() -> None:
-            try:
-                loop.run_forever()
-            finally:
-                serving.close()
-                loop.run_until_complete(serving.wait_closed())
-                loop.run_until_complete(loop.shutdown_asyncgens())
-                loop.close()
-
-        self._thread = threading.Thread(target=run, name="kubernetes-simulator", daemon=True)
-        self._thread.start()
-        return int(listening.getsockname()[1])
+        with self._control:
+            assert self._thread is None, "the server runs already"
+            listening = socket.create_server((host, port), backlog=1024)
+            loop = asyncio.new_event_loop()
+            self._serving = loop.run_until_complete(loop.create_server(
+                lambda: Connection(self), sock=listening, ssl=self._tls() if self._tls else None))
+            with self.api.store.lock:
+                self._changes.clear()
+                self._loop = loop
+            self._thread = threading.Thread(target=loop.run_forever, name="kubernetes-simulator", daemon=True)
+            self._thread.start()
+            return int(listening.getsockname()[1])
 
     def stop(self) -> None:
         """Drop every connection and stop listening, as a killed server does."""
-        if self._thread is None:
-            return
-        loop = self.loop
+        with self._control:
+            if self._thread is None or self._serving is None:
+                return
+            loop, serving = self.loop, self._serving
 
-        def shut() -> None:
-            for connection in list(self.connections):
-                connection.reset()
-            self._waiting.clear()
-            # One more turn of the loop carries the resets out.
-            loop.call_soon(lambda: loop.call_soon(loop.stop))
+            def shut() -> None:
+                serving.close()
+                for connection in list(self.connections):
+                    connection.reset()
+                self._waiting.clear()
+                # Two more turns of the loop carry the resets out.
+                loop.call_soon(lambda: loop.call_soon(loop.stop))
 
-        loop.call_soon_threadsafe(shut)
-        self._thread.join()
-        with self.api.store.lock:
-            self._thread, self._loop, self._delivery_scheduled, self.paused = None, None, False, False
-        self.connections.clear()
-        self.streams.clear()
+            loop.call_soon_threadsafe(shut)
+            self._thread.join()
+            # Under the store's lock, so that no writer hands work to a loop that is closed.
+            with self.api.store.lock:
+                loop.run_until_complete(serving.wait_closed())
+                loop.close()
+                self._thread, self._loop, self._serving = None, None, None
+                self._delivery_scheduled, self.paused = False, False
+            self.connections.clear()
+            self.streams.clear()
 
     def pause(self) -> None:
         self.call(lambda: setattr(self, "paused", True))
@@ -333,8 +336,9 @@ class Server:
             finally:
                 done.set()
 
-        self.loop.call_soon_threadsafe(run)
-        done.wait()
+        with self._control:
+            self.loop.call_soon_threadsafe(run)
+            done.wait()
 
     def streams_of(self, pattern: Callable[[str], bool]) -> list[WatchStream]:
         return [stream for stream in self.streams if pattern(f"{stream.request.method} {stream.request.target}")]
@@ -408,6 +412,9 @@ class Server:
                 result = self.api.handle(request, info, user)
         except APIError as error:
             result = error_response(error)
+        except Exception as error:  # what a real server's handler does with a panic: say so, answer 500, serve on
+            _LOG.exception("%s %s", request.method, request.target)
+            result = error_response(errors.internal_error(repr(error)))
         if isinstance(result, watches.Watch):
             self._note(request, info, user_name, 200)
             if isinstance(action, faults.LoseAnswer):

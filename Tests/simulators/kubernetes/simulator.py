@@ -18,7 +18,6 @@ from . import nodes, record, requests, resources
 from .access import MASTERS, Access, Tokens, User
 from .api import API, INITIAL_NAMESPACES, Response
 from .certificates import CertificateAuthority
-from .errors import APIError
 from .faults import Faults
 from .kubelet import Kubelet, Kubelets
 from .patch import MERGE, STRATEGIC_MERGE
@@ -202,6 +201,11 @@ class KubernetesSimulator:
         namespace = (manifest.get("metadata") or {}).get("namespace") or "default"
         return self.request("POST", f"/api/v1/namespaces/{namespace}/pods", manifest)
 
+    def bind(self, namespace: str, name: str, node: str, annotations: dict[str, str] | None = None) -> None:
+        """Post a Binding, as a scheduler does."""
+        self.request("POST", f"/api/v1/namespaces/{namespace}/pods/{name}/binding", {
+            "metadata": {"name": name, "annotations": annotations or {}}, "target": {"kind": "Node", "name": node}})
+
     def delete_pod(self, namespace: str, name: str, grace_period_seconds: int | None = None) -> None:
         options = {} if grace_period_seconds is None else {"gracePeriodSeconds": grace_period_seconds}
         self.request("DELETE", f"/api/v1/namespaces/{namespace}/pods/{name}", options)
@@ -324,6 +328,3 @@ def _name(predicate: Callable[..., Any]) -> str:
     """Where a predicate was written, for the message of a timeout."""
     code = getattr(predicate, "__code__", None)
     return f"{code.co_filename}:{code.co_firstlineno}" if code else repr(predicate)
-
-
-__all__ = ["APIError", "Kubelet", "KubernetesSimulator"]

@@ -15,7 +15,11 @@ Object = dict[str, Any]
 
 
 class Strategy(Protocol):
-    """Creation is decoded (400 on nonsense), completed, named and checked (422); an update is merged into the old object."""
+    """What becomes of an object on its way into the store.
+
+    A new one is decoded (400 on nonsense), named, completed and checked (422).
+    An update is decoded and put on top of the old one.
+    """
 
     def decoded(self, data: Object, raw: bytes) -> Object:
         """The object as the server's types hold it; `raw` is the request's body, for error texts."""
@@ -53,7 +57,8 @@ class _PodStrategy:
         for field in ("tolerations", "priority", "preemptionPolicy"):
             if field not in spec and field in old["spec"]:
                 spec[field] = old["spec"][field]
-        return {"metadata": new["metadata"], "spec": pods.check_update(old, {"spec": spec}, self._release), "status": old["status"]}
+        spec = pods.check_update(old, spec, self._release)
+        return {"metadata": new["metadata"], "spec": spec, "status": old["status"]}
 
 
 class _NodeStrategy:

@@ -38,7 +38,7 @@ _ENDED: dict[str, Object] = {
 def pod_status(pod: Object) -> str:
     """The STATUS column of kubectl get pods (printPod)."""
     status = pod["status"]
-    text = status.get("reason") or status.get("phase", "")
+    text: str = status.get("reason") or status.get("phase", "")
     for condition in status.get("conditions") or []:
         if condition["type"] == "PodScheduled" and condition.get("reason") == "SchedulingGated":
             text = "SchedulingGated"

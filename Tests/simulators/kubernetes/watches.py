@@ -16,8 +16,13 @@ from .views import TableView, View
 # A watch without timeoutSeconds ends after this many seconds to twice as many
 # (kube-apiserver --min-request-timeout).
 MINIMAL_TIMEOUT = 1800
-_EMPTY_PARTS = {"Pod": {"spec": {"containers": None}, "status": {}}, "Node": {"spec": {}, "status": {}},
-                "Lease": {"spec": {}}, "Namespace": {"spec": {}, "status": {}}}
+# What an empty object of each kind has beside its metadata: the object of a bookmark.
+_EMPTY_PARTS: dict[str, dict[str, object]] = {
+    "Pod": {"spec": {"containers": None}, "status": {}},
+    "Node": {"spec": {}, "status": {}},
+    "Namespace": {"spec": {}, "status": {}},
+    "Lease": {"spec": {}},
+}
 
 
 @dataclass
