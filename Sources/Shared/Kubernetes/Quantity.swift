@@ -20,11 +20,11 @@ public struct Quantity: Sendable, Hashable, Comparable {
 
   public static let zero = Quantity(nano: 0)
 
-  /// Rounded up to a whole number: CPUs, octets.
+  /// Rounded up to a whole number: CPUs, octets. A sum beyond 2^63 is the largest there is.
   public var roundedUp: Int {
     let unit: Int128 = 1_000_000_000
     let whole = nano / unit
-    return Int(whole * unit < nano ? whole + 1 : whole)
+    return Int(clamping: whole * unit < nano ? whole + 1 : whole)
   }
 
   public static func + (a: Quantity, b: Quantity) -> Quantity { Quantity(nano: a.nano + b.nano) }

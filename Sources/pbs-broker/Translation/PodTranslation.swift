@@ -13,17 +13,17 @@ enum PodTranslation {
   ) throws(Refusal) -> JobDescription {
     try refuseUnsupported(pod)
     let request = try EffectiveRequest.of(pod, defaults: policy.defaults)
-    var others: [String: Int] = [:]
+    var others: [String: Quantity] = [:]
     for (name, quantity) in request where name != "cpu" && name != "memory" && quantity > .zero {
       guard let resource = policy.resources[name] else {
         throw Refusal("the resource \(name) has no counterpart in PBS (pbs-broker.resources)")
       }
-      others[resource, default: 0] += quantity.roundedUp
+      others[resource] = others[resource, default: .zero] + quantity
     }
     let chunk = JobDescription.Chunk(
       ncpus: request["cpu"]?.roundedUp ?? 0,
       memory: request["memory"].map(\.roundedUp),
-      host: try host(of: pod, hostOf), others: others)
+      host: try host(of: pod, hostOf), others: others.mapValues(\.roundedUp))
     return JobDescription(
       name: String(pod.metadata.name.prefix(nameLimit)), chunks: [chunk],
       walltime: pod.spec.activeDeadlineSeconds, queue: policy.queue,
