@@ -38,7 +38,8 @@ public indirect enum YAMLValue: Sendable, Equatable {
       defer { yaml_document_delete(&document) }
       guard let root = yaml_document_get_root_node(&document) else { return }
       do throws(YAMLError) {
-        result = .success(try Self.value(of: root, in: &document, depth: 0))
+        var visited: Set<UnsafeMutablePointer<yaml_node_t>> = []
+        result = .success(try Self.value(of: root, in: &document, depth: 0, &visited))
       } catch {
         result = .failure(error)
       }
@@ -47,14 +48,16 @@ public indirect enum YAMLValue: Sendable, Equatable {
   }
 
   private static func value(
-    of node: UnsafeMutablePointer<yaml_node_t>, in document: inout yaml_document_t, depth: Int
+    of node: UnsafeMutablePointer<yaml_node_t>, in document: inout yaml_document_t, depth: Int,
+    _ visited: inout Set<UnsafeMutablePointer<yaml_node_t>>
   ) throws(YAMLError) -> YAMLValue {
     let line = Int(node.pointee.start_mark.line) + 1
-    // Anchors make a graph of the tree, and a small text an endless document.
     guard depth < 64 else { throw YAMLError(line: line, problem: "nested too deeply") }
+    // Aliases make a graph of the tree, and a small text an endless document.
+    guard visited.insert(node).inserted else { throw YAMLError(line: line, problem: "an alias is not supported") }
     func child(_ index: Int32) throws(YAMLError) -> YAMLValue {
       guard let node = yaml_document_get_node(&document, index) else { return .null }
-      return try value(of: node, in: &document, depth: depth + 1)
+      return try value(of: node, in: &document, depth: depth + 1, &visited)
     }
     switch node.pointee.type {
     case YAML_SCALAR_NODE:
