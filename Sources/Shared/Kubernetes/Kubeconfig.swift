@@ -83,7 +83,7 @@ struct Kubeconfig {
 
   /// The connection of the current context.
   func connection() throws -> KubernetesConnection {
-    guard let current = root["current-context"]?.text else {
+    guard let current = root["current-context"]?.text, !current.isEmpty else {
       throw StartupError("\(path): current-context is not set")
     }
     guard let context = named(current, in: "contexts", "context") else {
