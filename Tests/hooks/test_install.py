@@ -95,7 +95,7 @@ def test_it_installs_both_hooks(site: Site) -> None:
     assert host["application/x-config"] == server["application/x-config"] == site.configuration.read_text()
     assert host["enabled"] == server["enabled"] == "true"
     assert host["alarm"] == server["alarm"] == "30"
-    assert set(server["event"].split(",")) == {"queuejob", "modifyjob", "runjob", "jobobit"}
+    assert set(server["event"].split(",")) == {"queuejob", "runjob", "jobobit"}
 
 
 def test_every_event_that_is_installed_has_a_handler_and_the_other_way_round(site: Site) -> None:

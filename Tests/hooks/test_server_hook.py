@@ -135,7 +135,7 @@ def stopped_broker(path: Path) -> Any:
 @pytest.mark.parametrize("trouble", [no_socket, stale_socket, plain_file, full_socket, stopped_broker])
 def test_a_broker_in_trouble_costs_the_job_nothing(server: Server, trouble: Any) -> None:
     kept = trouble(server.socket)
-    server.run("MODIFYJOB", native_job())  # the first run loads what any hook loads
+    server.run("QUEUEJOB", native_job())  # the first run loads what any hook loads
     seconds, outcome = elapsed(lambda: server.run("RUNJOB", pods_job()))
     assert outcome.rejected is None
     assert seconds < 0.05
@@ -153,7 +153,6 @@ def test_a_socket_name_that_is_too_long(server: Server) -> None:
 POD = {"KUBERNETES_POD_UID": POD_UID}
 
 
-@pytest.mark.parametrize("event", ["QUEUEJOB", "MODIFYJOB"])
 @pytest.mark.parametrize("users, requestor, host, variables, refused", [
     (["root"], "root", "pbsserver", POD, False),
     (["root"], "alice", "pbsserver", POD, True),
@@ -167,9 +166,9 @@ POD = {"KUBERNETES_POD_UID": POD_UID}
     ([], "root", "pbsserver", POD, True),
 ])
 def test_only_the_configured_users_name_a_pod(
-        server: Server, event: str, users: List[str], requestor: str, host: str, variables: Any, refused: bool) -> None:
+        server: Server, users: List[str], requestor: str, host: str, variables: Any, refused: bool) -> None:
     server.configure(users=users)
-    refusal = server.run(event, Job("", {"Variable_List": variables}), requestor, host).rejected
+    refusal = server.run("QUEUEJOB", Job("", {"Variable_List": variables}), requestor, host).rejected
     assert (refusal is not None) == refused
     if refused:
         assert "KUBERNETES_POD_UID" in refusal and requestor in refusal  # type: ignore[operator]
