@@ -40,6 +40,7 @@ struct BinderCommand: ParsableCommand {
       for path in paths {
         binder.subscribe(Subscription(path: path, role: .binder, instance: instance, log: log))
       }
+      return binder
     }
   }
 }

@@ -59,6 +59,7 @@ struct KubeWatcher: ParsableCommand {
       } else {
         await watcher.run()
       }
+      return watcher
     }
   }
 }

@@ -38,8 +38,8 @@ final class Broker {
 
   private var submissions: [String] = []
   private var submitting = 0
-  private var deletions: [String: Bool] = [:]
-  private var isDeleting = false
+  private var deletions: [Decision.Deletion] = []
+  private var deleting = 0
   lazy var tracker = JobTracker(broker: self)
 
   init(
@@ -440,30 +440,25 @@ final class Broker {
       log.info("deleting job \(deletion.job) of pod \(record.name): \(deletion.reason)")
     }
     jobs[deletion.job]?.deletedAt = now
-    deletions[deletion.job] = deletion.force
-    guard !isDeleting else { return }
-    isDeleting = true
-    Task { @EventLoop in
-      await deleteQueued()
-      isDeleting = false
-    }
+    deletions.append(deletion)
+    startDeletions()
   }
 
-  private func deleteQueued() async {
-    while !deletions.isEmpty {
-      let batch = deletions
-      deletions.removeAll()
-      for force in [false, true] {
-        let ids = batch.filter { $0.value == force }.map(\.key)
-        guard !ids.isEmpty else { continue }
+  private func startDeletions() {
+    while deleting < settings.submissionsInFlight, !deletions.isEmpty {
+      let deletion = deletions.removeFirst()
+      deleting += 1
+      Task { @EventLoop in
         do throws(PBSError) {
-          try await backend.delete(ids, force: force)
+          try await backend.delete(deletion.job, force: deletion.force)
         } catch {
-          // Asked for again by the reconciling that follows the next looks.
-          log.warning("qdel: \(error)")
+          // Asked for again by the reconciling that follows a later look.
+          log.warning("qdel \(deletion.job): \(error)")
         }
+        deleting -= 1
+        startDeletions()
+        tracker.lookSoon(within: 0.5)
       }
-      tracker.lookSoon(within: 0.5)
     }
   }
 }

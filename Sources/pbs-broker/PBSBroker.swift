@@ -50,7 +50,7 @@ struct PBSBroker: ParsableCommand {
       hintListener.onHint = { broker.hint(job: $0) }
       subscription.start()
       await broker.run()
-      withExtendedLifetime(hintListener) {}
+      return withExtendedLifetime(hintListener) { broker }
     }
   }
 }

@@ -30,11 +30,12 @@ public enum Process {
   /// Starts a process: reads the settings, sets up logging, runs `main` on the event loop,
   /// and stays there until a signal or an error ends it.
   ///
+  /// What `main` returns is kept alive until then.
   /// A ``StartupError`` from `main` is printed on one line and ends the process with
   /// status 1. SIGTERM and SIGINT end it with status 0.
   public static func run(
     _ program: String, _ options: CommonOptions,
-    main: @escaping @EventLoop (Settings, Logger, String) async throws -> Void
+    main: @escaping @EventLoop (Settings, Logger, String) async throws -> AnyObject
   ) -> Never {
     signal(SIGPIPE, SIG_IGN)
     do {
@@ -54,13 +55,13 @@ public enum Process {
 
   private static func start(
     _ program: String, _ settings: sending Settings, _ log: Logger, _ instance: String,
-    _ main: @escaping @EventLoop (Settings, Logger, String) async throws -> Void
+    _ main: @escaping @EventLoop (Settings, Logger, String) async throws -> AnyObject
   ) {
     Task { @EventLoop in
       signals.append(.signal(SIGTERM) { EventLoop.shared.stopNow(0) })
       signals.append(.signal(SIGINT) { EventLoop.shared.stopNow(0) })
       do {
-        try await main(settings, log, instance)
+        kept = try await main(settings, log, instance)
       } catch {
         fail(program, error)
       }
@@ -68,6 +69,7 @@ public enum Process {
   }
 
   @EventLoop private static var signals: [EventSource] = []
+  @EventLoop private static var kept: AnyObject?
 
   /// Prints an error on one line and ends the process.
   public static func fail(_ program: String, _ error: any Error) -> Never {

@@ -56,22 +56,26 @@ struct Job: Sendable, Equatable {
 }
 
 extension Job {
-  /// From one member of the Jobs object of `qstat -f -F json`.
-  init?(id: String, _ attributes: PBSJSON) {
-    guard let letter = attributes["job_state"]?.text, let state = State(rawValue: letter) else { return nil }
-    self.id = id
+  /// From one object of `qstat -f`; nil when it tells no state that is known.
+  init?(_ object: PBSText.Object) {
+    guard let letter = object.attributes["job_state"], let state = State(rawValue: letter) else {
+      return nil
+    }
+    func number(_ attribute: String) -> Int? { object.attributes[attribute].flatMap { Int($0) } }
+    id = object.name
     self.state = state
-    substate = attributes["substate"]?.text.flatMap { Int($0) } ?? 0
-    execHost = attributes["exec_host"]?.text
-    runCount = attributes["run_count"]?.text.flatMap { Int($0) } ?? 0
-    comment = attributes["comment"]?.text
-    exitStatus = attributes["Exit_status"]?.text.flatMap { Int($0) }
-    holdTypes = attributes["Hold_Types"]?.text
-    owner = attributes["Job_Owner"]?.text ?? ""
-    if let variables = attributes["Variable_List"], let uid = variables[WellKnown.podUID]?.text {
+    substate = number("substate") ?? 0
+    execHost = object.attributes["exec_host"]
+    runCount = number("run_count") ?? 0
+    comment = object.attributes["comment"]
+    exitStatus = number("Exit_status")
+    holdTypes = object.attributes["Hold_Types"]
+    owner = object.attributes["Job_Owner"] ?? ""
+    let variables = object.list("Variable_List")
+    if let uid = variables[WellKnown.podUID], !uid.isEmpty {
       pod = PodReference(
-        uid: uid, namespace: variables[WellKnown.podNamespace]?.text ?? "",
-        name: variables[WellKnown.podName]?.text ?? "")
+        uid: uid, namespace: variables[WellKnown.podNamespace] ?? "",
+        name: variables[WellKnown.podName] ?? "")
     }
   }
 }

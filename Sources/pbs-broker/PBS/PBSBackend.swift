@@ -10,9 +10,9 @@ protocol PBSBackend: AnyObject {
   func list() async throws(PBSError) -> JobListing
   /// All about some jobs, ended ones included.
   func stat(_ ids: [String]) async throws(PBSError) -> JobStat
-  /// Deletes jobs; those that have ended already count as deleted.
-  /// - Parameter force: also when their host cannot be reached.
-  func delete(_ ids: [String], force: Bool) async throws(PBSError)
+  /// Deletes a job; one that has ended already counts as deleted.
+  /// - Parameter force: also when its host cannot be reached.
+  func delete(_ id: String, force: Bool) async throws(PBSError)
   /// Hosts that PBS cannot reach.
   func hostsDown() async throws(PBSError) -> Set<String>
 }

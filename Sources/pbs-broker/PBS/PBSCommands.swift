@@ -78,19 +78,13 @@ final class PBSCommands: PBSBackend {
   func stat(_ ids: [String]) async throws(PBSError) -> JobStat {
     var stat = JobStat(jobs: [], unknown: [])
     for batch in ids.sorted().chunked(Self.batch) {
-      let result = try await run("qstat", ["-x", "-f", "-F", "json"] + batch)
+      let result = try await run("qstat", ["-x", "-f"] + batch)
       guard [0, Self.unknownJob, Self.finishedJob].contains(result.status) else {
         throw failure("qstat", result)
       }
-      let output: PBSJSON
-      do {
-        output = try PBSJSON.parse(result.standardOutput)
-      } catch {
-        throw .unavailable("qstat printed no whole JSON: \(result.words.prefix(200))")
-      }
-      for (id, attributes) in output["Jobs"]?.members ?? [:] {
-        guard let job = Job(id: id, attributes) else {
-          throw .unavailable("qstat told no state of job \(id)")
+      for object in PBSText.parse(result.standardOutput, prefix: "Job Id: ") {
+        guard object.isWhole, let job = Job(object) else {
+          throw .unavailable("qstat did not tell all of job \(object.name)")
         }
         stat.jobs.append(job)
       }
@@ -113,28 +107,22 @@ final class PBSCommands: PBSBackend {
     }
   }
 
-  func delete(_ ids: [String], force: Bool) async throws(PBSError) {
-    for batch in ids.sorted().chunked(Self.batch) {
-      let result = try await run("qdel", (force ? ["-W", "force"] : []) + batch)
-      guard ![0, Self.unknownJob, Self.finishedJob].contains(result.status) else { continue }
-      let words = result.words
-      if words.contains("Unknown Job Id") || words.contains("Job has finished") { continue }
-      throw failure("qdel", result)
-    }
+  func delete(_ id: String, force: Bool) async throws(PBSError) {
+    // One id a command: a pbs_server 23.06.06 was seen to crash on `qdel HELD UNKNOWN UNKNOWN`.
+    let result = try await run("qdel", (force ? ["-W", "force"] : []) + [id])
+    guard ![0, Self.unknownJob, Self.finishedJob].contains(result.status) else { return }
+    throw failure("qdel", result)
   }
 
   func hostsDown() async throws(PBSError) -> Set<String> {
-    let result = try await run("pbsnodes", ["-a", "-F", "json"])
+    let result = try await run("pbsnodes", ["-a"])
     guard result.status == 0 else { throw failure("pbsnodes", result) }
-    guard let nodes = try? PBSJSON.parse(result.standardOutput)["nodes"]?.members else {
-      throw .unavailable("pbsnodes printed no whole JSON")
-    }
     var down: Set<String> = []
-    for (name, attributes) in nodes {
-      let states = attributes["state"]?.text?.split(separator: ",") ?? []
+    for node in PBSText.parse(result.standardOutput, prefix: "") {
+      let states = node.attributes["state"]?.split(separator: ",") ?? []
       guard states.contains(where: { $0 == "down" || $0.hasSuffix("unknown") }) else { continue }
-      down.insert(name)
-      if let host = attributes["resources_available"]?["host"]?.text { down.insert(host) }
+      down.insert(node.name)
+      if let host = node.attributes["resources_available.host"] { down.insert(host) }
     }
     return down
   }

@@ -1,0 +1,170 @@
+"""The three processes, started and watched as a supervisor would."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Mapping, Sequence
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+PROGRAMS = ("kube-watcher", "pbs-broker", "binder")
+
+
+def program_folder() -> Path:
+    """Where the executables are: PBS_CONNECTOR_BIN, else the debug build of this tree."""
+    return Path(os.environ.get("PBS_CONNECTOR_BIN", REPOSITORY / ".build" / "debug"))
+
+
+class RunningProcess:
+    """One process with its log, kept whole and searchable while it grows."""
+
+    def __init__(self, name: str, arguments: Sequence[str], environment: Mapping[str, str]) -> None:
+        self.name = name
+        self.lines: list[str] = []
+        self._changed = threading.Condition()
+        self._popen = subprocess.Popen(list(arguments), env=dict(environment), stdin=subprocess.DEVNULL,
+                                       stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace")
+        self._reader = threading.Thread(target=self._read, daemon=True, name=f"log of {name}")
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self._popen.stderr is not None
+        for line in self._popen.stderr:
+            with self._changed:
+                self.lines.append(line.rstrip("\n"))
+                self._changed.notify_all()
+        with self._changed:
+            self._changed.notify_all()
+
+    @property
+    def pid(self) -> int:
+        return self._popen.pid
+
+    @property
+    def is_running(self) -> bool:
+        return self._popen.poll() is None
+
+    def log(self) -> str:
+        with self._changed:
+            return "\n".join(self.lines)
+
+    def wait_for_log(self, text: str, timeout: float = 10.0, after: int = 0) -> str:
+        """The first line from index `after` on that contains `text`."""
+        deadline = time.monotonic() + timeout
+        with self._changed:
+            position = after
+            while True:
+                while position < len(self.lines):
+                    if text in self.lines[position]:
+                        return self.lines[position]
+                    position += 1
+                left = deadline - time.monotonic()
+                if left <= 0 or not self._changed.wait(left):
+                    raise AssertionError(f"{self.name} did not log {text!r} within {timeout} s:\n" + "\n".join(self.lines))
+
+    def signal(self, number: signal.Signals) -> None:
+        self._popen.send_signal(number)
+
+    def kill(self) -> None:
+        """kill -9, and wait for the end."""
+        self._popen.kill()
+        self._popen.wait()
+        self._reader.join()
+
+    def stop(self, timeout: float = 10.0) -> int:
+        """SIGTERM, and wait for the end. Returns the exit status."""
+        if self.is_running:
+            self._popen.terminate()
+            self._popen.send_signal(signal.SIGCONT)
+        try:
+            self._popen.wait(timeout)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError(f"{self.name} did not end on SIGTERM:\n{self.log()}") from None
+        self._reader.join()
+        return self._popen.returncode
+
+    def wait(self, timeout: float = 10.0) -> int:
+        """Wait for it to end by itself. Returns the exit status."""
+        status = self._popen.wait(timeout)
+        self._reader.join()
+        return status
+
+
+@dataclass
+class Connector:
+    """kube-watcher, pbs-broker and binder over one Kubernetes API and one PBS.
+
+    `kubeconfigs` maps kube-watcher and binder to their files. Instances of one
+    program are told apart by names; the default instance has its program's name.
+    """
+
+    directory: Path
+    kubeconfigs: Mapping[str, Path]
+    pbs_exec: Path
+    environment: Mapping[str, str] = field(default_factory=dict)
+    configuration: str = ""
+    watcher_options: Sequence[str] = ()
+    log_level: str = "debug"
+    processes: dict[str, RunningProcess] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        # Socket paths have at most 107 octets, pytest's folders many.
+        self._sockets = Path(subprocess.check_output(["mktemp", "-d", "/tmp/pbs-connector.XXXXXX"], text=True).strip())
+        self._config = self.directory / "config.yaml"
+        self._config.write_text(self.configuration)
+
+    def socket(self, name: str) -> Path:
+        """The socket of an instance of kube-watcher or pbs-broker."""
+        return self._sockets / f"{name}.sock"
+
+    def hints_socket(self, name: str = "pbs-broker") -> Path:
+        return self._sockets / f"{name}-hints.sock"
+
+    def start(self, *names: str) -> None:
+        """Start the processes of these names, by default one of each."""
+        for name in names or PROGRAMS:
+            self.start_process(name)
+
+    def start_process(self, program: str, instance: str | None = None, watcher: str = "kube-watcher",
+                      brokers: Sequence[str] = ("pbs-broker",), options: Sequence[str] = ()) -> RunningProcess:
+        """Start one process: `instance` is its name here and among its peers."""
+        name = instance or program
+        arguments = [str(program_folder() / program), "--config", str(self._config), "--log-level", self.log_level,
+                     "--instance", name]
+        if program in self.kubeconfigs:
+            arguments += ["--kubeconfig", str(self.kubeconfigs[program])]
+        if program == "kube-watcher":
+            arguments += ["--socket", str(self.socket(name)), *self.watcher_options]
+        elif program == "pbs-broker":
+            arguments += ["--watcher", str(self.socket(watcher)), "--socket", str(self.socket(name)),
+                          "--pbs-exec", str(self.pbs_exec)]
+        else:
+            arguments += ["--broker", *[str(self.socket(broker)) for broker in brokers]]
+        environment = {key: value for key, value in os.environ.items()
+                       if key not in ("KUBECONFIG", "PBS_EXEC", "http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY")}
+        process = RunningProcess(name, [*arguments, *options], {**environment, **self.environment})
+        self.processes[name] = process
+        return process
+
+    def __getitem__(self, name: str) -> RunningProcess:
+        return self.processes[name]
+
+    def restart(self, name: str) -> None:
+        """kill -9 one of the three, and start it again at once."""
+        self.processes[name].kill()
+        self.start_process(name)
+
+    def logs(self) -> str:
+        return "\n".join(f"== {name}\n{process.log()}" for name, process in self.processes.items())
+
+    def close(self) -> None:
+        for process in self.processes.values():
+            if process.is_running:
+                process.kill()
+        subprocess.run(["rm", "-rf", str(self._sockets)], check=True)

@@ -1,0 +1,93 @@
+"""One site under test: its API, its PBS and its connector, and the questions that tests ask of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from integration.connector import Connector
+from simulators.pbs import PBSSimulator
+
+Pod = dict[str, Any]
+
+
+def pod_manifest(name: str, cpu: str | None = "1", memory: str | None = "64Mi", namespace: str = "default",
+                 scheduler: str | None = "pbs", **spec: Any) -> Pod:
+    """A pod of one container. Further keywords become fields of its spec."""
+    requests = {key: value for key, value in (("cpu", cpu), ("memory", memory)) if value is not None}
+    container = {"name": "main", "image": "docker.io/lab/busybox:1", "resources": {"requests": requests} if requests else {}}
+    manifest: Pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": namespace},
+                     "spec": {"containers": [container], **spec}}
+    if scheduler is not None:
+        manifest["spec"]["schedulerName"] = scheduler
+    return manifest
+
+
+@dataclass
+class Site:
+    """`kubernetes` is a KubernetesSimulator or a RealKubernetes: both answer alike."""
+
+    kubernetes: Any
+    pbs: PBSSimulator
+    connector: Connector
+
+    def create(self, name: str, **options: Any) -> Pod:
+        return self.kubernetes.create_pod(pod_manifest(name, **options))
+
+    def pod(self, name: str, namespace: str = "default") -> Pod | None:
+        return self.kubernetes.pod(namespace, name)
+
+    def node_of(self, name: str) -> str | None:
+        pod = self.pod(name)
+        return pod["spec"].get("nodeName") if pod else None
+
+    def job_id_of(self, name: str) -> str | None:
+        """The job that the pod's annotation names."""
+        pod = self.pod(name)
+        return (pod["metadata"].get("annotations") or {}).get("pbs-connector/job-id") if pod else None
+
+    def jobs_of(self, uid: str) -> list[Any]:
+        """The jobs of a pod that PBS has not ended."""
+        return [job for job in self.live_jobs() if job.pod_uid == uid]
+
+    def live_jobs(self) -> list[Any]:
+        return [job for job in list(self.pbs.jobs.values()) if job.live]
+
+    def wait_bound(self, name: str, timeout: float = 15.0) -> Pod:
+        """Wait until the pod is bound; return it."""
+        self.kubernetes.wait(lambda _: self.node_of(name), timeout)
+        pod = self.pod(name)
+        assert pod is not None
+        return pod
+
+    def wait_gone(self, name: str, timeout: float = 15.0) -> None:
+        self.kubernetes.wait(lambda _: self.pod(name) is None, timeout)
+
+    def wait_jobs(self, uid: str, count: int, timeout: float = 15.0) -> list[Any]:
+        """Wait until the pod has so many live jobs."""
+        self.pbs.wait(lambda _: len(self.jobs_of(uid)) == count, timeout, f"{count} jobs of pod {uid}")
+        return self.jobs_of(uid)
+
+    def condition(self, name: str, kind: str) -> dict[str, Any] | None:
+        pod = self.pod(name)
+        conditions = (pod or {}).get("status", {}).get("conditions") or []
+        return next((condition for condition in conditions if condition["type"] == kind), None)
+
+    def wait_condition(self, name: str, kind: str, text: str, timeout: float = 15.0) -> dict[str, Any]:
+        """Wait until the pod has a condition whose message contains a text."""
+        def found(_: Any) -> bool:
+            condition = self.condition(name, kind)
+            return condition is not None and text in condition.get("message", "")
+
+        self.kubernetes.wait(found, timeout)
+        condition = self.condition(name, kind)
+        assert condition is not None
+        return condition
+
+    def events_of(self, name: str, reason: str | None = None) -> list[dict[str, Any]]:
+        return [event for event in self.kubernetes.events("default")
+                if event["involvedObject"]["name"] == name and reason in (None, event["reason"])]
+
+    def wait_event(self, name: str, reason: str, text: str = "", timeout: float = 15.0) -> dict[str, Any]:
+        self.kubernetes.wait(lambda _: any(text in event["message"] for event in self.events_of(name, reason)), timeout)
+        return next(event for event in self.events_of(name, reason) if text in event["message"])
