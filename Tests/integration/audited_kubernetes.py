@@ -20,6 +20,10 @@ POLICY = {
 class AuditedKubernetes(RealKubernetes):
     """RealKubernetes with its audit log on; each request is in it before it is answered."""
 
+    def __enter__(self) -> AuditedKubernetes:
+        super().__enter__()
+        return self
+
     @property
     def audit_log(self) -> Path:
         return self.directory / "audit.log"

@@ -123,7 +123,7 @@ def host(kubernetes: KubernetesSimulator) -> Iterator[Host]:
 
 def test_a_pod_is_bound_by_three_users(host: Host, kubernetes: KubernetesSimulator) -> None:
     kubernetes.create_pod(pod_manifest("redis"))
-    kubernetes.wait(lambda k: k.pod("default", "redis")["spec"].get("nodeName") == "node1", 20)
+    kubernetes.wait(lambda k: any(entry.kind == "bound" and entry.node == "node1" for entry in k.record), 20)
     (job,) = host.pbs.jobs.values()
     assert job.owner.partition("@")[0] == USERS["pbs-broker"]
 
