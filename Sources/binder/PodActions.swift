@@ -157,7 +157,8 @@ final class PodActions {
               uid: evict.pod.uid, resourceVersion: patched.metadata.resourceVersion))
           try await client.send("DELETE", path(evict.pod), body: options)
           return Answer(result: .deleted, isNew: true)
-        } catch let error as KubernetesError where error.status == 409 {
+        } catch let error as KubernetesError where error.status == 409 || error.status == 422 {
+          // Another state, or (422, "field is immutable") another UID: look again.
           continue
         }
       }
@@ -178,8 +179,14 @@ final class PodActions {
       _ = try await client.patch(
         path(report.pod) + "/status", .strategic, StatusPatch(report.pod, condition), as: Pod.self)
       return Answer(result: .reported)
-    } catch let error as KubernetesError where error.status == 409 {
-      return Answer(result: .gone, words: error.message)
+    } catch let error as KubernetesError where error.status == 409 || error.status == 422 {
+      // The UID in the patch is not that of the pod which has the name now.
+      do {
+        return try await get(report.pod) == nil
+          ? Answer(result: .gone) : Answer(result: .refused, words: error.description)
+      } catch {
+        return failure(error)
+      }
     } catch {
       return failure(error)
     }

@@ -28,7 +28,8 @@ final class JobTracker {
   private var hintedAt = -Double.infinity
   private var hinted: Set<String> = []
   private var lookedAt = -Double.infinity
-  private var wantsLook = true
+  /// Moments from which on a complete look must begin, one that began earlier not counting.
+  private var dueLooks: [Double] = [0]
   /// Jobs of our user that stand for no pod.
   private var foreign: Set<String> = []
   private var hostsLookedAt = -Double.infinity
@@ -49,7 +50,8 @@ final class JobTracker {
     while !Task.isCancelled {
       var delay = interval
       do throws(PBSError) {
-        if wantsLook || Monotonic.now - lookedAt >= fullInterval * 0.99 {
+        let now = Monotonic.now
+        if dueLooks.contains(where: { $0 <= now }) || now - lookedAt >= fullInterval * 0.99 {
           try await look()
         } else {
           try await glance()
@@ -63,7 +65,7 @@ final class JobTracker {
         delay = backoff.delay()
         if !isAway { broker.log.error("PBS does not answer: \(error); trying again until it does") }
         isAway = true
-        wantsLook = true
+        lookSoon(within: 0)
       }
       if isAway {
         try? await EventLoop.sleep(seconds: delay)
@@ -75,7 +77,11 @@ final class JobTracker {
 
   /// A complete look within so many seconds.
   func lookSoon(within seconds: Double) {
-    wantsLook = true
+    let moment = Monotonic.now + seconds
+    // Requests come in bursts; one look a little later serves all of a burst.
+    if !dueLooks.contains(where: { $0 >= moment && $0 < moment + 0.2 }) {
+      dueLooks.append(moment + (dueLooks.isEmpty ? 0 : 0.1))
+    }
     wakeup.wake(within: seconds)
   }
 
@@ -103,7 +109,7 @@ final class JobTracker {
   }
 
   private var interval: Double {
-    if wantsLook { return min(Broker.settling, fullInterval) }
+    if let due = dueLooks.min() { return min(max(due - Monotonic.now, 0), fullInterval) }
     let isBrisk = Monotonic.now - submittedAt < Self.briskFor
     if !starting.isEmpty || (isBrisk && !hasHints) { return min(Self.briskInterval, fullInterval) }
     if broker.jobs.isEmpty, broker.expectedJobs().isEmpty { return max(Self.idleInterval, fullInterval) }
@@ -122,7 +128,6 @@ final class JobTracker {
 
   private func look() async throws(PBSError) {
     let begun = Monotonic.now
-    wantsLook = false
     hinted.removeAll()
     let listing = try await broker.backend.list()
     let expected = broker.expectedJobs()
@@ -136,6 +141,7 @@ final class JobTracker {
       broker.setHostsDown(try await broker.backend.hostsDown())
     }
     foreign.formIntersection(listing.all)
+    dueLooks.removeAll { $0 <= begun }
     lookedAt = begun
     broker.looked(begun: begun)
   }

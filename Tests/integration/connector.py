@@ -26,6 +26,8 @@ class RunningProcess:
     def __init__(self, name: str, arguments: Sequence[str], environment: Mapping[str, str]) -> None:
         self.name = name
         self.lines: list[str] = []
+        self.times: list[float] = []
+        self._started = time.monotonic()
         self._changed = threading.Condition()
         self._popen = subprocess.Popen(list(arguments), env=dict(environment), stdin=subprocess.DEVNULL,
                                        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace")
@@ -37,6 +39,7 @@ class RunningProcess:
         for line in self._popen.stderr:
             with self._changed:
                 self.lines.append(line.rstrip("\n"))
+                self.times.append(time.monotonic() - self._started)
                 self._changed.notify_all()
         with self._changed:
             self._changed.notify_all()
@@ -51,7 +54,7 @@ class RunningProcess:
 
     def log(self) -> str:
         with self._changed:
-            return "\n".join(self.lines)
+            return "\n".join(f"{moment:7.3f} {line}" for moment, line in zip(self.times, self.lines))
 
     def wait_for_log(self, text: str, timeout: float = 10.0, after: int = 0) -> str:
         """The first line from index `after` on that contains `text`."""
@@ -110,7 +113,7 @@ class Connector:
     environment: Mapping[str, str] = field(default_factory=dict)
     configuration: str = ""
     watcher_options: Sequence[str] = ()
-    log_level: str = "debug"
+    log_level: str = field(default_factory=lambda: os.environ.get("PBS_CONNECTOR_LOG_LEVEL", "debug"))
     processes: dict[str, RunningProcess] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -1,0 +1,232 @@
+"""Any process, the API or PBS may go away at any moment; nothing is lost, doubled or left behind."""
+
+from __future__ import annotations
+
+import pytest
+
+from integration.connector import PROGRAMS
+from integration.site import Site
+from simulators.kubernetes import Fault as KubernetesFault
+from simulators.kubernetes import LoseAnswer, Reset, SilenceWatch, Status, TooManyRequests
+
+
+def uid(pod: dict) -> str:
+    return pod["metadata"]["uid"]
+
+
+def one_job_each(site: Site, names: list[str]) -> None:
+    """Every pod is bound to its only job's host."""
+    for name in names:
+        pod = site.wait_bound(name, timeout=30)
+        (job,) = site.jobs_of(uid(pod))
+        assert site.job_id_of(name) == job.id
+        assert pod["spec"]["nodeName"] == job.hosts[0]
+
+
+@pytest.mark.parametrize("victim", PROGRAMS)
+def test_a_killed_process_goes_on_where_it_was(site: Site, victim: str) -> None:
+    site.connector.start()
+    before = [site.create(f"before-{index}") and f"before-{index}" for index in range(3)]
+    one_job_each(site, before)
+    site.connector[victim].kill()
+    during = [site.create(f"during-{index}") and f"during-{index}" for index in range(3)]
+    site.connector.start_process(victim)
+    one_job_each(site, before + during)
+    assert not [entry for entry in site.kubernetes.record if entry.kind == "deleting"]
+
+
+@pytest.mark.parametrize("order", [("binder", "pbs-broker", "kube-watcher"), ("pbs-broker", "binder", "kube-watcher")])
+def test_the_processes_start_in_any_order(site: Site, order: tuple[str, ...]) -> None:
+    site.create("first")
+    for program in order:
+        site.connector.start_process(program)
+    one_job_each(site, ["first"])
+
+
+def test_a_broker_killed_as_qsub_returns_submits_no_second_job(site: Site) -> None:
+    site.pbs.faults.lose_answer("qsub", count=1)
+    site.connector.start()
+    pod = site.create("once")
+    site.pbs.wait(lambda _: site.jobs_of(uid(pod)), 10)
+    site.connector.restart("pbs-broker")
+    one_job_each(site, ["once"])
+    assert len([job for job in site.pbs.jobs.values() if job.pod_uid == uid(pod)]) == 1
+
+
+def test_a_lost_answer_of_qsub_leads_to_no_second_job(site: Site) -> None:
+    site.connector.start()
+    site.pbs.faults.lose_answer("qsub", count=1)
+    pod = site.create("once")
+    one_job_each(site, ["once"])
+    assert len([job for job in site.pbs.jobs.values() if job.pod_uid == uid(pod)]) == 1
+
+
+def test_two_jobs_of_one_pod_become_one(site: Site) -> None:
+    site.connector.start()
+    pod = site.create("single")
+    site.wait_bound("single")
+    (job,) = site.jobs_of(uid(pod))
+    variables = {name: job.variable(name) for name in ("KUBERNETES_POD_UID", "KUBERNETES_POD_NAME", "KUBERNETES_POD_NAMESPACE")}
+    second = site.pbs.submit("single", variables=variables, user="root")
+    site.pbs.wait(lambda _: not site.pbs.job(second.id).live, 10)
+    assert site.jobs_of(uid(pod)) == [job]
+    assert site.job_id_of("single") == job.id
+
+
+def test_a_job_without_a_pod_is_deleted_after_a_while(site: Site) -> None:
+    variables = {"KUBERNETES_POD_UID": "11111111-0000-0000-0000-000000000000", "KUBERNETES_POD_NAME": "lost",
+                 "KUBERNETES_POD_NAMESPACE": "default"}
+    orphan = site.pbs.submit("lost", variables=variables, user="root")
+    native = site.pbs.submit("native", user="root")
+    site.connector.start()
+    site.pbs.wait(lambda _: not site.pbs.job(orphan.id).live, 15)
+    assert site.pbs.job(native.id).live
+
+
+def test_no_job_is_an_orphan_while_the_watcher_is_away(site: Site) -> None:
+    site.connector.start()
+    pod = site.create("kept")
+    site.wait_bound("kept")
+    site.connector["kube-watcher"].kill()
+    site.connector.restart("pbs-broker")
+    # Many looks later, each of which would be reason enough:
+    site.connector["pbs-broker"].wait_for_log("cannot connect to")
+    looks = site.pbs.served["qselect"]
+    site.pbs.wait(lambda pbs: pbs.served["qselect"] > looks + 40, 30)
+    assert len(site.jobs_of(uid(pod))) == 1
+
+
+def test_pbs_away_ends_nothing(site: Site) -> None:
+    site.connector.start()
+    for name in ("one", "two"):
+        site.create(name)
+    one_job_each(site, ["one", "two"])
+    site.pbs.stop()
+    site.connector["pbs-broker"].wait_for_log("PBS does not answer")
+    queued = site.create("three")
+    site.pbs.start()
+    one_job_each(site, ["one", "two", "three"])
+    assert len([job for job in site.pbs.jobs.values() if job.pod_uid == uid(queued)]) == 1
+    assert not [entry for entry in site.kubernetes.record if entry.kind == "deleting"]
+
+
+def test_an_empty_listing_ends_nothing(site: Site) -> None:
+    site.connector.start()
+    site.create("kept")
+    site.wait_bound("kept")
+    site.pbs.empty_listing(6)
+    looks = site.pbs.served["qselect"]
+    site.pbs.wait(lambda pbs: pbs.served["qselect"] > looks + 12, 20)
+    assert not [entry for entry in site.kubernetes.record if entry.kind == "deleting"]
+    assert len(site.live_jobs()) == 1
+
+
+@pytest.mark.parametrize("fault", ["cut", "garbage", "silent"])
+def test_a_garbled_answer_of_qstat_ends_nothing(site: Site, fault: str) -> None:
+    site.connector.start()
+    site.create("kept")
+    site.wait_bound("kept")
+    getattr(site.pbs.faults, fault)("qstat", count=5)
+    getattr(site.pbs.faults, fault)("qselect", count=5)
+    looks = site.pbs.served["qselect"]
+    site.pbs.wait(lambda pbs: pbs.served["qselect"] > looks + 12, 40)
+    assert not [entry for entry in site.kubernetes.record if entry.kind == "deleting"]
+    assert len(site.live_jobs()) == 1
+
+
+def test_many_jobs_that_vanish_at_once_end_nothing_until_looks_agree(bare_site: Site) -> None:
+    site = bare_site
+    site.connector.configuration += "  vanish-interval: 3\n"
+    site.connector.configuration = site.connector.configuration.replace("  vanish-interval: 0.5\n", "")
+    site.connector.__post_init__()
+    site.connector.start()
+    names = [f"pod-{index}" for index in range(12)]
+    for name in names:
+        site.create(name)
+    one_job_each(site, names)
+    site.pbs.forget_all()
+    site.connector["pbs-broker"].wait_for_log("running jobs have vanished from PBS at once")
+    looks = site.pbs.served["qselect"]
+    site.pbs.wait(lambda pbs: pbs.served["qselect"] > looks + 20, 30)
+    assert not [entry for entry in site.kubernetes.record if entry.kind == "deleting"]
+    # Two further looks, three seconds apart, agree:
+    site.kubernetes.wait(lambda k: len({entry.name for entry in k.record if entry.kind == "deleting"}) == 12, 30)
+
+
+def test_few_jobs_that_vanish_end_at_once(bare_site: Site) -> None:
+    site = bare_site
+    site.connector.start()
+    site.create("gone")
+    site.wait_bound("gone")
+    site.pbs.forget_all()
+    site.kubernetes.wait(lambda _: "deletionTimestamp" in site.pod("gone")["metadata"], 15)
+
+
+def test_the_api_away_ends_nothing(site: Site) -> None:
+    site.connector.start()
+    site.create("one")
+    one_job_each(site, ["one"])
+    site.kubernetes.stop()
+    site.connector["kube-watcher"].wait_for_log("trying again in")
+    site.kubernetes.start()
+    site.create("two")
+    one_job_each(site, ["one", "two"])
+    assert not [entry for entry in site.kubernetes.record if entry.kind == "deleting"]
+
+
+def test_a_real_api_server_that_restarts_ends_nothing(real_kubernetes, either_site: Site) -> None:
+    site = either_site
+    if site.kubernetes is not real_kubernetes:
+        pytest.skip("the simulator's restart has a test of its own")
+    site.connector.start()
+    site.create("one")
+    site.wait_bound("one")
+    real_kubernetes.restart_api_server()
+    site.create("two")
+    site.wait_bound("two", timeout=60)
+    assert len(site.live_jobs()) == 2
+
+
+def test_a_history_that_is_gone_means_to_list_again(site: Site) -> None:
+    site.connector.start()
+    site.create("one")
+    site.wait_bound("one")
+    site.kubernetes.faults.add(KubernetesFault(r"GET .*watch=true", Status(500), count=3))
+    site.kubernetes.close_watches()
+    site.create("two")
+    site.kubernetes.compact()
+    one_job_each(site, ["one", "two"])
+
+
+def test_a_watch_that_goes_silent_is_noticed(site: Site) -> None:
+    site.connector.configuration += "kube-watcher:\n  watch-silence: 5\n"
+    site.connector.__post_init__()
+    site.connector.start()
+    site.create("one")
+    site.wait_bound("one")
+    site.kubernetes.silence_watches("pods")
+    site.create("two")
+    one_job_each(site, ["two"])
+    site.connector["kube-watcher"].wait_for_log("nothing heard for")
+
+
+@pytest.mark.parametrize("action", [Status(500), TooManyRequests(1), Reset(), LoseAnswer()])
+def test_bindings_survive_what_servers_do(site: Site, action: object) -> None:
+    site.kubernetes.faults.add(KubernetesFault(r"POST .*/binding", action, count=2))
+    site.connector.start()
+    names = [f"pod-{index}" for index in range(3)]
+    for name in names:
+        site.create(name)
+    one_job_each(site, names)
+    bound = [entry.name for entry in site.kubernetes.record if entry.kind == "bound"]
+    assert sorted(bound) == names
+
+
+def test_a_pod_that_another_scheduler_bound_elsewhere_releases_its_job(site: Site) -> None:
+    site.pbs.set_scheduling(False)
+    site.connector.start()
+    pod = site.create("stolen")
+    site.wait_jobs(uid(pod), 1)
+    site.kubernetes.bind("default", "stolen", "node2")
+    site.wait_jobs(uid(pod), 0)
+    assert site.node_of("stolen") == "node2"
