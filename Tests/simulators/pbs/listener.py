@@ -201,6 +201,7 @@ class Listener:
 
     def _execute(self, call: Invocation) -> Answer:
         self.served[call.program] = self.served.get(call.program, 0) + 1
+        self._server.changed.notify_all()
         shown = self._server.by_state
         if self.empty_listings and _is_listing(call):
             self.empty_listings -= 1

@@ -1,0 +1,55 @@
+# The connector's own targets; README.md says which to begin with.
+#
+#   make demo      install what is missing, build, show the main job, stop
+#   make test      install what is missing, build, run every test
+#   make build     debug build                make release   static, stripped executables
+#   make bench     speed and memory           make chaos MINUTES=30
+#   make format    swift format               make lint      the same, as a check
+
+SHELL := /bin/bash
+export PYTHONPATH := Tests
+# A Python that has pytest, or Debian's, which gets it from a package.
+PYTHON := $(shell python3 -c 'import pytest' 2>/dev/null && echo python3 || echo /usr/bin/python3)
+MINUTES ?= 30
+
+.PHONY: demo test build release bench chaos format lint prepare prepare-tests kubernetes
+
+prepare:
+	@Tests/prepare build
+
+prepare-tests:
+	@Tests/prepare test
+
+build: prepare
+	swift build
+
+release: prepare
+	swift build -c release --static-swift-stdlib
+	mkdir -p .build/stripped
+	for program in kube-watcher pbs-broker binder; do \
+	  strip -o .build/stripped/$$program .build/release/$$program || exit 1; done
+	ls -l .build/stripped
+
+demo: prepare-tests build
+	$(PYTHON) -m demo
+
+# A real kube-apiserver, built once from Debian's source package; exit 77 says that
+# this is not possible here, and the tests that need it are skipped by name.
+kubernetes: prepare-tests
+	@Tests/real/build-kubernetes kube-apiserver > /dev/null || test $$? -eq 77
+
+test: prepare-tests build kubernetes
+	swift test
+	$(PYTHON) -m pytest Tests -q -rs
+
+bench: prepare-tests release kubernetes
+	PBS_CONNECTOR_BIN=.build/release $(PYTHON) -m bench
+
+chaos: prepare-tests build
+	$(PYTHON) -m chaos --minutes $(MINUTES)
+
+format:
+	swift format -i -r Package.swift Sources Tests/UnitTests
+
+lint:
+	swift format lint -r Package.swift Sources Tests/UnitTests
