@@ -19,8 +19,7 @@ enum UnixSocket {
       guard information.st_mode & S_IFMT == S_IFSOCK else {
         throw SocketError(description: "\(path) exists and is not a socket", isTransient: false)
       }
-      if let live = try? connect(path: path) {
-        close(live)
+      guard try isStale(path) else {
         throw SocketError(
           description: "\(path) is in use by a live process", isTransient: false)
       }
@@ -38,6 +37,15 @@ enum UnixSocket {
       throw SocketError(description: "cannot listen on \(path): \(reason)", isTransient: false)
     }
     return descriptor
+  }
+
+  /// Whether nobody listens on a socket file any more. A process that is stopped, or too busy
+  /// to accept, lives: its queue is full, and connecting fails with EAGAIN.
+  private static func isStale(_ path: String) throws(SocketError) -> Bool {
+    let descriptor = try newSocket(path)
+    defer { close(descriptor) }
+    guard withAddress(path, { Glibc.connect(descriptor, $0, $1) }) != 0 else { return false }
+    return errno == ECONNREFUSED || errno == ENOENT
   }
 
   /// Connects; a Unix socket does so at once or not at all.
@@ -65,7 +73,8 @@ enum UnixSocket {
       throw SocketError(
         description: "\(path) is too long for a socket path (107 octets)", isTransient: false)
     }
-    let kind = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
+    let kind =
+      Int32(SOCK_STREAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
     let descriptor = socket(AF_UNIX, kind, 0)
     guard descriptor >= 0 else {
       throw SocketError(description: "\(path): \(errorText(errno))", isTransient: true)
