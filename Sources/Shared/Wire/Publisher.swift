@@ -77,10 +77,13 @@ public final class Publisher {
 
   /// An object came or changed: tell everybody.
   public func publish(_ object: Published) {
-    guard isSynced, !subscribers.isEmpty, let frame = frame(object) else { return }
-    for subscriber in subscribers.values where subscriber.isGreeted {
-      subscriber.send(frame, about: object.key)
-    }
+    tell(object, except: nil)
+  }
+
+  private func tell(_ object: Published, except newcomer: Subscriber?) {
+    let hearers = subscribers.values.filter { $0.isGreeted && $0 !== newcomer }
+    guard isSynced, !hearers.isEmpty, let frame = frame(object) else { return }
+    for subscriber in hearers { subscriber.send(frame, about: object.key) }
   }
 
   /// Something happened that a snapshot does not hold (an object is gone): tell everybody.
@@ -155,7 +158,8 @@ public final class Publisher {
       guard hello.protocol == ControlMessage.protocolVersion else {
         return dismiss(
           subscriber,
-          "protocol \(hello.protocol) is not \(ControlMessage.protocolVersion), which is spoken here")
+          "protocol \(hello.protocol) is not \(ControlMessage.protocolVersion), which is spoken here"
+        )
       }
       greet(subscriber, hello)
     case "pong":
@@ -182,12 +186,8 @@ public final class Publisher {
     subscriber.hello = hello
     subscriber.lastHeard = Monotonic.now
     log.debug("\(path): \(hello.role.rawValue) \(hello.instance) has connected")
-    if isSynced {
-      changeOwners()
-      if isFirst || hello.role == consumers { beginSnapshot(subscriber) }
-    } else {
-      changeOwners()
-    }
+    changeOwners(newcomer: subscriber)
+    if isSynced, isFirst || hello.role == consumers { beginSnapshot(subscriber) }
   }
 
   private func closed(_ subscriber: Subscriber, _ reason: String?) {
@@ -244,7 +244,8 @@ public final class Publisher {
   }
 
   private func sendSnapshot(_ subscriber: Subscriber) {
-    while subscriber.connection.queued < Self.snapshotQueue, let object = subscriber.snapshot.popLast()
+    while subscriber.connection.queued < Self.snapshotQueue,
+      let object = subscriber.snapshot.popLast()
     {
       // Gone or sent since then: the newer word stands.
       guard subscriber.pending.remove(object.key) != nil else { continue }
@@ -256,7 +257,9 @@ public final class Publisher {
     }
   }
 
-  private func changeOwners() {
+  /// Shares the work anew, and tells what has changed hands.
+  /// - Parameter newcomer: a subscriber whose snapshot, which follows, says it to it.
+  private func changeOwners(newcomer: Subscriber? = nil) {
     let now = subscribers.values.compactMap { subscriber in
       subscriber.hello?.role == consumers ? subscriber.hello?.instance : nil
     }.sorted()
@@ -267,7 +270,7 @@ public final class Publisher {
     for object in objects() {
       guard let uid = object.uid else { continue }
       if Rendezvous.owner(of: uid, among: before) != Rendezvous.owner(of: uid, among: now) {
-        publish(object)
+        tell(object, except: newcomer)
       }
     }
   }
