@@ -10,7 +10,9 @@ public final class FrameConnection {
 
   private let descriptor: Int32
   private var reader = FrameReader()
+  /// Frames to write, from `outputHead` on; of that one, the octets from `outputOffset` on.
   private var output: [Data] = []
+  private var outputHead = 0
   private var outputOffset = 0
   private var readSource: EventSource?
   private var writeSource: EventSource?
@@ -51,7 +53,7 @@ public final class FrameConnection {
     }
     output.append(frame)
     queued += frame.count
-    if output.count == 1 { writeSource?.resume() }
+    if output.count - outputHead == 1 { writeSource?.resume() }
   }
 
   /// Ends the connection after what is queued has been written.
@@ -70,6 +72,7 @@ public final class FrameConnection {
     writeSource = nil
     Glibc.close(descriptor)
     output.removeAll()
+    outputHead = 0
     let onClose = onClose
     self.onClose = nil
     onFrame = nil
@@ -97,7 +100,8 @@ public final class FrameConnection {
   }
 
   private func write() {
-    while let first = output.first {
+    while outputHead < output.count {
+      let first = output[outputHead]
       let count = first.withUnsafeBytes { bytes in
         Glibc.send(
           descriptor, bytes.baseAddress.map { $0 + outputOffset }, bytes.count - outputOffset,
@@ -110,10 +114,18 @@ public final class FrameConnection {
       queued -= count
       outputOffset += count
       if outputOffset == first.count {
-        output.removeFirst()
+        output[outputHead] = Data()
+        outputHead += 1
         outputOffset = 0
       }
+      // Now and then: the frames behind move up, and there may be many.
+      if outputHead > 64, outputHead * 2 > output.count {
+        output.removeFirst(outputHead)
+        outputHead = 0
+      }
     }
+    output.removeAll(keepingCapacity: output.count < 1024)
+    outputHead = 0
     writeSource?.suspend()
     if endsWhenWritten { return close(nil) }
     onDrained?()
