@@ -1,0 +1,34 @@
+import Testing
+
+@testable import Shared
+
+@Suite struct BackoffTests {
+  /// The steps in seconds: doubled up to the longest.
+  @Test(arguments: [
+    (1.0, 300.0, [1.0, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300]),
+    (0.5, 30, [0.5, 1, 2, 4, 8, 16, 30, 30]),
+    (0.1, 2, [0.1, 0.2, 0.4, 0.8, 1.6, 2, 2]), (5, 5, [5, 5]),
+  ])
+  func growsToTheLongest(_ first: Double, _ longest: Double, _ steps: [Double]) {
+    var backoff = Backoff(first: first, longest: longest)
+    for step in steps {
+      let delay = backoff.delay()
+      #expect(delay >= step * 0.499 && delay <= step * 1.001)
+    }
+  }
+
+  @Test func startsOverAfterASuccess() {
+    var backoff = Backoff(first: 1, longest: 300)
+    for _ in 0..<20 { _ = backoff.delay() }
+    backoff.reset()
+    #expect(backoff.delay() <= 1)
+  }
+
+  @Test func manyDoNotComeBackTogether() {
+    let delays = (0..<100).map { _ in
+      var backoff = Backoff(first: 1, longest: 300)
+      return backoff.delay()
+    }
+    #expect(Set(delays).count > 90)
+  }
+}

@@ -1,0 +1,399 @@
+import FoundationEssentials
+import Testing
+
+@testable import Shared
+@testable import pbs_broker
+
+/// One row for each rule of DESIGN.md's "What must always hold".
+@Suite struct ReconciliationTests {
+  private static let redis = PodReference(uid: "uid-1", namespace: "default", name: "redis")
+  private static let now = Date(timeIntervalSince1970: 1_795_491_287)
+
+  struct Case: Sendable, CustomTestStringConvertible {
+    var rule: String
+    var situation: Situation
+    var decision: Decision
+    var testDescription: String { rule }
+
+    init(_ rule: String, _ situation: Situation, _ decision: Decision) {
+      self.rule = rule
+      self.situation = situation
+      self.decision = decision
+    }
+  }
+
+  // MARK: Words for situations
+
+  private static func situation(
+    _ presence: Situation.Presence, jobs: [Job] = [], ended: [EndedJob] = [],
+    nodes: [String: String]? = nil,
+    hostAway: Bool = false, bindWhen: BindWhen = .run, patience: Double = 300
+  ) -> Situation {
+    Situation(
+      presence: presence, jobs: jobs, ended: ended, nodeOf: { nodes == nil ? $0 : nodes?[$0] },
+      isHostAway: hostAway,
+      bindWhen: bindWhen, patience: patience, now: now)
+  }
+
+  /// A pod; bound when it has a node, and by us when it names a job.
+  private static func pod(
+    node: String? = nil, job: String? = nil, run: String? = nil, phase: String = "Pending",
+    terminatingSince seconds: Double? = nil, gates: [String] = []
+  ) -> Situation.Presence {
+    var pod = Pod(
+      metadata: ObjectMeta(name: "redis", namespace: "default", uid: "uid-1"),
+      spec: PodSpec(containers: [Container(name: "a")]), status: PodStatus(phase: phase))
+    pod.spec.nodeName = node
+    pod.spec.schedulingGates = gates.map { SchedulingGate(name: $0) }
+    var annotations: [String: String] = [:]
+    annotations["pbs-connector/job-id"] = job
+    annotations["pbs-connector/run-count"] = run
+    pod.metadata.annotations = annotations
+    if let seconds {
+      // deletionTimestamp is the end of the grace period.
+      pod.metadata.deletionTimestamp = now.addingTimeInterval(-seconds).formatted(.iso8601)
+    }
+    return .present(pod)
+  }
+
+  private static func job(
+    _ number: Int, _ state: Job.State, substate: Int? = nil, on host: String? = nil, run: Int = 1,
+    comment: String? = nil, holds: String? = nil
+  ) -> Job {
+    Job(
+      id: "\(number).s", state: state, substate: substate ?? (state == .running ? 42 : 10),
+      execHost: host.map { "\($0)/0" }, runCount: run, comment: comment, exitStatus: nil,
+      holdTypes: holds,
+      owner: "root@s", pod: redis)
+  }
+
+  // MARK: Words for decisions
+
+  private static func bind(_ number: Int, to node: String, run: Int = 1) -> BrokerMessage {
+    .bind(.init(pod: redis, node: node, job: "\(number).s", runCount: run))
+  }
+
+  private static func waits(_ number: Int, _ message: String) -> BrokerMessage {
+    .report(
+      .init(
+        pod: redis, job: "\(number).s", reason: "FailedScheduling", message: message, warning: true,
+        unscheduled: true))
+  }
+
+  private static func tells(_ number: Int, _ reason: String, _ message: String) -> BrokerMessage {
+    .report(
+      .init(
+        pod: redis, job: "\(number).s", reason: reason, message: message, warning: true,
+        unscheduled: false))
+  }
+
+  private static func evict(_ number: Int, _ message: String) -> BrokerMessage {
+    .evict(.init(pod: redis, job: "\(number).s", message: message))
+  }
+
+  private static func delete(_ numbers: Int..., because reason: String, force: Bool = false)
+    -> [Decision.Deletion]
+  {
+    numbers.map { .init(job: "\($0).s", reason: reason, force: force) }
+  }
+
+  private static let nothing = Decision()
+
+  // MARK: The rules
+
+  /// 1. A pod is bound only where its job runs.
+  static let binding = [
+    Case(
+      "a job that runs binds its pod to its host",
+      situation(pod(), jobs: [job(5, .running, on: "node1")]),
+      Decision(message: bind(5, to: "node1"))),
+    Case(
+      "to the node that this host is",
+      situation(pod(), jobs: [job(5, .running, on: "mom1")], nodes: ["mom1": "node1"]),
+      Decision(message: bind(5, to: "node1"))),
+    Case(
+      "with the run of the job",
+      situation(pod(), jobs: [job(5, .running, on: "node1", run: 2)]),
+      Decision(message: bind(5, to: "node1", run: 2))),
+    Case(
+      "not before its host has reported",
+      situation(pod(), jobs: [job(5, .running, substate: 41, on: "node1")]), nothing),
+    Case(
+      "unless the site says so",
+      situation(pod(), jobs: [job(5, .running, substate: 41, on: "node1")], bindWhen: .prerun),
+      Decision(message: bind(5, to: "node1"))),
+    Case(
+      "in any other substate neither",
+      situation(pod(), jobs: [job(5, .running, substate: 43, on: "node1")], bindWhen: .prerun),
+      nothing),
+    Case(
+      "nor to a host that is no node of the cluster",
+      situation(pod(), jobs: [job(5, .running, on: "mom9")], nodes: ["mom1": "node1"]),
+      Decision(message: waits(5, "job 5.s runs on mom9, which is not a node of this cluster"))),
+    Case(
+      "nor without a host",
+      situation(pod(), jobs: [job(5, .running)]),
+      Decision(message: waits(5, "job 5.s runs on no host, which is not a node of this cluster"))),
+    Case(
+      "nor by a job that is on its way out",
+      situation(pod(), jobs: [job(5, .exiting, substate: 51, on: "node1")]), nothing),
+  ]
+
+  /// 2. One pod, at most one live job.
+  static let oneJob = [
+    Case("a pod without a job gets one", situation(pod()), Decision(submits: true)),
+    Case("a pod with a job gets no second", situation(pod(), jobs: [job(5, .queued)]), nothing),
+    Case(
+      "nor while the first is on its way out",
+      situation(
+        pod(), jobs: [job(5, .exiting, substate: 51)], ended: [EndedJob(id: "4.s", words: "killed")]
+      ), nothing),
+    Case(
+      "of two jobs the older stays",
+      situation(pod(), jobs: [job(6, .queued), job(5, .queued)]),
+      Decision(deletions: delete(6, because: "job 5.s stands for the same pod"))),
+    Case(
+      "older by number, not by text",
+      situation(pod(), jobs: [job(10, .queued), job(9, .queued)]),
+      Decision(deletions: delete(10, because: "job 9.s stands for the same pod"))),
+    Case(
+      "but a running one before an older one",
+      situation(pod(), jobs: [job(5, .queued), job(6, .running, on: "node1"), job(7, .held)]),
+      Decision(
+        message: bind(6, to: "node1"),
+        deletions: delete(5, 7, because: "job 6.s stands for the same pod"))),
+    Case(
+      "and nothing is bound from the second",
+      situation(pod(), jobs: [job(6, .running, on: "node2"), job(5, .running, on: "node1")]),
+      Decision(
+        message: bind(5, to: "node1"),
+        deletions: delete(6, because: "job 5.s stands for the same pod"))),
+    Case(
+      "the bound one stays before the running and the older",
+      situation(
+        pod(node: "node2", job: "6.s", run: "1", phase: "Running"),
+        jobs: [job(5, .running, on: "node1"), job(6, .running, on: "node2")]),
+      Decision(deletions: delete(5, because: "its pod is bound to node2 with job 6.s"))),
+    Case(
+      "a job that ended before the pod was bound is submitted again, and its end told",
+      situation(
+        pod(),
+        ended: [EndedJob(id: "4.s", words: "first"), EndedJob(id: "5.s", words: "user unknown")]),
+      Decision(
+        message: waits(5, "job 5.s ended before the pod was bound: user unknown"), submits: true)),
+    Case(
+      "a pod with scheduling gates gets none", situation(pod(gates: ["example.com/quota"])), nothing
+    ),
+    Case(
+      "and loses one that it has",
+      situation(pod(gates: ["example.com/quota"]), jobs: [job(5, .queued)]),
+      Decision(deletions: delete(5, because: "its pod has scheduling gates"))),
+  ]
+
+  private static let bound = pod(node: "node1", job: "5.s", run: "1", phase: "Running")
+
+  /// 3. A bound pod that has not finished lives only while its job runs, Ready or not.
+  static let ends = [
+    Case(
+      "while the job runs nothing follows", situation(bound, jobs: [job(5, .running, on: "node1")]),
+      nothing),
+    Case(
+      "nor while it is only about to run",
+      situation(bound, jobs: [job(5, .running, substate: 41, on: "node1")]), nothing),
+    Case(
+      "its end is the pod's",
+      situation(
+        bound, ended: [EndedJob(id: "5.s", words: "exceeded resource walltime (Exit_status -29)")]),
+      Decision(message: evict(5, "job 5.s has ended: exceeded resource walltime (Exit_status -29)"))
+    ),
+    Case(
+      "also of a pod that never became ready",
+      situation(
+        pod(node: "node1", job: "5.s", run: "1"), ended: [EndedJob(id: "5.s", words: "killed")]),
+      Decision(message: evict(5, "job 5.s has ended: killed"))),
+    Case(
+      "a job on its way out has ended",
+      situation(bound, jobs: [job(5, .exiting, on: "node1", comment: "terminated by root@s")]),
+      Decision(message: evict(5, "job 5.s is ending: terminated by root@s"))),
+    Case(
+      "so has one that was queued again",
+      situation(bound, jobs: [job(5, .queued, comment: "Not Running: preempted")]),
+      Decision(
+        message: evict(5, "job 5.s was taken off its host and queued again: Not Running: preempted")
+      )),
+    Case(
+      "or held after a rerun",
+      situation(bound, jobs: [job(5, .held, holds: "s")]),
+      Decision(message: evict(5, "job 5.s was taken off its host and queued again"))),
+    Case(
+      "or moved away",
+      situation(bound, jobs: [job(5, .moved)]),
+      Decision(message: evict(5, "job 5.s was moved to another server"))),
+    Case(
+      "or started again elsewhere",
+      situation(bound, jobs: [job(5, .running, on: "node2", run: 2)]),
+      Decision(message: evict(5, "job 5.s was started again on node2"))),
+    Case(
+      "or started again on the same host, seen by its run_count alone",
+      situation(bound, jobs: [job(5, .running, on: "node1", run: 2)]),
+      Decision(message: evict(5, "job 5.s was started again (run 2)"))),
+    Case(
+      "without a recorded run the host alone counts",
+      situation(pod(node: "node1", job: "5.s"), jobs: [job(5, .running, on: "node1", run: 2)]),
+      nothing),
+    Case(
+      "a suspended job is told, and the pod left alone",
+      situation(bound, jobs: [job(5, .suspended, on: "node1")]),
+      Decision(message: tells(5, "JobSuspended", "PBS has suspended job 5.s"))),
+    Case(
+      "the end of another job is not its end",
+      situation(
+        bound, jobs: [job(5, .running, on: "node1")], ended: [EndedJob(id: "4.s", words: "killed")]),
+      nothing),
+    Case(
+      "a finished pod ends its job and is left alone",
+      situation(
+        pod(node: "node1", job: "5.s", phase: "Succeeded"), jobs: [job(5, .running, on: "node1")]),
+      Decision(deletions: delete(5, because: "its pod has finished"))),
+    Case(
+      "a failed one as well",
+      situation(
+        pod(node: "node1", job: "5.s", phase: "Failed"), jobs: [job(5, .running, on: "node1")]),
+      Decision(deletions: delete(5, because: "its pod has finished"))),
+    Case(
+      "its job's end changes nothing then",
+      situation(
+        pod(node: "node1", job: "5.s", phase: "Succeeded"),
+        ended: [EndedJob(id: "5.s", words: "done")]),
+      nothing),
+  ]
+
+  /// 4. Silence is not an end.
+  static let silence = [
+    Case("a bound pod whose job is not told stays", situation(bound), nothing),
+    Case(
+      "and gets no second job",
+      situation(pod(node: "node1", phase: "Running")), nothing),
+    Case(
+      "the end of a job that it does not name is not its end",
+      situation(bound, ended: [EndedJob(id: "4.s", words: "killed")]), nothing),
+  ]
+
+  /// 5. A job is released only after its pod has really gone.
+  static let release = [
+    Case(
+      "a pod that is gone releases its jobs",
+      situation(.gone, jobs: [job(5, .running, on: "node1")]),
+      Decision(deletions: delete(5, because: "its pod is gone"))),
+    Case(
+      "one that never was as well",
+      situation(.neverSeen, jobs: [job(5, .queued), job(6, .running, on: "node1")]),
+      Decision(deletions: delete(5, 6, because: "its pod does not exist"))),
+    Case(
+      "one deleted while its job waits too: nothing is bound",
+      situation(pod(terminatingSince: 0), jobs: [job(5, .queued)]),
+      Decision(deletions: delete(5, because: "its pod was deleted before it was bound"))),
+    Case(
+      "also when the job starts in that very moment",
+      situation(pod(terminatingSince: 0), jobs: [job(5, .running, on: "node1")]),
+      Decision(deletions: delete(5, because: "its pod was deleted before it was bound"))),
+    Case("it gets no new job", situation(pod(terminatingSince: 0)), nothing),
+    Case(
+      "a terminating pod on a node keeps its job",
+      situation(
+        pod(node: "node1", job: "5.s", run: "1", terminatingSince: -30),
+        jobs: [job(5, .running, on: "node1")]),
+      nothing),
+    Case(
+      "however long it takes, while its host is there",
+      situation(
+        pod(node: "node1", job: "5.s", run: "1", terminatingSince: 86400),
+        jobs: [job(5, .running, on: "node1")]),
+      nothing),
+    Case(
+      "on a host that is away as well, within the patience",
+      situation(
+        pod(node: "node1", job: "5.s", run: "1", terminatingSince: 299),
+        jobs: [job(5, .running, on: "node1")],
+        hostAway: true),
+      nothing),
+    Case(
+      "but not beyond",
+      situation(
+        pod(node: "node1", job: "5.s", run: "1", terminatingSince: 301),
+        jobs: [job(5, .running, on: "node1")],
+        hostAway: true),
+      Decision(
+        message: tells(
+          5, "JobReleased",
+          "job 5.s is released: the pod is still terminating on a host that is away"),
+        deletions: delete(5, because: "its pod is stuck on a host that is away", force: true))),
+    Case(
+      "a terminating pod is not deleted a second time when its job ends",
+      situation(
+        pod(node: "node1", job: "5.s", run: "1", terminatingSince: -30),
+        ended: [EndedJob(id: "5.s", words: "killed")]),
+      nothing),
+    Case(
+      "a pod bound to another node than its job's releases the job",
+      situation(pod(node: "node2"), jobs: [job(5, .running, on: "node1")]),
+      Decision(deletions: delete(5, because: "its pod is bound to node2 without it"))),
+    Case(
+      "one bound by hand to where its job runs keeps it",
+      situation(pod(node: "node1"), jobs: [job(5, .running, on: "node1")]), nothing),
+    Case(
+      "a job that waits for a pod bound by hand is released",
+      situation(pod(node: "node1"), jobs: [job(5, .queued)]),
+      Decision(deletions: delete(5, because: "its pod is bound to node1 without it"))),
+  ]
+
+  /// 6. Nothing is dropped in silence.
+  static let words = [
+    Case(
+      "PBS's comment is told while a job waits",
+      situation(
+        pod(),
+        jobs: [job(5, .queued, comment: "Not Running: Insufficient amount of resource: ncpus")]),
+      Decision(message: waits(5, "job 5.s: Not Running: Insufficient amount of resource: ncpus"))),
+    Case(
+      "there is nothing to tell without one",
+      situation(pod(), jobs: [job(5, .queued, comment: "")]), nothing),
+    Case(
+      "a hold is told, and followed",
+      situation(pod(), jobs: [job(5, .held, holds: "o")]),
+      Decision(message: waits(5, "job 5.s: held (o)"))),
+    Case(
+      "with PBS's comment where there is one",
+      situation(pod(), jobs: [job(5, .held, comment: "Job held by root", holds: "u")]),
+      Decision(message: waits(5, "job 5.s: held (u): Job held by root"))),
+    Case(
+      "a move is told",
+      situation(pod(), jobs: [job(5, .moved)]),
+      Decision(message: waits(5, "job 5.s: moved to another server, where it is not followed"))),
+    Case(
+      "a suspension before the binding is told",
+      situation(pod(), jobs: [job(5, .suspended, on: "node1")]),
+      Decision(message: waits(5, "job 5.s: suspended"))),
+  ]
+
+  @Test(arguments: [binding, oneJob, ends, silence, release, words].flatMap { $0 })
+  func decides(_ item: Case) {
+    #expect(Reconciliation.decide(item.situation) == item.decision)
+  }
+
+  /// A doubled event is harmless, and the order in which PBS tells jobs does not matter.
+  @Test(arguments: [binding, oneJob, ends, silence, release, words].flatMap { $0 })
+  func decidesTheSameAgain(_ item: Case) {
+    var reversed = item.situation
+    reversed.jobs.reverse()
+    let (first, second) = (Reconciliation.decide(item.situation), Reconciliation.decide(reversed))
+    #expect(first.message == second.message)
+    #expect(first.submits == second.submits)
+    #expect(Set(first.deletions.map(\.job)) == Set(second.deletions.map(\.job)))
+  }
+
+  @Test func aPodWithoutUIDIsNobodys() {
+    let pod = Pod(metadata: ObjectMeta(name: "redis"), spec: PodSpec(containers: []))
+    #expect(Reconciliation.decide(Self.situation(.present(pod))) == Self.nothing)
+  }
+}

@@ -1,0 +1,54 @@
+import Testing
+
+@testable import pbs_broker
+
+/// DESIGN.md, invariant 4: when more than 20% and at least 10 of the known running jobs
+/// vanish within one look, nothing counts until two further looks, 30 s apart, agree.
+@Suite struct VanishGuardTests {
+  @Test(arguments: [
+    (0, 0, true), (0, 100, true), (1, 1, true), (9, 9, true), (10, 10, false), (10, 49, false),
+    (10, 50, true),
+    (11, 50, false), (20, 100, true), (21, 100, false), (100, 100, false),
+  ])
+  func doubtsAMassDisappearance(_ vanished: Int, _ known: Int, _ believes: Bool) {
+    var vanishGuard = VanishGuard()
+    let believed = vanishGuard.believes(vanished: vanished, of: known, now: 0)
+    #expect(believed == believes)
+    #expect(vanishGuard.isDoubting == !believes)
+  }
+
+  @Test(arguments: [
+    (0.5, 2, 2, 4, true), (0.5, 2, 3, 4, false), (0, 1, 1, 1000, false), (1, 1, 1000, 1000, true),
+  ])
+  func theLimitsCanBeSet(
+    _ share: Double, _ least: Int, _ vanished: Int, _ known: Int, _ believes: Bool
+  ) {
+    var vanishGuard = VanishGuard(share: share, least: least)
+    let believed = vanishGuard.believes(vanished: vanished, of: known, now: 0)
+    #expect(believed == believes)
+  }
+
+  /// Looks that all see 50 of 100 gone, in seconds; the last one alone is believed.
+  @Test(arguments: [
+    [0, 30, 60], [0, 1, 2, 29, 30, 31, 59, 60], [0, 45, 50, 74, 75], [1000, 4600, 8200],
+  ])
+  func twoFurtherLooksApartConvince(_ looks: [Double]) {
+    var vanishGuard = VanishGuard()
+    let believed = looks.map { vanishGuard.believes(vanished: 50, of: 100, now: $0) }
+    #expect(believed == looks.dropLast().map { _ in false } + [true])
+    #expect(!vanishGuard.isDoubting)
+  }
+
+  @Test func theNextDisappearanceIsDoubtedAnew() {
+    var vanishGuard = VanishGuard()
+    let believed = [0.0, 30, 60, 61].map { vanishGuard.believes(vanished: 50, of: 100, now: $0) }
+    #expect(believed == [false, false, true, false])
+  }
+
+  @Test func jobsThatAreBackEndTheDoubt() {
+    var vanishGuard = VanishGuard()
+    let looks = [(50, 0.0), (50, 30), (0, 59), (50, 60), (50, 90), (50, 120)]
+    let believed = looks.map { vanishGuard.believes(vanished: $0.0, of: 100, now: $0.1) }
+    #expect(believed == [false, false, true, false, false, true])
+  }
+}
