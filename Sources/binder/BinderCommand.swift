@@ -23,13 +23,12 @@ struct BinderCommand: ParsableCommand {
 
   func run() {
     Process.run("binder", common) { [kubeconfig, broker] settings, log, instance in
-      let connection = try KubernetesConnection.find(
-        file: kubeconfig ?? settings.text("kubeconfig"))
+      let file = try settings.text("kubeconfig", flag: kubeconfig)
       let paths =
-        broker.isEmpty
-        ? try settings.texts("broker") ?? ["\(Process.runDirectory)/pbs-broker.sock"] : broker
+        try settings.texts("broker", flags: broker) ?? ["\(Process.runDirectory)/pbs-broker.sock"]
       let requests = try settings.count("requests-in-flight", in: 1...1000) ?? 64
       try settings.finish()
+      let connection = try KubernetesConnection.find(file: file)
 
       let client = KubernetesClient(connection, program: "binder", connections: 8)
       let pods = PodActions(client: client, log: log)

@@ -31,19 +31,19 @@ struct KubeWatcher: ParsableCommand {
 
   func run() {
     Process.run("kube-watcher", common) { [kubeconfig, socket, schedulerName, leaderElect] settings, log, instance in
-      let connection = try KubernetesConnection.find(
-        file: kubeconfig ?? settings.text("kubeconfig"))
+      let file = try settings.text("kubeconfig", flag: kubeconfig)
       let names =
-        schedulerName.isEmpty
-        ? try settings.texts("scheduler-name") ?? [WellKnown.schedulerName] : schedulerName
-      let socket = try socket ?? settings.text("socket") ?? "\(Process.runDirectory)/kube-watcher.sock"
+        try settings.texts("scheduler-name", flags: schedulerName) ?? [WellKnown.schedulerName]
+      let socket =
+        try settings.text("socket", flag: socket) ?? "\(Process.runDirectory)/kube-watcher.sock"
       let silence = try settings.number("watch-silence", in: 5...3600) ?? 150
       let peers = try Process.userIDs(
         settings.texts("allowed-peers") ?? [], key: "kube-watcher.allowed-peers")
       let configured = try settings.flag("leader-elect")
       let elects = leaderElect || configured == true
-      let leaseNamespace = try settings.text("lease-namespace") ?? "kube-system"
+      let leaseNamespace = try settings.text("lease-namespace") ?? "pbs-connector"
       try settings.finish()
+      let connection = try KubernetesConnection.find(file: file)
 
       let publisher = try Publisher(
         path: socket, role: .kubeWatcher, instance: instance, consumers: .pbsBroker,

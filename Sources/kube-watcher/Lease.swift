@@ -18,6 +18,8 @@ final class Lease {
   /// The record last seen and when, on our own clock: hosts' clocks are not compared.
   private var observed: LeaseObject?
   private var observedAt = 0.0
+  /// The last failure that was logged.
+  private var complaint: String?
 
   init(client: KubernetesClient, namespace: String, name: String, identity: String, log: Logger) {
     self.client = client
@@ -90,13 +92,16 @@ final class Lease {
       observe(try await client.send("PUT", "\(collection)/\(name)", body: next, timeout: 5, as: LeaseObject.self))
       return true
     } catch {
-      log.debug("lease \(namespace)/\(name): \(error)")
+      // Once for each different failure: this comes every two seconds.
+      if "\(error)" != complaint { log.warning("lease \(namespace)/\(name): \(error)") }
+      complaint = "\(error)"
       return false
     }
   }
 
   private func observe(_ lease: LeaseObject) {
     observed = lease
+    complaint = nil
     observedAt = Monotonic.now
   }
 

@@ -26,12 +26,12 @@ struct PBSBroker: ParsableCommand {
 
   func run() {
     Process.run("pbs-broker", common) { [watcher, socket, pbsExec] settings, log, instance in
-      let watcher = try watcher ?? settings.text("watcher") ?? "\(Process.runDirectory)/kube-watcher.sock"
-      let socket = try socket ?? settings.text("socket") ?? "\(Process.runDirectory)/pbs-broker.sock"
+      let watcher = try settings.text("watcher", flag: watcher) ?? "\(Process.runDirectory)/kube-watcher.sock"
+      let socket = try settings.text("socket", flag: socket) ?? "\(Process.runDirectory)/pbs-broker.sock"
       let hints =
         try settings.text("hints-socket")
         ?? (socket.hasSuffix(".sock") ? String(socket.dropLast(5)) : socket) + "-hints.sock"
-      let exec = try pbsExec ?? settings.text("pbs-exec")
+      let exec = try settings.text("pbs-exec", flag: pbsExec)
       let peers = try Process.userIDs(
         settings.texts("allowed-peers") ?? [], key: "pbs-broker.allowed-peers")
       let own = try BrokerSettings(settings)

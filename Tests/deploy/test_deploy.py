@@ -159,7 +159,6 @@ def test_each_process_accepts_every_key_that_the_comments_show(
     assert END[program] in last_words(program, text, socket_folder)
 
 
-@pytest.mark.xfail(strict=True, reason="a key that a flag overrides is called unknown")
 @pytest.mark.parametrize("program", ["kube-watcher", "pbs-broker"])
 def test_a_flag_of_the_unit_overrides_its_key(program: str, refusing_api: Path, socket_folder: Path) -> None:
     text = with_all_keys(on_this_machine(CONFIGURATION.read_text(), refusing_api, socket_folder))

@@ -23,7 +23,7 @@ def test_a_pod_is_bound_to_the_host_of_its_job(either_site: Site) -> None:
     assert bound["metadata"]["annotations"]["pbs-connector/run-count"] == "1"
     assert site.condition("redis", "PodScheduled")["status"] == "True"
     assert job.name == "redis"
-    assert job.request.text == "1:ncpus=1:mem=640mb" if hasattr(job.request, "text") else True
+    assert "select=1:ncpus=1:mem=640mb" in job.submit_arguments
     assert job.variable("KUBERNETES_POD_NAME") == "redis"
     assert job.variable("KUBERNETES_POD_NAMESPACE") == "default"
     assert not job.rerunable, "a bound pod cannot move"

@@ -40,10 +40,10 @@ public enum Process {
     signal(SIGPIPE, SIG_IGN)
     do {
       let settings = try Settings(path: options.config, program: program)
-      let level = try level(options.logLevel ?? settings.text("log-level"))
+      let level = try level(settings.text("log-level", flag: options.logLevel))
       var log = Logger(label: program) { _ in LineLogHandler(program: program) }
       log.logLevel = level
-      let instance = try options.instance ?? settings.text("instance") ?? "\(hostName())-\(getpid())"
+      let instance = try settings.text("instance", flag: options.instance) ?? "\(hostName())-\(getpid())"
       start(program, settings, log, instance, main)
     } catch {
       fail(program, error)

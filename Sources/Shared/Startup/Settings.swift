@@ -56,21 +56,25 @@ public final class Settings {
     }
   }
 
-  public func text(_ key: String) throws -> String? {
-    guard let value = value(key) else { return nil }
+  /// - Parameter flag: the command line's value, which stands before the file's.
+  public func text(_ key: String, flag: String? = nil) throws -> String? {
+    guard let value = value(key) else { return flag }
     guard let text = value.text else { throw wrong(key, "a text") }
-    return text
+    return flag ?? text
   }
 
   /// A list of texts; a single text counts as a list of one.
-  public func texts(_ key: String) throws -> [String]? {
-    guard let value = value(key) else { return nil }
-    if let text = value.text { return [text] }
+  /// - Parameter flags: the command line's values, which stand before the file's.
+  public func texts(_ key: String, flags: [String] = []) throws -> [String]? {
+    let given = flags.isEmpty ? nil : flags
+    guard let value = value(key) else { return given }
+    if let text = value.text { return given ?? [text] }
     guard let items = value.items else { throw wrong(key, "a text or a list of texts") }
-    return try items.map { item in
+    let texts = try items.map { item in
       guard let text = item.text else { throw wrong(key, "a list of texts") }
       return text
     }
+    return given ?? texts
   }
 
   /// A mapping from texts to texts.
