@@ -229,8 +229,12 @@ def test_each_test_that_reliability_names_exists() -> None:
     sources = "\n".join(file.read_text(encoding="utf-8") for file in (markdown.REPOSITORY / "Tests").rglob("test_*.py"))
     assert named, "no test is named"
     assert named <= set(re.findall(r"def (test_\w+)\(", sources))
+    swift = re.findall(r"`(\w+Tests)\.(\w+)`", markdown.text_of(RELIABILITY))
+    files = markdown.REPOSITORY / "Tests" / "UnitTests"
+    assert [f"{file}.{name}" for file, name in swift
+            if not re.search(rf"func {name}\(", (files / f"{file}.swift").read_text(encoding="utf-8"))] == []
 
 
 def test_each_fault_names_its_test_or_says_that_there_is_none() -> None:
     rows = markdown.rows(markdown.text_of(RELIABILITY))
-    assert [row[0] for row in rows if not re.search(r"`test_\w+`|not yet shown", row[2])] == []
+    assert [row[0] for row in rows if not re.search(r"`test_\w+`|`\w+Tests\.\w+`|not yet shown", row[2])] == []

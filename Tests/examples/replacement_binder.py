@@ -33,6 +33,7 @@ PROTOCOL = 1
 FRAME_LIMIT = 4 << 20  # octets (docs/protocol.md, "Limits and errors")
 # Seconds. Pings are answered between requests only: one that hangs longer costs the connection, and no more than that.
 REQUEST_TIMEOUT = 4
+ANOTHER = (409, 422)  # what a change answers when the pod is another one, or in another state, than it says
 STRATEGIC_MERGE_PATCH = "application/strategic-merge-patch+json"
 
 
@@ -282,7 +283,7 @@ class Binder:
             try:
                 self._set_condition(pod, "PodScheduled", "False", "Unschedulable", message["message"])
             except Refused as refusal:
-                if refusal.status == 409:
+                if refusal.status in ANOTHER and self._get(pod) is None:
                     return "gone", str(refusal)
                 raise
         self._event(pod, message["reason"], message["message"], message["warning"])
@@ -309,7 +310,7 @@ class Binder:
                     "apiVersion": "v1", "kind": "DeleteOptions",
                     "preconditions": {"uid": pod["uid"], "resourceVersion": version}})
             except Refused as refusal:
-                if refusal.status == 409:
+                if refusal.status in ANOTHER:
                     continue
                 raise
             log(f"deleting pod {pod['namespace']}/{pod['name']}: {words}")
