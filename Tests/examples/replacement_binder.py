@@ -114,7 +114,8 @@ class Kubernetes:
             except (ValueError, KeyError, TypeError):
                 words = answer[:200].decode(errors="replace")
             raise Refused(response.status, words, float(response.headers.get("Retry-After") or 1))
-        return json.loads(answer)
+        parsed: Message = json.loads(answer)
+        return parsed
 
     def _connect(self) -> http.client.HTTPConnection:
         if self._tls is not None:
