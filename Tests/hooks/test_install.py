@@ -23,18 +23,26 @@ fail = os.environ.get("QMGR_FAIL")
 if fail and fail in sys.argv[2]:
     sys.exit("qmgr obj=x svr=default: Unauthorized Request\\nqmgr: hook error returned from server")
 if words[0] == "list":
-    print("".join("Hook %%s\\n    type = site\\n\\n" %% name for name in state["hooks"]), end="")
+    for name, hook in state["hooks"].items():
+        print("Hook %%s\\n    type = site" %% name)
+        for key, value in hook.items():
+            if "/" not in key:  # long values go on in the next line
+                print("    %%s = %%s" %% (key, value.replace("epilogue,", "epilogue,\\n\\t")))
+        print()
     sys.exit()
 state["directives"].append(sys.argv[2])
 name = words[2]
 if words[0] == "create":
     assert name not in state["hooks"]
-    state["hooks"][name] = {}
+    state["hooks"][name] = {"enabled": "true"}
 elif name not in state["hooks"]:
     sys.exit("qmgr obj=%%s svr=default: %%s does not exist!" %% (name, name))
 elif words[0] == "delete":
     del state["hooks"][name]
+elif words[0] == "set" and words[4] == "+":
+    state["hooks"][name][words[3]] += "," + words[5]
 elif words[0] == "set":
+    assert words[3] != "freq" or state["hooks"][name].get("enabled") == "false", "this would crash OpenPBS later"
     state["hooks"][name][words[3]] = words[4].strip('"')
 elif words[0] == "import":
     state["hooks"][name][words[3]] = open(words[5]).read()
@@ -119,6 +127,16 @@ def test_it_is_safe_to_repeat_and_upgrades(site: Site) -> None:
     assert not [d for d in site.directives[done:] if "false" in d], "jobs run: no event may be missed meanwhile"
 
 
+def test_an_upgrade_that_brings_other_events(site: Site) -> None:
+    site.install()
+    before = site.hooks
+    state = json.loads(site.state.read_text())
+    state["hooks"]["pbs_kubernetes"].update(event="execjob_begin", freq="120")
+    site.state.write_text(json.dumps(state))
+    assert site.install().returncode == 0
+    assert site.hooks == before
+
+
 def test_a_new_hook_is_off_until_it_is_whole(site: Site) -> None:
     site.install()
     for name in site.hooks:
@@ -136,7 +154,11 @@ def test_dry_run_shows_and_changes_nothing(site: Site) -> None:
     done = [re.sub(r"\S+/pbs_kubernetes\.json", str(site.configuration), directive) for directive in site.directives]
     assert [line[len("qmgr -c "):].strip("'") for line in shown] == done
     assert site.install("--dry-run", "--remove").stdout == (
-        "qmgr -c 'delete hook pbs_kubernetes'\nqmgr -c 'delete hook pbs_kubernetes_server'\n")
+        "qmgr -c 'set hook pbs_kubernetes enabled = false'\n"
+        "qmgr -c 'set hook pbs_kubernetes event += periodic'\n"
+        "qmgr -c 'delete hook pbs_kubernetes'\n"
+        "qmgr -c 'set hook pbs_kubernetes_server enabled = false'\n"
+        "qmgr -c 'delete hook pbs_kubernetes_server'\n")
     assert len(site.hooks) == 2
 
 
@@ -225,7 +247,7 @@ def test_the_shipped_configuration_holds_every_key_with_its_default() -> None:
 
 def test_the_documentation_explains_every_key() -> None:
     settings = literal(HOST_HOOK, "SETTINGS")
-    text = (HOOKS.parent / "docs" / "hooks.md").read_text()
+    text = (HOOKS.parent / "docs" / "hooks.md").read_text().partition("\n## Settings\n")[2].partition("\n## ")[0]
     rows = dict(re.findall(r"^\| `(\w+)` \| (.*) \|$", text, re.MULTILINE))
     assert set(rows) == set(settings)
     for key, (kind, default) in settings.items():

@@ -79,7 +79,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         made = Site(tmp_path_factory.mktemp("site"), pbs)
         made.install()
         try:
-            pbs.run("qmgr", "-c", "set hook pbs_kubernetes freq = %d" % PERIOD)
+            for setting in ("enabled = false", "freq = %d" % PERIOD, "enabled = true"):
+                pbs.run("qmgr", "-c", "set hook pbs_kubernetes " + setting)
             made.wait_for_hosts()
             yield made
         finally:
