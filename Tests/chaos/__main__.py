@@ -1,0 +1,39 @@
+"""The chaos test at length: `python3 -m chaos --minutes 30 [--seed N]`, with PYTHONPATH=Tests."""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+import tempfile
+from pathlib import Path
+
+from .run import run
+
+PODS_PER_SECOND = 5.0
+
+
+def main() -> int:
+    """Returns 0 where nothing was violated."""
+    parser = argparse.ArgumentParser(prog="chaos", description=__doc__)
+    parser.add_argument("--minutes", type=float, default=1.0, help="how long things fail (default 1)")
+    parser.add_argument("--pods", type=int, help=f"how many pods arrive meanwhile (default {PODS_PER_SECOND:g} a second)")
+    parser.add_argument("--seed", type=int, help="what happens, and to whom (default: another one each time)")
+    parser.add_argument("--log", type=Path, help="where to write what happened (default: a new file, kept where there are problems)")
+    options = parser.parse_args()
+    seed = random.SystemRandom().randrange(1_000_000) if options.seed is None else options.seed
+    seconds = options.minutes * 60
+    pods = int(seconds * PODS_PER_SECOND) if options.pods is None else options.pods
+    print(f"chaos: seed {seed}, {pods} pods in {seconds:g} s", flush=True)
+    with tempfile.TemporaryDirectory(prefix="pbs-connector-chaos-") as directory:
+        result = run(Path(directory), seed, pods, seconds)
+    print(result.report())
+    if result.problems or options.log:
+        log = options.log or Path(tempfile.mkdtemp(prefix="chaos-")) / "chaos.log"
+        log.write_text("\n".join(result.log) + "\n")
+        print(f"what happened is in {log}")
+    return 1 if result.problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

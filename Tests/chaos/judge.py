@@ -1,0 +1,194 @@
+"""Judges a run by the simulators' records alone; nothing that the connector says of itself counts.
+
+Each rule is one function and one sentence of what must always hold. What it
+returns is what was violated, in words that name the pod, the job and the moment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+
+from simulators.kubernetes import Entry
+from simulators.pbs import RecordEntry
+
+from .history import JobHistory, PodHistory, jobs_of, pods_of
+
+# Seconds that two jobs of one pod may live at once, while brokers and PBS work.
+TWO_JOBS_SECONDS = 10.0
+# Seconds after the end of a job, by others than the connector, in which a binding that was on its way may still
+# arrive: Kubernetes cannot make a Binding depend on what PBS knows. Its pod is then deleted like any other
+# whose job has ended.
+BINDING_ON_ITS_WAY_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What there is to judge by.
+
+    `outages` are the intervals (start, end) in which no broker could act, or
+    PBS did not answer. `live_jobs` maps the jobs that PBS still has at the end
+    to their pods' UIDs. `pod_users` are the connector's users of the API,
+    `job_user` its user of PBS. `end` is the moment at which all had settled.
+    """
+
+    pod_record: Sequence[Entry]
+    job_record: Sequence[RecordEntry]
+    live_jobs: dict[str, str]
+    end: float
+    outages: Sequence[tuple[float, float]] = ()
+    pod_users: Collection[str] = ("binder", "kube-watcher")
+    job_user: str = "root"
+
+
+@dataclass(frozen=True)
+class Violation:
+    """`moment` is in seconds of time.monotonic()."""
+
+    rule: str
+    moment: float
+    words: str
+
+
+class Judge:
+    """The lives of all pods and jobs of a run, and the rules that they must have kept."""
+
+    def __init__(self, evidence: Evidence) -> None:
+        self.evidence = evidence
+        self.pods = pods_of(evidence.pod_record)
+        self.jobs = jobs_of(evidence.job_record)
+        self.jobs_of_pod: dict[str, list[JobHistory]] = {}
+        for job in self.jobs.values():
+            self.jobs_of_pod.setdefault(job.uid, []).append(job)
+
+    def violations(self) -> list[Violation]:
+        """All violations in the order of time."""
+        found: list[Violation] = []
+        for pod in self.pods.values():
+            for rule in (self._bound_at_all, self._bound_where_the_job_runs, self._bound_by_the_first_job,
+                         self._deleted_only_after_the_job, self._ended_with_the_job):
+                found += rule(pod)
+        for uid in self.jobs_of_pod:
+            found += self._one_live_job(uid)
+        for job in self.jobs.values():
+            found += self._released_after_the_pod(job)
+        found += self._no_job_left()
+        return sorted(found, key=lambda violation: violation.moment)
+
+    # Pods
+
+    def _bound_at_all(self, pod: PodHistory) -> Iterator[Violation]:
+        """Every pod that is still wanted at the end was bound."""
+        if not pod.is_bound and not pod.is_over:
+            yield Violation("pod not bound", self.evidence.end, f"pod {pod.name} still waits")
+
+    def _bound_where_the_job_runs(self, pod: PodHistory) -> Iterator[Violation]:
+        """A pod is bound to its own job's host while the job runs there."""
+        if not pod.is_bound:
+            return
+        job = self.jobs.get(pod.job or "")
+        if job is None or job.uid != pod.uid:
+            yield Violation("bound without its job", pod.bound, f"pod {pod.name} was bound to {pod.node}, job {pod.job}")
+            return
+        if not self._runs_on(job, pod.node, pod.bound):
+            runs = ", ".join(f"{run.host} {run.since - pod.bound:+.3f} to {run.until - pod.bound:+.3f} s" for run in job.runs)
+            yield Violation("bound where the job does not run", pod.bound,
+                            f"pod {pod.name} was bound to {pod.node}; job {job.id} ran on: {runs or 'none'}")
+
+    def _runs_on(self, job: JobHistory, node: str, moment: float) -> bool:
+        # A job that the connector itself has deleted must not lead to a binding, however late.
+        if job.deleted_by(self.evidence.job_user, moment) is not None:
+            return False
+        run = job.run_at(moment)
+        if run is not None:
+            return run.host == node
+        return any(run.host == node and run.since <= run.until <= moment <= run.until + BINDING_ON_ITS_WAY_SECONDS
+                   for run in job.runs)
+
+    def _bound_by_the_first_job(self, pod: PodHistory) -> Iterator[Violation]:
+        """Nothing is bound by a second job while an older one has been running all the time."""
+        job = self.jobs.get(pod.job or "")
+        if job is None or not job.runs:
+            return
+        for other in self.jobs_of_pod.get(pod.uid, []):
+            run = other.run_at(pod.bound)
+            if other.queued < job.queued and run is not None and run.since < job.runs[-1].since:
+                yield Violation("bound by the second job", pod.bound,
+                                f"pod {pod.name} was bound by job {job.id} while job {other.id} ran on {run.host}")
+
+    def _deleted_only_after_the_job(self, pod: PodHistory) -> Iterator[Violation]:
+        """The connector deletes no pod whose job runs on, and none that has finished."""
+        for moment, user in pod.deletions:
+            if user not in self.evidence.pod_users:
+                continue
+            if pod.finished <= moment:
+                yield Violation("finished pod deleted", moment, f"pod {pod.name} was deleted by {user}")
+            elif not self._run_is_over(pod, moment):
+                yield Violation("pod deleted without its job's end", moment,
+                                f"pod {pod.name} on {pod.node or 'no node'} was deleted by {user}, job {pod.job}")
+
+    def _run_is_over(self, pod: PodHistory, moment: float) -> bool:
+        """Whether the run that the pod was bound for had ended by then."""
+        job = self.jobs.get(pod.job or "")
+        if job is None:
+            return False
+        started = [run for run in job.runs if run.since <= pod.bound]
+        return bool(started) and started[-1].until <= moment
+
+    def _ended_with_the_job(self, pod: PodHistory) -> Iterator[Violation]:
+        """A bound pod that has not finished has its job running at the end."""
+        if not pod.is_bound or pod.is_over:
+            return
+        if pod.job not in self.evidence.live_jobs or self._run_is_over(pod, self.evidence.end):
+            yield Violation("pod outlived its job", self.evidence.end, f"pod {pod.name} is on {pod.node}, job {pod.job}")
+
+    # Jobs
+
+    def _one_live_job(self, uid: str) -> Iterator[Violation]:
+        """Two jobs of one pod live at once for seconds at most, time without a broker or PBS not counted."""
+        jobs = sorted(self.jobs_of_pod[uid], key=lambda job: job.queued)
+        for index, first in enumerate(jobs):
+            for second in jobs[index + 1:]:
+                start, end = second.queued, min(first.ended, second.ended, self.evidence.end)
+                if end - start - self._outage(start, end) > TWO_JOBS_SECONDS:
+                    yield Violation("two live jobs", start, f"jobs {first.id} and {second.id} of pod {self._name(uid)}"
+                                                            f" lived both for {end - start:.1f} s")
+
+    def _outage(self, start: float, end: float) -> float:
+        """Seconds between two moments in which no broker or no PBS was there. The outages do not overlap."""
+        return sum(max(0.0, min(end, until) - max(start, since)) for since, until in self.evidence.outages)
+
+    def _released_after_the_pod(self, job: JobHistory) -> Iterator[Violation]:
+        """The connector deletes a job only when the pod bound by it is gone or has finished."""
+        pod = self.pods.get(job.uid)
+        if pod is None or not pod.is_bound or pod.job != job.id:
+            return
+        deleted = job.deleted_by(self.evidence.job_user)
+        if deleted is None or deleted >= pod.end:
+            return
+        # A job that was over for its pod (requeued, say) holds nothing for it.
+        if pod.bound <= deleted and not self._run_is_over(pod, deleted):
+            yield Violation("job released early", deleted,
+                            f"job {job.id} was deleted while pod {pod.name} was on {pod.node}")
+
+    def _no_job_left(self) -> Iterator[Violation]:
+        """At the end PBS has the jobs of bound pods that have not finished, one each, and no others."""
+        for job_id, uid in self.evidence.live_jobs.items():
+            pod = self.pods.get(uid)
+            if pod is None or pod.is_over or pod.job != job_id:
+                yield Violation("job left", self.evidence.end, f"job {job_id} of pod {self._name(uid)}")
+
+    def _name(self, uid: str) -> str:
+        pod = self.pods.get(uid)
+        return f"{pod.name} ({uid})" if pod else f"with UID {uid}"
+
+
+def merged(intervals: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """The same time without overlaps, in order."""
+    result: list[tuple[float, float]] = []
+    for start, end in sorted(intervals):
+        if result and start <= result[-1][1]:
+            result[-1] = (result[-1][0], max(end, result[-1][1]))
+        else:
+            result.append((start, end))
+    return result

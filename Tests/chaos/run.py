@@ -1,0 +1,187 @@
+"""One run of chaos: a site on simulators, its pods, what goes wrong, the calm afterwards, and the judgement."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import random
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from integration.connector import Connector
+from simulators.kubernetes import Kubelet, KubernetesSimulator
+from simulators.kubernetes.pods import is_finished
+from simulators.pbs import Job, PBSSimulator
+from simulators.pbs.timers import Timers
+
+from .disturbances import ADMINISTRATOR, Disturbances
+from .downtime import Downtime
+from .judge import Evidence, Judge, Violation, merged
+from .load import Fate, Load, PlannedPod, plan
+from .supervisor import FIRST, SECOND, Supervisor
+
+# Room for a third of the pods that are there at once beside those that stay: the others have to queue.
+CPUS_PER_POD_THAT_STAYS = 1.25
+CPUS_BESIDES = 24
+# Seconds after the last disturbance in which all must have come to rest. The longest that anything waits by
+# itself is the pause after a refused submission, which doubles from 1 s.
+SETTLE_SECONDS = 120.0
+# Seconds for the pods' own plans after the last disturbance: the longest life, and the queue before it.
+PLANS_SECONDS = 120.0
+
+_CONFIGURATION = """
+kube-watcher:
+  watch-silence: 5
+pbs-broker:
+  look-interval: 0.5
+  orphan-grace: 5
+  vanish-interval: 2
+"""
+_TOKENS = {"token-of-kube-watcher": "kube-watcher", "token-of-binder": "binder",
+           "token-of-administrator": ("administrator", ["system:masters"])}
+
+
+@dataclass
+class Result:
+    """What a run has found. `problems` is empty where all is well."""
+
+    seed: int
+    problems: list[str] = field(default_factory=list)
+    figures: dict[str, object] = field(default_factory=dict)
+    # What happened, all processes' logs included, line by line.
+    log: list[str] = field(default_factory=list)
+
+    def report(self) -> str:
+        lines = [f"chaos: seed {self.seed}"] + [f"  {name}: {value}" for name, value in self.figures.items()]
+        return "\n".join(lines + [f"  PROBLEM: {problem}" for problem in self.problems])
+
+
+def run(directory: Path, seed: int, pods: int, seconds: float) -> Result:
+    """Runs for so many seconds, and until all has settled; `directory` must be empty."""
+    planned = plan(seed, pods, seconds)
+    staying = sum(pod.fate is Fate.STAYS for pod in planned)
+    cpus = int(staying * CPUS_PER_POD_THAT_STAYS + CPUS_BESIDES) // 2
+    hosts: dict[str, dict[str, int | str]] = {name: {"ncpus": cpus, "mem": "1tb"} for name in ("node1", "node2")}
+    kubernetes = KubernetesSimulator(kubelet=Kubelet(start_delay=0.1, stop_delay=0.3), tokens=_TOKENS, bookmark_interval=2,
+                                     source=random.Random(f"kubernetes {seed}"))
+    pbs = PBSSimulator(directory / "pbs", hosts, user=ADMINISTRATOR, start_delay=0.1, kill_delay=0.1, seed=seed)
+    with kubernetes, pbs:
+        for node in hosts:
+            kubernetes.create_node(node)
+        kubeconfigs = {}
+        for program in ("kube-watcher", "binder"):
+            kubeconfigs[program] = directory / f"{program}.kubeconfig"
+            kubernetes.write_kubeconfig(kubeconfigs[program], token=f"token-of-{program}")
+        connector = Connector(directory, kubeconfigs, pbs.exec_dir, configuration=_CONFIGURATION)
+        try:
+            return _Run(seed, seconds, planned, kubernetes, pbs, connector).result()
+        finally:
+            connector.close()
+
+
+class _Run:
+    def __init__(self, seed: int, seconds: float, planned: list[PlannedPod], kubernetes: KubernetesSimulator,
+                 pbs: PBSSimulator, connector: Connector) -> None:
+        self._result = Result(seed)
+        self._seconds = seconds
+        self._kubernetes = kubernetes
+        self._pbs = pbs
+        self._timers = Timers()
+        self._downtime = Downtime()
+        self._beginning = time.monotonic()
+        self._supervisor = Supervisor(connector, self._timers, self._downtime)
+        self._load = Load(kubernetes, self._timers, self._downtime, planned)
+        self._disturbances = Disturbances(seed, kubernetes, pbs, self._supervisor, self._timers, self._downtime)
+
+    def result(self) -> Result:
+        dice = random.Random(f"second instances {self._result.seed}")
+        self._supervisor.start(*FIRST)
+        self._timers.after(self._seconds * dice.uniform(0.1, 0.3), lambda: self._supervisor.start(*SECOND))
+        self._timers.after(self._seconds * dice.uniform(0.7, 0.9), lambda: self._supervisor.retire(*SECOND))
+        self._disturbances.begin()
+        while (left := self._beginning + self._seconds - time.monotonic()) > 0:
+            self._step(left)
+        self._calm()
+        calm = time.monotonic()
+        while not self._load.is_done:
+            if time.monotonic() > calm + PLANS_SECONDS:
+                self._result.problems.append(f"not settled in {PLANS_SECONDS:g} s: {self._load.state}")
+                break
+            self._step(1.0)
+        else:
+            self._settle()
+        self._supervisor.check()
+        self._judge(calm)
+        return self._result
+
+    def _step(self, longest: float) -> None:
+        """Waits for news or for what is due next, and does what follows."""
+        due = self._timers.seconds_to_next()
+        try:
+            self._kubernetes.wait(lambda _: self._load.has_news, min(longest, 1.0 if due is None else due))
+        except TimeoutError:
+            pass  # Something is due.
+        self._load.follow()
+        self._timers.run_due()
+        self._supervisor.check()
+
+    def _calm(self) -> None:
+        self._disturbances.calm()
+        self._supervisor.retire(*SECOND)
+        self._supervisor.start_all()
+
+    def _settle(self) -> None:
+        deadline = time.monotonic() + SETTLE_SECONDS
+        try:
+            while self._restless_pods() or self._restless_jobs():
+                self._kubernetes.wait(lambda _: not self._restless_pods(), deadline - time.monotonic())
+                self._pbs.wait(lambda _: not self._restless_jobs(), deadline - time.monotonic())
+        except TimeoutError:
+            self._result.problems.append(f"not settled in {SETTLE_SECONDS:g} s: "
+                                         + " ".join(self._restless_pods() + self._restless_jobs()))
+
+    def _restless_pods(self) -> list[str]:
+        """Pods that wait or terminate."""
+        return [pod["metadata"]["name"] for pod in self._kubernetes.pods() if not is_finished(pod)
+                and ("nodeName" not in pod["spec"] or "deletionTimestamp" in pod["metadata"])]
+
+    def _restless_jobs(self) -> list[str]:
+        """Jobs that do not run for a pod that does."""
+        needed = {pod["metadata"]["uid"] for pod in self._kubernetes.pods()
+                  if not is_finished(pod) and "nodeName" in pod["spec"]}
+        jobs = self._live_jobs()
+        doubled = {uid for uid, count in Counter(job.pod_uid for job in jobs).items() if count > 1}
+        return [job.id for job in jobs if job.state != "R" or job.pod_uid not in needed or job.pod_uid in doubled]
+
+    def _live_jobs(self) -> list[Job]:
+        with self._pbs.lock:
+            return [job for job in self._pbs.jobs.values() if job.live and job.pod_uid is not None]
+
+    def _judge(self, calm: float) -> None:
+        end = time.monotonic()
+        outages = merged(self._downtime.of("brokers", "pbs"))
+        judge = Judge(Evidence(
+            self._kubernetes.record, self._pbs.record, {job.id: job.pod_uid or "" for job in self._live_jobs()}, end, outages,
+            job_user=pwd.getpwuid(os.geteuid()).pw_name))
+        result = self._result
+        result.problems += self._supervisor.ended
+        violations = judge.violations()
+        result.problems += [self._words(violation) for violation in violations]
+        ended_pods = [pod for pod in judge.pods.values() if any(user == "binder" for _, user in pod.deletions)]
+        result.figures = {
+            "pods": len(judge.pods), "bound": sum(pod.is_bound for pod in judge.pods.values()),
+            "finished": sum(pod.finished <= end for pod in judge.pods.values()),
+            "deleted with their job": len(ended_pods), "jobs": len(judge.jobs),
+            "pods with several jobs": sum(len(jobs) > 1 for jobs in judge.jobs_of_pod.values()),
+            "pods left": len(self._kubernetes.pods()), "jobs left": len(self._live_jobs()),
+            "disturbances": ", ".join(f"{count} {name}" for name, count in sorted(self._disturbances.counts.items())),
+            "without a broker or PBS": f"{sum(min(until, end) - since for since, until in outages):.1f} s",
+            "settled": f"{end - calm:.1f} s after the last disturbance",
+        }
+        happened = [f"{moment - self._beginning:8.3f} -- {words}" for moment, words in self._disturbances.happened]
+        result.log = sorted([*happened, *self._supervisor.log(self._beginning)], key=lambda line: float(line[:8]))
+
+    def _words(self, violation: Violation) -> str:
+        return f"{violation.rule} at {violation.moment - self._beginning:.3f} s: {violation.words}"
