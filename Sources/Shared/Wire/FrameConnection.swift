@@ -80,7 +80,9 @@ public final class FrameConnection {
     onClose?(reason)
   }
 
-  private func read() {
+  /// Takes what has come, without waiting for more.
+  func read() {
+    guard isOpen else { return }
     let alive = withUnsafeTemporaryAllocation(byteCount: 65536, alignment: 1) { buffer -> Bool in
       let count = Glibc.read(descriptor, buffer.baseAddress, buffer.count)
       if count > 0 {

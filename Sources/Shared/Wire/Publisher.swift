@@ -135,7 +135,11 @@ public final class Publisher {
     connection.start()
     send(hello, to: subscriber)
     let timer = EventSource.timer { [weak self, weak subscriber] in
-      guard let self, let subscriber, !subscriber.isGreeted else { return }
+      // On a busy loop the hello may be there, unread: libevent takes 32 events a turn at first.
+      subscriber?.connection.read()
+      guard let self, let subscriber, subscribers[ObjectIdentifier(subscriber)] != nil,
+        !subscriber.isGreeted
+      else { return }
       greet(subscriber, ControlMessage.Hello(role: .observer, instance: "process \(process)"))
     }
     timer.schedule(after: Self.helloWait)
