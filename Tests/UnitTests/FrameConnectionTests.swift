@@ -20,10 +20,9 @@ struct FrameConnectionTests {
 
     init() throws {
       var ends: [Int32] = [-1, -1]
-      guard
-        socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue), 0, &ends)
-          == 0
-      else {
+      // Closed in the children of other tests, which would hold it open otherwise.
+      let kind = SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue
+      guard socketpair(AF_UNIX, Int32(kind), 0, &ends) == 0 else {
         throw POSIXFailure("socketpair")
       }
       other = ends[1]

@@ -99,10 +99,9 @@ struct PublisherTests {
     try await binder.hears("synced")
     let before = Monotonic.now
     let observer = try Peer(path: path)
-    try await observer.hears("hello")
-    #expect(observer.types == ["hello"])
     try await observer.hears("synced")
-    #expect(Monotonic.now - before >= Publisher.helloWait)
+    // libevent's clock is a coarse one, and may be some milliseconds behind.
+    #expect(Monotonic.now - before >= Publisher.helloWait - 0.02)
     #expect(observer.types == ["hello", "object", "object", "object", "synced"])
     #expect(observer.objects.allSatisfy { $0.owner == "binder-1" })
 
@@ -327,7 +326,7 @@ struct PublisherTests {
 
   @Test(
     .enabled(
-      if: canBeNobody, "skipped: needs root, setpriv and /usr/bin/python3 to be another user"))
+      if: canBeNobody, "needs root, setpriv and /usr/bin/python3 to be another user"))
   @EventLoop func anotherUserMayNotConnect() async throws {
     let shelf = try Shelf(path, objects: 3)
     #expect(try await heardByNobody() == "")
@@ -340,7 +339,7 @@ struct PublisherTests {
 
   @Test(
     .enabled(
-      if: canBeNobody, "skipped: needs root, setpriv and /usr/bin/python3 to be another user"))
+      if: canBeNobody, "needs root, setpriv and /usr/bin/python3 to be another user"))
   @EventLoop func aUserOfTheConfigurationMay() async throws {
     let shelf = try Shelf(path, objects: 3, allowedPeers: [Self.nobody])
     #expect(try await heardByNobody().contains(#""type":"hello""#))

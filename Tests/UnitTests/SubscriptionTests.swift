@@ -1,3 +1,4 @@
+import CLinux
 import FoundationEssentials
 import Glibc
 import Testing
@@ -45,8 +46,8 @@ struct SubscriptionTests {
     init(_ path: String) throws {
       descriptor = try UnixSocket.listen(path: path)
       source = EventSource.descriptor(descriptor, .read) { [descriptor, peers] _ in
-        let accepted = accept(descriptor, nil, nil)
-        guard accepted >= 0, fcntl(accepted, F_SETFL, O_NONBLOCK) == 0 else { return }
+        let accepted = connector_accept(descriptor)
+        guard accepted >= 0 else { return }
         peers.add(Peer(descriptor: accepted))
       }
       source?.resume()

@@ -11,7 +11,7 @@ enum Recordings {
 
   static let exist = FileManager.default.fileExists(atPath: folder)
   static let absence =
-    "skipped: no recordings in ../shared/pbs-recordings (or PBS_CONNECTOR_SHARED)"
+    "no recordings in ../shared/pbs-recordings (or PBS_CONNECTOR_SHARED)"
 
   /// A recording's standard output: without the command line before it and the exit status
   /// after it.
