@@ -22,7 +22,7 @@ class PodCgroup:
         self.version = version
         path = PATHS[driver, quality].format(uid=uid, uid_=uid.replace("-", "_"))
         controllers = [""] if version == 2 else ["cpuacct", "memory", "freezer"]
-        self.directories = {}  # type: Dict[str, Path]
+        self.directories: Dict[str, Path] = {}
         for controller in controllers:
             self.directories[controller] = root / controller / below / path
             self.directories[controller].mkdir(parents=True)

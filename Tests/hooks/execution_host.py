@@ -17,9 +17,14 @@ POD_UID = "7f1c9a52-0c5e-4a0e-9a37-0f3a2c1b5d11"
 
 def literal(script: Path, name: str) -> Any:
     """A literal that a hook assigns to a name at its top, such as its table of settings."""
+    return ast.literal_eval(assigned(script, name))
+
+
+def assigned(script: Path, name: str) -> Any:
+    """The syntax tree of what a hook assigns to a name at its top."""
     (value,) = [node.value for node in ast.parse(script.read_text()).body
-                if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == name]
-    return ast.literal_eval(value)
+                if isinstance(node, ast.AnnAssign) and getattr(node.target, "id", "") == name]
+    return value
 
 
 def native_job(id: str = "5.pbsserver", **attributes: Any) -> Job:

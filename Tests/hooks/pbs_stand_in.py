@@ -57,8 +57,8 @@ class ResourcesUsed:
 
     def __init__(self, text: str) -> None:
         """Begin with values as str(resources_used) writes them."""
-        self.values = {}  # type: Dict[str, Any]
-        self.set_by_hook = []  # type: List[str]
+        self.values: Dict[str, Any] = {}
+        self.set_by_hook: List[str] = []
         for pair in text.split(",") if text else []:
             name, value = pair.split("=")
             self.values[name] = self.TYPES[name](value)
@@ -81,6 +81,7 @@ class Job:
 
     def __init__(self, id: str, attributes: Dict[str, Any]) -> None:
         self.id = id
+        self.Variable_List: Any = None
         for name in JOB_ATTRIBUTES:
             setattr(self, name, attributes.get(name))
         if isinstance(self.Variable_List, str):
@@ -100,7 +101,7 @@ class Event:
                  requestor: str = "pbs_mom", requestor_host: str = "node1") -> None:
         self.type = EVENTS[name]
         self.requestor, self.requestor_host = requestor, requestor_host
-        self.rejected = None  # type: Optional[str]
+        self.rejected: Optional[str] = None
         if job is not None:
             self.job = job
         if job_list is not None:
@@ -129,7 +130,7 @@ class Outcome(NamedTuple):
 def make_module(event: Event, configuration: Optional[Path], host: str, pbs_conf: Dict[str, str],
                 log: List[Tuple[str, str]]) -> types.ModuleType:
     """The `pbs` module for one event."""
-    module = types.ModuleType("pbs")  # type: Any
+    module: Any = types.ModuleType("pbs")
     for name, value in EVENTS.items():
         setattr(module, name, value)
     module.LOG_ERROR, module.LOG_WARNING, module.LOG_DEBUG = "error", "warning", "debug"
@@ -146,7 +147,7 @@ def make_module(event: Event, configuration: Optional[Path], host: str, pbs_conf
 def run_hook(script: Path, event: Event, configuration: Optional[Path], host: str = "node1",
              pbs_conf: Optional[Dict[str, str]] = None) -> Outcome:
     """Run a hook file the way PBS does: as the module "builtins", anew for each event."""
-    log = []  # type: List[Tuple[str, str]]
+    log: List[Tuple[str, str]] = []
     before = sys.modules.get("pbs")
     sys.modules["pbs"] = make_module(event, configuration, host, pbs_conf or {}, log)
     ended = False

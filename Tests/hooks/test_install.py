@@ -10,7 +10,7 @@ from typing import Any, Dict, List
 
 import pytest
 
-from hooks.execution_host import HOOKS, HOST_HOOK, literal
+from hooks.execution_host import HOOKS, HOST_HOOK, assigned, literal
 
 # A qmgr that keeps hooks in a file and notes each directive; the output is qmgr's.
 QMGR = """#!%s
@@ -108,9 +108,7 @@ def test_it_installs_both_hooks(site: Site) -> None:
 
 def test_every_event_that_is_installed_has_a_handler_and_the_other_way_round(site: Site) -> None:
     site.install()
-    (handlers,) = [node.value for node in ast.parse(HOST_HOOK.read_text()).body
-                   if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "HANDLERS"]
-    assert isinstance(handlers, ast.Dict)
+    handlers = assigned(HOST_HOOK, "HANDLERS")
     handled = {ast.literal_eval(key).lower() for key in handlers.keys if key is not None}
     assert set(site.hooks["pbs_kubernetes"]["event"].split(",")) == handled - {"execjob_launch"}
 
@@ -254,3 +252,12 @@ def test_the_documentation_explains_every_key() -> None:
         columns = [column.strip() for column in rows[key].split(" | ")]
         assert columns[0] == kind, key
         assert columns[1] == "`%s`" % json.dumps(default), key
+
+
+@pytest.mark.parametrize("name", ["pbs_kubernetes.PY", "pbs_kubernetes_server.PY", "install"])
+def test_the_python_that_sites_have_is_enough(name: str) -> None:
+    """PBS's interpreter may be as old as 3.6."""
+    tree = ast.parse((HOOKS / name).read_text(), feature_version=(3, 6))
+    imported = {alias.name.split(".")[0] for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    imported |= {str(node.module).split(".")[0] for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    assert imported - {"pbs"} <= set(sys.stdlib_module_names)

@@ -76,6 +76,12 @@ def test_sizes(host: ExecutionHost, mem: str, quantity: str) -> None:
     assert host.requests()["5.pbsserver"]["memory"] == quantity
 
 
+def test_a_value_that_is_no_number_is_said_and_passed_over(host: ExecutionHost) -> None:
+    outcome = host.run("EXECJOB_BEGIN", native_job(exec_vnode="(node1:ncpus=1:ngpus=0.5)", exec_host2="node1:15002/0"))
+    assert host.requests() == {"5.pbsserver": {"cpu": "1"}}
+    assert "cannot reserve ngpus: '0.5' is neither a number nor a PBS size" in outcome.messages()
+
+
 CHUNKS = [
     # A job on three hosts, two chunks on one of them.
     ("(node1:ncpus=1:mem=10240kb)+(node2:ncpus=4:mem=1kb)+(node1:ncpus=2:mem=20480kb)+(node3:ncpus=8)",
@@ -179,7 +185,7 @@ def test_a_job_deleted_before_it_began(host: ExecutionHost) -> None:
 
 def test_kubelet_never_reads_half_a_manifest(host: ExecutionHost, monkeypatch: pytest.MonkeyPatch) -> None:
     """Up to the rename, only a file that kubelet passes over is there, and then all of it at once."""
-    seen = []  # type: List[List[str]]
+    seen: List[List[str]] = []
     rename = os.rename
 
     def watched(source: str, target: str) -> None:

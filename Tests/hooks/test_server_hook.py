@@ -116,7 +116,7 @@ def plain_file(path: Path) -> Any:
 def full_socket(path: Path) -> Any:
     """The broker does not accept, and its queue is full."""
     broker = Broker(path, backlog=0)
-    waiting = []  # type: List[socket.socket]
+    waiting: List[socket.socket] = []
     while True:
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         connection.setblocking(False)
@@ -198,8 +198,8 @@ def test_both_hooks_have_the_same_defaults() -> None:
 def test_many_hints_at_once(server: Server) -> None:
     """Every event is a connection of its own, so that no hint waits for another."""
     broker = Broker(server.socket, backlog=64)
-    received = []  # type: List[bytes]
-    reader = threading.Thread(target=lambda: [received.append(broker.receive()) for _ in range(50)])
+    received: List[bytes] = []
+    reader = threading.Thread(target=lambda: received.extend(broker.receive() for _ in range(50)))
     reader.start()
     try:
         for number in range(50):

@@ -13,7 +13,7 @@ from hooks.cgroup_tree import PATHS, PodCgroup
 from hooks.execution_host import POD_UID, ExecutionHost, native_job, pods_job
 from hooks.kubernetes_node import Before, Node
 from hooks.recordings import needs_recordings, recorded, recorded_job
-from hooks.timing import awaited
+from hooks.timing import awaited, elapsed
 
 
 class Session:
@@ -91,7 +91,7 @@ def test_the_end_thaws_before_it_deletes(node: Node, version: int) -> None:
     pod = node.pod()
     cgroup = PodCgroup(node.cgroups, version, pod["metadata"]["uid"])
     cgroup.set_frozen(True)
-    frozen = []  # type: List[bool]
+    frozen: List[bool] = []
     node.kubernetes.faults.add(Before(".", lambda: frozen.append(cgroup.frozen)))
     node.run("EXECJOB_END", node.job_of(pod, substate="53"))
     assert node.deletes() == [200]
@@ -134,6 +134,24 @@ def test_a_frozen_pod_that_is_being_deleted_may_end(node: Node, session: Session
     assert not cgroup.frozen
     node.periodic(job)
     assert not cgroup.frozen
+
+
+def test_many_suspended_pods_and_an_api_that_hangs_stay_under_the_alarm(node: Node, session: Session) -> None:
+    """api_timeout is for all that one event asks."""
+    session.signal(signal.SIGSTOP)
+    node.configure(api_timeout=1)
+    jobs = [native_job("5.pbsserver")]
+    cgroups = []
+    for number in range(5):
+        pod = node.pod("redis-%d" % number)
+        cgroups.append(PodCgroup(node.cgroups, 2, pod["metadata"]["uid"]))
+        jobs.append(node.job_of(pod, "%d.pbsserver" % (10 + number), substate="43", session_id=session.id))
+    node.kubernetes.pause()
+    seconds, _ = elapsed(lambda: node.periodic(*jobs))
+    node.kubernetes.resume()
+    assert seconds < 3
+    assert list(node.requests()) == ["5.pbsserver"]
+    assert all(cgroup.frozen for cgroup in cgroups)
 
 
 def test_a_suspended_native_job_gives_its_reservation_up(host: ExecutionHost) -> None:
