@@ -5,7 +5,7 @@ import Shared
 
 /// Does in Kubernetes what pbs-broker asks for.
 @main
-struct BinderCommand: ParsableCommand {
+struct BinderCommand: ConnectorCommand {
   static let configuration = CommandConfiguration(
     commandName: "binder",
     abstract: "Binds pods to the hosts of their PBS jobs, and reports and deletes pods.",

@@ -5,7 +5,7 @@ import Shared
 
 /// Watches the pods that wait for us, and the nodes, and tells pbs-broker.
 @main
-struct KubeWatcher: ParsableCommand {
+struct KubeWatcher: ConnectorCommand {
   static let configuration = CommandConfiguration(
     commandName: "kube-watcher",
     abstract: "Watches pods and nodes of a Kubernetes cluster for pbs-broker.",

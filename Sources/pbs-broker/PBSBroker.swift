@@ -5,7 +5,7 @@ import Shared
 
 /// Turns pods into PBS jobs, follows both, and tells binder what to do.
 @main
-struct PBSBroker: ParsableCommand {
+struct PBSBroker: ConnectorCommand {
   static let configuration = CommandConfiguration(
     commandName: "pbs-broker",
     abstract: "Submits a PBS job for each pod that waits, and follows both.",
