@@ -21,7 +21,7 @@ final class Binder {
   /// No request before this moment: the server asked for rest.
   private var restUntil = 0.0
   private var restTimer: EventSource?
-  private var unknownTypes: Set<String> = []
+  private var unknownTypes = UnknownTypes()
 
   private struct Work {
     var message: BrokerMessage
@@ -64,7 +64,7 @@ final class Binder {
     case .report(let report): want(owned, report.pod, priority: 2, subscription)
     case .withdraw(let pod): wanted[pod.uid] = nil
     case .unknown(let type):
-      if unknownTypes.insert(type).inserted { log.warning("pbs-broker: message \(type) is unknown, ignored") }
+      if let type = unknownTypes.new(type) { log.warning("pbs-broker: message \(type) is unknown, ignored") }
     }
   }
 

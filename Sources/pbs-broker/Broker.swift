@@ -34,7 +34,7 @@ final class Broker {
   private var told: Set<String> = []
   /// Pods that were not acted on because our ownership was in doubt.
   private var postponed: Set<String> = []
-  private var unknownTypes: Set<String> = []
+  private var unknownTypes = UnknownTypes()
 
   private var submissions: [String] = []
   private var submitting = 0
@@ -89,7 +89,7 @@ final class Broker {
     case .node(let node): update(node)
     case .nodeGone(let name): removeNode(name)
     case .unknown(let type):
-      if unknownTypes.insert(type).inserted { log.warning("kube-watcher: message \(type) is unknown, ignored") }
+      if let type = unknownTypes.new(type) { log.warning("kube-watcher: message \(type) is unknown, ignored") }
     }
   }
 
@@ -149,7 +149,7 @@ final class Broker {
     switch message {
     case .outcome(let outcome): settle(outcome)
     case .unknown(let type):
-      if unknownTypes.insert(type).inserted { log.warning("binder: message \(type) is unknown, ignored") }
+      if let type = unknownTypes.new(type) { log.warning("binder: message \(type) is unknown, ignored") }
     }
   }
 

@@ -47,7 +47,7 @@ public final class Publisher {
   private var subscribers: [ObjectIdentifier: Subscriber] = [:]
   private var owners: [String] = []
   private var isSynced = false
-  private var unknownTypes: Set<String> = []
+  private var unknownTypes = UnknownTypes()
 
   /// All objects as they are now, for snapshots.
   public var objects: @EventLoop () -> [Published] = { [] }
@@ -169,13 +169,13 @@ public final class Publisher {
     case "pong":
       break
     default:
-      guard subscriber.hello?.role == consumers else {
-        if unknownTypes.insert(type).inserted {
+      guard subscriber.hello?.role == consumers, let onMessage else {
+        if let type = unknownTypes.new(type) {
           log.warning("\(path): \(subscriber.name) may not send \(type), ignored")
         }
         return
       }
-      onMessage?(subscriber.name, json)
+      onMessage(subscriber.name, json)
     }
   }
 
