@@ -107,10 +107,12 @@ final class Broker {
       record.lookNeededAfter = Monotonic.now + Self.settling
       tracker.lookSoon(within: Self.settling)
     }
+    let hasComeBack = isOurs && record.message != nil && record.owner != instance
     record.pod = pod
     record.owner = owner
     record.withoutPodSince = nil
     reconcile(uid)
+    if hasComeBack { tellAgain(record) }
   }
 
   private func remove(_ uid: String) {
@@ -180,7 +182,12 @@ final class Broker {
   }
 
   private func published(_ record: PodRecord) -> Published? {
-    guard let message = record.message, !record.isAnswered, owns(record) else { return nil }
+    guard let message = record.message, !record.isAnswered else { return nil }
+    guard owns(record) else {
+      // A binder that connects meanwhile is to hear of it as soon as the doubt is over.
+      if record.owner == instance { postponed.insert(record.uid) }
+      return nil
+    }
     return Published(key: record.uid, uid: record.uid) { try JSONEncoder().encode(message) }
   }
 
@@ -194,7 +201,15 @@ final class Broker {
     guard !postponed.isEmpty else { return }
     let uids = postponed
     postponed.removeAll()
-    for uid in uids { reconcile(uid) }
+    for uid in uids {
+      reconcile(uid)
+      if let record = records[uid] { tellAgain(record) }
+    }
+  }
+
+  /// Repeats what has not been answered: binders may not have heard it from us.
+  private func tellAgain(_ record: PodRecord) {
+    if let object = published(record) { publisher.publish(object) }
   }
 
   func reconcileAll() {

@@ -144,7 +144,7 @@ def test_a_multi_container_pod_asks_for_its_effective_request(site: Site) -> Non
 def test_binding_waits_for_the_host_unless_told_otherwise(site: Site, when: str, start_delay: float) -> None:
     site.connector.configuration = site.connector.configuration + f"  bind-when: {when}\n"
     site.connector.__post_init__()
-    site.pbs.start_delay = start_delay
+    site.pbs.settings.start_delay = start_delay
     site.connector.start()
     pod = site.create("slow")
     site.wait_bound("slow", timeout=start_delay if when == "prerun" else 10)

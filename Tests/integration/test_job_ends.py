@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import socket
+
 import pytest
 
 from integration.site import Site
@@ -46,7 +49,7 @@ def test_a_job_that_runs_again_elsewhere_ends_the_pod(bare_site: Site) -> None:
     _, job = bound_job(bare_site, "moved")
     other = "node2" if job.hosts[0] == "node1" else "node1"
     bare_site.pbs.rerun(job.id, other)
-    bare_site.connector["pbs-broker"]  # run_count is looked at every 30 s without hints
+    # run_count is looked at every 30 s, or when a hook says so.
     hint(bare_site, job.id)
     deleted_with(bare_site, "moved", "was started again")
 
@@ -123,7 +126,7 @@ def test_a_job_moved_to_another_queue_is_followed(site: Site) -> None:
 
 @pytest.mark.parametrize("history", [True, False])
 def test_an_end_is_believed_with_and_without_job_history(bare_site: Site, history: bool) -> None:
-    bare_site.pbs.history = history
+    bare_site.pbs.settings.history = history
     bare_site.connector.start()
     _, job = bound_job(bare_site, "gone")
     bare_site.pbs.end_job(job.id, 1, "failed")
@@ -132,9 +135,6 @@ def test_an_end_is_believed_with_and_without_job_history(bare_site: Site, histor
 
 def hint(site: Site, job_id: str) -> None:
     """What the server hooks send: look at this job now."""
-    import json
-    import socket
-
     text = json.dumps({"type": "hint", "job": job_id, "event": "jobobit"}) + "\n"
     with socket.socket(socket.AF_UNIX) as connection:
         connection.connect(str(site.connector.hints_socket()))

@@ -47,7 +47,7 @@ def test_a_pod_deleted_while_its_job_queues_takes_the_job_with_it(either_site: S
 
 
 def test_a_pod_deleted_as_its_job_starts_is_not_bound(site: Site) -> None:
-    site.pbs.start_delay = 1.0
+    site.pbs.settings.start_delay = 1.0
     site.connector.start()
     pod = site.create("brief")
     site.pbs.wait(lambda _: any(job.substate == 41 for job in site.jobs_of(uid(pod))), 10)

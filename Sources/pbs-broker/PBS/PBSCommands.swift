@@ -21,6 +21,8 @@ final class PBSCommands: PBSBackend {
   private let user: String
   private let environment: [String: String]
   private let log: Logger
+  /// `qstat -x` tells of ended jobs as well; it fails where PBS keeps no history.
+  private var history = ["-x"]
 
   /// - Parameter placeholder: the program, with arguments, that a pod's job runs.
   init(_ installation: PBSInstallation, placeholder: [String], log: Logger) throws {
@@ -78,7 +80,13 @@ final class PBSCommands: PBSBackend {
   func stat(_ ids: [String]) async throws(PBSError) -> JobStat {
     var stat = JobStat(jobs: [], unknown: [])
     for batch in ids.sorted().chunked(Self.batch) {
-      let result = try await run("qstat", ["-x", "-f"] + batch)
+      var result = try await run("qstat", history + ["-f"] + batch)
+      if result.words.contains("not configured to maintain job history") {
+        // Without history PBS forgets a job at its end: then that it is unknown is its last word.
+        if !history.isEmpty { log.notice("PBS keeps no job history: why a job ended is not known") }
+        history = []
+        result = try await run("qstat", ["-f"] + batch)
+      }
       guard [0, Self.unknownJob, Self.finishedJob].contains(result.status) else {
         throw failure("qstat", result)
       }
