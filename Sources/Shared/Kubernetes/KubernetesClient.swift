@@ -63,28 +63,32 @@ public final class KubernetesClient {
   }
 
   /// Opens a stream (a watch) and hands over its lines, without their line feeds.
+  /// - Parameter onHead: called when the server has begun to answer.
   /// - Returns: when the server ends the stream.
   public func lines(
-    _ path: String, query: [(String, String)], onLine: @escaping @EventLoop (Data) -> Void
+    _ path: String, query: [(String, String)], onHead: @escaping @EventLoop () -> Void,
+    onLine: @escaping @EventLoop (Data) -> Void
   ) async throws {
     let headers = try await headers(contentType: nil)
     var rest = Data()
     var failure = Data()
     var failed = 0
     let request = HTTPRequest(method: "GET", url: url(path, query), headers: headers, timeout: nil)
-    let status = try await http.stream(request) { status, chunk in
+    let status = try await http.stream(request, onHead: onHead) { status, chunk in
       guard status == 200 else {
         failed = status
         if failure.count < 65536 { failure.append(contentsOf: chunk) }
         return
       }
-      rest.append(contentsOf: chunk)
-      var start = rest.startIndex
-      while let end = rest[start...].firstIndex(of: 0x0A) {
-        if end > start { onLine(Data(rest[start..<end])) }
-        start = end + 1
+      // Each octet is looked at once, however many pieces a long line comes in.
+      var remaining = chunk[...]
+      while let line = remaining.firstLine {
+        rest.append(contentsOf: UnsafeRawBufferPointer(rebasing: line))
+        if !rest.isEmpty { onLine(rest) }
+        rest = Data()
+        remaining = remaining[(line.endIndex + 1)...]
       }
-      rest = start == rest.startIndex ? rest : Data(rest[start...])
+      rest.append(contentsOf: UnsafeRawBufferPointer(rebasing: remaining))
     }
     if status == 401 { credentials.invalidate() }
     guard status == 200 else {
@@ -147,5 +151,16 @@ public final class KubernetesClient {
       }
     }
     return result
+  }
+}
+
+extension Slice<UnsafeRawBufferPointer> {
+  /// What stands before the first line feed; nil when there is none.
+  fileprivate var firstLine: Self? {
+    let octets = UnsafeRawBufferPointer(rebasing: self)
+    guard let start = octets.baseAddress, let end = memchr(start, 0x0A, octets.count) else {
+      return nil
+    }
+    return self[startIndex..<(startIndex + (UnsafeRawPointer(end) - start))]
   }
 }
