@@ -64,7 +64,9 @@ final class Binder {
     case .report(let report): want(owned, report.pod, priority: 2, subscription)
     case .withdraw(let pod): wanted[pod.uid] = nil
     case .unknown(let type):
-      if let type = unknownTypes.new(type) { log.warning("pbs-broker: message \(type) is unknown, ignored") }
+      if let type = unknownTypes.new(type) {
+        log.warning("pbs-broker: message \(type) is unknown, ignored")
+      }
     }
   }
 
@@ -120,8 +122,8 @@ final class Binder {
   private func perform(_ work: Work, _ uid: String) async {
     // Another binder may own the pod by now, when this process was stopped for a while.
     guard work.from.ownsItsShare else {
-      wanted[uid] = nil
-      return
+      // It may still be ours, since the broker may have been silent for a moment only.
+      return settle(work, uid, PodActions.Answer(result: .retry, words: "ownership is in doubt"))
     }
     let isWanted: @EventLoop () -> Bool = { [unowned self] in
       wanted[uid]?.message == work.message && work.from.ownsItsShare
@@ -150,6 +152,11 @@ final class Binder {
       restUntil = Monotonic.now + rest
       restTimer?.schedule(after: rest)
     }
+    settle(work, uid, answer)
+  }
+
+  /// Answers, unless a newer message stands.
+  private func settle(_ work: Work, _ uid: String, _ answer: PodActions.Answer) {
     guard wanted[uid]?.message == work.message else { return }
     wanted[uid] = nil
     let (request, job) = work.message.kind

@@ -81,7 +81,9 @@ final class EventRecorder {
   /// Queues one Event about a pod.
   func record(_ pod: PodReference, reason: String, message: String, warning: Bool) {
     guard queue.count - head < Self.queueLimit else {
-      if dropped == 0 { log.warning("\(Self.queueLimit) Events wait to be written, further ones are dropped") }
+      if dropped == 0 {
+        log.warning("\(Self.queueLimit) Events wait to be written, further ones are dropped")
+      }
       dropped += 1
       return
     }
@@ -121,7 +123,8 @@ final class EventRecorder {
         self.known[key]?.count = count
         do {
           try await client.send(
-            "PATCH", "\(collection)/\(known.name)", body: CountPatch(count: count, lastTimestamp: now),
+            "PATCH", "\(collection)/\(known.name)",
+            body: CountPatch(count: count, lastTimestamp: now),
             contentType: KubernetesClient.PatchType.merge.rawValue)
           return
         } catch let error as KubernetesError where error.status == 404 {

@@ -44,7 +44,8 @@ final class PodActions {
         serverComparesUID = info.major == "1" && minor >= 36
         log.debug("\(client.server) is \(info.gitVersion)")
         return
-      } catch let error as KubernetesError where error.status == 401 && !client.credentialCanChange {
+      } catch let error as KubernetesError where error.status == 401 && !client.credentialCanChange
+      {
         throw StartupError("\(client.server) refuses the credential: \(error)")
       } catch let error as KubernetesError where error.status == 403 {
         return  // Not told to everybody; assume the least.
@@ -150,7 +151,8 @@ final class PodActions {
         guard isWanted() else { return Answer(result: .retry, words: "no longer wanted") }
         do {
           let patched = try await client.patch(
-            path(evict.pod) + "/status", .strategic, StatusPatch(evict.pod, condition), as: Pod.self)
+            path(evict.pod) + "/status", .strategic, StatusPatch(evict.pod, condition), as: Pod.self
+          )
           if patched.isFinished { return Answer(result: .finished) }
           let options = DeleteOptions(
             preconditions: .init(
@@ -215,7 +217,8 @@ final class PodActions {
     if error.status == 404 { return Answer(result: .gone, words: error.message) }
     if error.isTransient || error.status == 401 {
       return Answer(
-        result: .retry, words: error.description, rest: error.status == 429 ? error.retryAfter ?? 1 : nil)
+        result: .retry, words: error.description,
+        rest: error.status == 429 ? error.retryAfter ?? 1 : nil)
     }
     return Answer(result: .refused, words: error.description)
   }

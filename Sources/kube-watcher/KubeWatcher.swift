@@ -30,7 +30,8 @@ struct KubeWatcher: ConnectorCommand {
   @OptionGroup var common: CommonOptions
 
   func run() {
-    Process.run("kube-watcher", common) { [kubeconfig, socket, schedulerName, leaderElect] settings, log, instance in
+    Process.run("kube-watcher", common) {
+      [kubeconfig, socket, schedulerName, leaderElect] settings, log, instance in
       let file = try settings.text("kubeconfig", flag: kubeconfig)
       let names =
         try settings.texts("scheduler-name", flags: schedulerName) ?? [WellKnown.schedulerName]

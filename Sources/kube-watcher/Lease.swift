@@ -73,10 +73,14 @@ final class Lease {
     do {
       let current: LeaseObject
       do {
-        current = try await client.send("GET", "\(collection)/\(name)", timeout: 5, as: LeaseObject.self)
+        current = try await client.send(
+          "GET", "\(collection)/\(name)", timeout: 5, as: LeaseObject.self)
       } catch let error as KubernetesError where error.status == 404 {
-        let created = LeaseObject(name: name, namespace: namespace, spec: record(transitions: 0, acquired: nil))
-        observe(try await client.send("POST", collection, body: created, timeout: 5, as: LeaseObject.self))
+        let created = LeaseObject(
+          name: name, namespace: namespace, spec: record(transitions: 0, acquired: nil))
+        observe(
+          try await client.send("POST", collection, body: created, timeout: 5, as: LeaseObject.self)
+        )
         return true
       }
       if observed != current { observe(current) }
@@ -89,7 +93,9 @@ final class Lease {
         transitions: (current.spec.leaseTransitions ?? 0) + (isOurs ? 0 : 1),
         acquired: isOurs ? current.spec.acquireTime : nil)
       // The resourceVersion makes this fail when another took it meanwhile.
-      observe(try await client.send("PUT", "\(collection)/\(name)", body: next, timeout: 5, as: LeaseObject.self))
+      observe(
+        try await client.send(
+          "PUT", "\(collection)/\(name)", body: next, timeout: 5, as: LeaseObject.self))
       return true
     } catch {
       // Once for each different failure: this comes every two seconds.

@@ -62,7 +62,8 @@ final class Watcher {
     if let error = error as? KubernetesError, error.status == 401, !client.credentialCanChange,
       !hasBeenComplete
     {
-      Process.fail("kube-watcher", StartupError("\(client.server) refuses the credential: \(error)"))
+      Process.fail(
+        "kube-watcher", StartupError("\(client.server) refuses the credential: \(error)"))
     }
     return true
   }

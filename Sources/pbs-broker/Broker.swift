@@ -89,7 +89,9 @@ final class Broker {
     case .node(let node): update(node)
     case .nodeGone(let name): removeNode(name)
     case .unknown(let type):
-      if let type = unknownTypes.new(type) { log.warning("kube-watcher: message \(type) is unknown, ignored") }
+      if let type = unknownTypes.new(type) {
+        log.warning("kube-watcher: message \(type) is unknown, ignored")
+      }
     }
   }
 
@@ -151,7 +153,9 @@ final class Broker {
     switch message {
     case .outcome(let outcome): settle(outcome)
     case .unknown(let type):
-      if let type = unknownTypes.new(type) { log.warning("binder: message \(type) is unknown, ignored") }
+      if let type = unknownTypes.new(type) {
+        log.warning("binder: message \(type) is unknown, ignored")
+      }
     }
   }
 
@@ -165,13 +169,15 @@ final class Broker {
       record.isAnswered = true
       record.retryBackoff.reset()
     case .conflict:
-      log.warning("pod \(record.name) is bound to another node than job \(outcome.job ?? "") runs on\(words)")
+      log.warning(
+        "pod \(record.name) is bound to another node than job \(outcome.job ?? "") runs on\(words)")
       record.isAnswered = true
     case .refused, .retry:
       let delay = record.retryBackoff.delay()
       log.log(
         level: outcome.result == .refused ? .error : .debug,
-        "pod \(record.name): \(outcome.request): \(outcome.result.rawValue)\(words), again in \(String(rounded: delay)) s")
+        "pod \(record.name): \(outcome.request): \(outcome.result.rawValue)\(words), again in \(String(rounded: delay)) s"
+      )
       let timer = EventSource.timer { [weak self, weak record] in
         guard let self, let record, record.message == message, !record.isAnswered else { return }
         if let object = published(record) { publisher.publish(object) }
@@ -280,7 +286,8 @@ final class Broker {
 
   private func announceStart(_ record: PodRecord) {
     for id in record.jobs {
-      guard let known = jobs[id], !known.isAnnounced, known.job.isRunning, let host = known.job.host else { continue }
+      guard let known = jobs[id], !known.isAnnounced, known.job.isRunning, let host = known.job.host
+      else { continue }
       guard settings.bindWhen == .prerun || known.job.substate == 42 else { continue }
       jobs[id]?.isAnnounced = true
       log.info("job \(id) runs on \(host)")
@@ -325,13 +332,16 @@ final class Broker {
         .init(
           pod: reference, job: nil, reason: "FailedScheduling", message: error.description,
           warning: true, unscheduled: true))
-      if record.message != message { log.warning("pod \(pod.fullName) cannot become a job: \(error)") }
+      if record.message != message {
+        log.warning("pod \(pod.fullName) cannot become a job: \(error)")
+      }
       return
     }
     if let refusal = record.refusal {
       message = .report(
         .init(
-          pod: reference, job: nil, reason: "FailedScheduling", message: "PBS refuses the job: \(refusal)",
+          pod: reference, job: nil, reason: "FailedScheduling",
+          message: "PBS refuses the job: \(refusal)",
           warning: true, unscheduled: true))
     }
     guard !record.isSubmitting, record.lookNeededAfter == nil else { return }
@@ -393,7 +403,9 @@ final class Broker {
       record.notBefore = Monotonic.now + delay
       switch error {
       case .refused(let words):
-        log.warning("pod \(pod.fullName): PBS refuses the job: \(words); again in \(String(rounded: delay)) s")
+        log.warning(
+          "pod \(pod.fullName): PBS refuses the job: \(words); again in \(String(rounded: delay)) s"
+        )
         record.refusal = words
       case .unavailable(let words):
         log.warning("pod \(pod.fullName): qsub: \(words)")

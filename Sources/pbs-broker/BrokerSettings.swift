@@ -37,7 +37,8 @@ struct BrokerSettings: Sendable {
     policy.queue = try settings.text("queue")
     bindWhen = try settings.word("bind-when", BindWhen.self) ?? bindWhen
     hosts = try settings.table("hosts") ?? hosts
-    submissionsInFlight = try settings.count("submissions-in-flight", in: 1...256) ?? submissionsInFlight
+    submissionsInFlight =
+      try settings.count("submissions-in-flight", in: 1...256) ?? submissionsInFlight
     lookInterval = try settings.number("look-interval", in: 0.05...3600) ?? lookInterval
     lookIntervalWithHints =
       try settings.number("look-interval-with-hints", in: 0.05...3600) ?? lookIntervalWithHints

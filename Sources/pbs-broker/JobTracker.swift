@@ -112,7 +112,9 @@ final class JobTracker {
     if let due = dueLooks.min() { return min(max(due - Monotonic.now, 0), fullInterval) }
     let isBrisk = Monotonic.now - submittedAt < Self.briskFor
     if !starting.isEmpty || (isBrisk && !hasHints) { return min(Self.briskInterval, fullInterval) }
-    if broker.jobs.isEmpty, broker.expectedJobs().isEmpty { return max(Self.idleInterval, fullInterval) }
+    if broker.jobs.isEmpty, broker.expectedJobs().isEmpty {
+      return max(Self.idleInterval, fullInterval)
+    }
     return fullInterval
   }
 
@@ -162,7 +164,8 @@ final class JobTracker {
         ids.insert(id)
       } else if known.job.isRunning {
         if begun - known.statAt > Self.runningRefresh { running.append((id, known.statAt)) }
-      } else if begun - max(known.statAt, known.addedAt) > Self.waitingRefresh || known.statAt == 0 {
+      } else if begun - max(known.statAt, known.addedAt) > Self.waitingRefresh || known.statAt == 0
+      {
         waiting.append((id, known.statAt))
       }
     }
@@ -201,7 +204,8 @@ final class JobTracker {
       }
     } else if !wasDoubting {
       broker.log.error(
-        "\(running.count) of \(total) running jobs have vanished from PBS at once: no pod is deleted until two further looks, \(Int(broker.settings.vanishInterval)) s apart, agree")
+        "\(running.count) of \(total) running jobs have vanished from PBS at once: no pod is deleted until two further looks, \(Int(broker.settings.vanishInterval)) s apart, agree"
+      )
     }
   }
 

@@ -26,8 +26,10 @@ struct PBSBroker: ConnectorCommand {
 
   func run() {
     Process.run("pbs-broker", common) { [watcher, socket, pbsExec] settings, log, instance in
-      let watcher = try settings.text("watcher", flag: watcher) ?? "\(Process.runDirectory)/kube-watcher.sock"
-      let socket = try settings.text("socket", flag: socket) ?? "\(Process.runDirectory)/pbs-broker.sock"
+      let watcher =
+        try settings.text("watcher", flag: watcher) ?? "\(Process.runDirectory)/kube-watcher.sock"
+      let socket =
+        try settings.text("socket", flag: socket) ?? "\(Process.runDirectory)/pbs-broker.sock"
       let hints =
         try settings.text("hints-socket")
         ?? (socket.hasSuffix(".sock") ? String(socket.dropLast(5)) : socket) + "-hints.sock"

@@ -207,7 +207,7 @@ def test_a_watch_that_goes_silent_is_noticed(site: Site) -> None:
     site.kubernetes.silence_watches("pods")
     site.create("two")
     one_job_each(site, ["two"])
-    site.connector["kube-watcher"].wait_for_log("nothing heard for")
+    site.connector["kube-watcher"].wait_for_log("nothing heard for a while")
 
 
 @pytest.mark.parametrize("action", [Status(500), TooManyRequests(1), Reset(), LoseAnswer()])

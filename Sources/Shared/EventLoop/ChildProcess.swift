@@ -139,7 +139,8 @@ public final class ChildProcess {
           }
           return
         }
-        streams[descriptor]?.data.append(contentsOf: UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+        streams[descriptor]?.data.append(
+          contentsOf: UnsafeRawBufferPointer(rebasing: buffer[..<count]))
         if let data = streams[descriptor]?.data, data.count > Self.outputLimit {
           kill(.tooMuchOutput(program: program, limit: Self.outputLimit))
           return

@@ -38,7 +38,8 @@ public actor EventLoop {
     typealias Nonisolated = () throws -> T
     // The isolation was checked above; only the type's annotation is removed, as
     // MainActor.assumeIsolated does it in the standard library.
-    return try withoutActuallyEscaping(operation) { (function: @escaping @EventLoop () throws -> T) in
+    return try withoutActuallyEscaping(operation) {
+      (function: @escaping @EventLoop () throws -> T) in
       try unsafeBitCast(function, to: Nonisolated.self)()
     }
   }

@@ -66,13 +66,16 @@ public final class HTTPClient {
   }
 
   /// Sends a request and hands over the answer's octets as they come.
-  /// - Parameter onData: gets the status and the octets of each piece, on the loop.
+  /// - Parameters:
+  ///   - onHead: called when the answer begins, which may be long before its first octet.
+  ///   - onData: gets the status and the octets of each piece, on the loop.
   /// - Returns: the status, when the server has ended the answer.
   /// - Throws: ``HTTPError``, or `CancellationError` when the task is cancelled.
   public func stream(
-    _ request: HTTPRequest, onData: @escaping @EventLoop (Int, UnsafeRawBufferPointer) -> Void
+    _ request: HTTPRequest, onHead: @escaping @EventLoop () -> Void,
+    onData: @escaping @EventLoop (Int, UnsafeRawBufferPointer) -> Void
   ) async throws -> Int {
-    try await exchange(request, onData).status
+    try await exchange(request, onHead: onHead, onData).status
   }
 
   /// The answer's octets, gathered on the loop.
@@ -90,13 +93,15 @@ public final class HTTPClient {
   @EventLoop private final class Transfer {
     let handle: UnsafeMutableRawPointer
     let onData: @EventLoop (Int, UnsafeRawBufferPointer) -> Void
+    var onHead: (@EventLoop () -> Void)?
     var continuation: CheckedContinuation<Head, any Error>?
     var headers: UnsafeMutablePointer<curl_slist>?
     var body: Data?
     var status = 0
 
     init(
-      handle: UnsafeMutableRawPointer, onData: @escaping @EventLoop (Int, UnsafeRawBufferPointer) -> Void,
+      handle: UnsafeMutableRawPointer,
+      onData: @escaping @EventLoop (Int, UnsafeRawBufferPointer) -> Void,
       continuation: CheckedContinuation<Head, any Error>
     ) {
       self.handle = handle
@@ -112,13 +117,15 @@ public final class HTTPClient {
   }
 
   private func exchange(
-    _ request: HTTPRequest, _ onData: @escaping @EventLoop (Int, UnsafeRawBufferPointer) -> Void
+    _ request: HTTPRequest, onHead: (@EventLoop () -> Void)? = nil,
+    _ onData: @escaping @EventLoop (Int, UnsafeRawBufferPointer) -> Void
   ) async throws -> Head {
     let ticket = Ticket()
     return try await withTaskCancellationHandler {
       try await withCheckedThrowingContinuation { continuation in
         guard !Task.isCancelled else { return continuation.resume(throwing: CancellationError()) }
         ticket.handle = start(request, onData, continuation)
+        ticket.handle.flatMap { transfers[$0] }?.onHead = onHead
       }
     } onCancel: {
       Task { @EventLoop in
@@ -166,12 +173,25 @@ public final class HTTPClient {
     apply(security, to: handle)
     _ = connector_curl_set_pointer(
       handle, CURLOPT_WRITEDATA, Unmanaged.passUnretained(transfer).toOpaque())
-    _ = connector_curl_set_data_callback(handle, CURLOPT_WRITEFUNCTION) { data, size, count, context in
+    _ = connector_curl_set_data_callback(handle, CURLOPT_WRITEFUNCTION) {
+      data, size, count, context in
       guard let data, let context else { return 0 }
       let transfer = Unmanaged<Transfer>.fromOpaque(context).takeUnretainedValue()
       let bytes = UnsafeRawBufferPointer(start: data, count: size * count)
       nonisolated(unsafe) let chunk = bytes
       EventLoop.assumeIsolated { HTTPClient.receive(transfer, chunk) }
+      return size * count
+    }
+    _ = connector_curl_set_pointer(
+      handle, CURLOPT_HEADERDATA, Unmanaged.passUnretained(transfer).toOpaque())
+    _ = connector_curl_set_data_callback(handle, CURLOPT_HEADERFUNCTION) {
+      _, size, count, context in
+      guard let context else { return 0 }
+      let transfer = Unmanaged<Transfer>.fromOpaque(context).takeUnretainedValue()
+      EventLoop.assumeIsolated {
+        transfer.onHead?()
+        transfer.onHead = nil
+      }
       return size * count
     }
     curl_multi_add_handle(UnsafeMutableRawPointer(multi), handle)

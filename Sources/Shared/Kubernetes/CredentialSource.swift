@@ -72,12 +72,16 @@ final class CredentialSource {
     let result = try await ChildProcess.run(
       plugin.command, plugin.arguments, environment: environment, timeout: 60)
     guard result.status == 0 else {
-      throw HTTPError(reason: "credential plugin \(plugin.command): exit \(result.status): \(result.words)")
+      throw HTTPError(
+        reason: "credential plugin \(plugin.command): exit \(result.status): \(result.words)")
     }
-    guard let status = try? JSONDecoder().decode(ExecCredential.self, from: result.standardOutput).status,
+    guard
+      let status = try? JSONDecoder().decode(ExecCredential.self, from: result.standardOutput)
+        .status,
       let token = status.token
     else {
-      throw HTTPError(reason: "credential plugin \(plugin.command) printed no ExecCredential with a token")
+      throw HTTPError(
+        reason: "credential plugin \(plugin.command) printed no ExecCredential with a token")
     }
     self.token = token
     // A little early, so that no request carries a token that expires under way.

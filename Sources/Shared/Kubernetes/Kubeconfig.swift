@@ -46,7 +46,8 @@ public struct KubernetesConnection: Sendable {
       return try Kubeconfig(path: "\(home)/.kube/config").connection()
     }
     throw StartupError(
-      "no Kubernetes connection: give --kubeconfig, or set KUBECONFIG, or run in a pod, or write ~/.kube/config")
+      "no Kubernetes connection: give --kubeconfig, or set KUBECONFIG, or run in a pod, or write ~/.kube/config"
+    )
   }
 
   static let serviceAccount = "/var/run/secrets/kubernetes.io/serviceaccount"
@@ -58,7 +59,8 @@ public struct KubernetesConnection: Sendable {
     else { return nil }
     let bracketed = host.contains(":") ? "[\(host)]" : host
     var connection = KubernetesConnection(server: "https://\(bracketed):\(port)")
-    connection.security.certificateAuthority = try readFile("\(serviceAccount)/ca.crt", "certificate")
+    connection.security.certificateAuthority = try readFile(
+      "\(serviceAccount)/ca.crt", "certificate")
     connection.credential = .tokenFile("\(serviceAccount)/token")
     return connection
   }
@@ -93,7 +95,8 @@ struct Kubeconfig {
       throw StartupError("\(path): contexts.\(current).cluster is not set")
     }
     guard let cluster = named(clusterName, in: "clusters", "cluster") else {
-      throw StartupError("\(path): clusters has no \(clusterName), the cluster of context \(current)")
+      throw StartupError(
+        "\(path): clusters has no \(clusterName), the cluster of context \(current)")
     }
     let where_ = "clusters.\(clusterName)"
     guard let server = cluster["server"]?.text else {
@@ -102,7 +105,8 @@ struct Kubeconfig {
     guard server.hasPrefix("https://") || server.hasPrefix("http://") else {
       throw StartupError("\(path): \(where_).server: \(server) is not an http or https URL")
     }
-    var connection = KubernetesConnection(server: String(server.hasSuffix("/") ? server.dropLast() : server[...]))
+    var connection = KubernetesConnection(
+      server: String(server.hasSuffix("/") ? server.dropLast() : server[...]))
     connection.security.certificateAuthority = try data(cluster, "certificate-authority", where_)
     connection.security.skipVerification = try flag(cluster, "insecure-skip-tls-verify", where_)
     connection.security.proxy = cluster["proxy-url"]?.text
@@ -121,9 +125,13 @@ struct Kubeconfig {
   private func apply(
     _ user: YAMLValue, _ where_: String, to connection: inout KubernetesConnection
   ) throws {
+    for key in ["as", "as-uid", "as-groups", "as-user-extra"] where user[key] != nil {
+      throw StartupError("\(path): \(where_).\(key): impersonation is not supported")
+    }
     connection.security.clientCertificate = try data(user, "client-certificate", where_)
     connection.security.clientKey = try data(user, "client-key", where_)
-    guard (connection.security.clientCertificate == nil) == (connection.security.clientKey == nil) else {
+    guard (connection.security.clientCertificate == nil) == (connection.security.clientKey == nil)
+    else {
       throw StartupError("\(path): \(where_): client-certificate and client-key go together")
     }
     if let token = user["token"]?.text {
@@ -168,7 +176,8 @@ struct Kubeconfig {
     switch value[key]?.text {
     case nil, "false": return false
     case "true": return true
-    case .some(let text): throw StartupError("\(path): \(where_).\(key): \(text) is not true or false")
+    case .some(let text):
+      throw StartupError("\(path): \(where_).\(key): \(text) is not true or false")
     }
   }
 

@@ -30,7 +30,9 @@ public struct Quantity: Sendable, Hashable, Comparable {
   public static func + (a: Quantity, b: Quantity) -> Quantity { Quantity(nano: a.nano + b.nano) }
   public static func < (a: Quantity, b: Quantity) -> Bool { a.nano < b.nano }
 
-  private static let binary: [Substring: Int] = ["Ki": 10, "Mi": 20, "Gi": 30, "Ti": 40, "Pi": 50, "Ei": 60]
+  private static let binary: [Substring: Int] = [
+    "Ki": 10, "Mi": 20, "Gi": 30, "Ti": 40, "Pi": 50, "Ei": 60,
+  ]
   private static let decimal: [Substring: Int] = [
     "n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18,
   ]
@@ -49,7 +51,9 @@ public struct Quantity: Sendable, Hashable, Comparable {
     }
     guard !(whole.isEmpty && fraction.isEmpty), whole.count <= 20 else { return nil }
     while fraction.last == "0" { fraction = fraction.dropLast() }
-    guard fraction.count <= 18, let digits = Int128(String(whole) + String(fraction)) else { return nil }
+    guard fraction.count <= 18, let digits = Int128(String(whole) + String(fraction)) else {
+      return nil
+    }
 
     // value = digits * 10^exponent * 2^shift
     var exponent = -fraction.count

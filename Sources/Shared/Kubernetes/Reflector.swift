@@ -15,6 +15,9 @@ public final class Reflector<Object: Decodable & Sendable> {
     case gone(Object)
   }
 
+  /// Seconds for the answer to a watch to begin.
+  private static var answerWait: Double { 15 }
+
   private let client: KubernetesClient
   private let path: String
   private let selector: String?
@@ -66,7 +69,8 @@ public final class Reflector<Object: Decodable & Sendable> {
         if onFailure?(error) == false { return }
         var delay = backoff.delay()
         if let wanted = (error as? KubernetesError)?.retryAfter { delay = max(delay, wanted) }
-        log.warning("\(client.server)\(path): \(error); trying again in \(String(rounded: delay)) s")
+        log.warning(
+          "\(client.server)\(path): \(error); trying again in \(String(rounded: delay)) s")
         isComplaining = true
         try? await EventLoop.sleep(seconds: delay)
       }
@@ -89,7 +93,7 @@ public final class Reflector<Object: Decodable & Sendable> {
       var query = [("limit", "500")]
       if let selector { query.append(("fieldSelector", selector)) }
       if !next.isEmpty { query.append(("continue", next)) }
-      let page = try await client.send("GET", path, query: query, timeout: 60, as: List.self)
+      let page = try await client.send("GET", path, query: query, timeout: 30, as: List.self)
       objects += page.items ?? []
       next = page.metadata.continue ?? ""
       resourceVersion = page.metadata.resourceVersion
@@ -107,7 +111,9 @@ public final class Reflector<Object: Decodable & Sendable> {
     if let selector { query.append(("fieldSelector", selector)) }
     watchFailure = nil
     let watch = Task { @EventLoop in
-      try await client.lines(path, query: query) { [weak self] line in
+      try await client.lines(path, query: query) { [weak self] in
+        self?.heard()
+      } onLine: { [weak self] line in
         guard let self, watchFailure == nil else { return }
         heard()
         do {
@@ -120,11 +126,12 @@ public final class Reflector<Object: Decodable & Sendable> {
     }
     current = watch
     let timer = EventSource.timer { [weak self] in
-      self?.log.warning("\(self?.path ?? ""): nothing heard for \(self?.silence ?? 0) s, watching again")
+      self?.log.warning("\(self?.path ?? ""): nothing heard for a while, watching again")
       watch.cancel()
     }
     silenceTimer = timer
-    timer.schedule(after: silence)
+    // A server that starts up accepts connections long before it answers.
+    timer.schedule(after: min(silence, Self.answerWait))
     defer {
       timer.suspend()
       silenceTimer = nil
@@ -198,7 +205,8 @@ public final class Reflector<Object: Decodable & Sendable> {
       case "BOOKMARK":
         self = .bookmark(try version())
       case "ERROR":
-        self = .error(KubernetesError(try container.decode(KubernetesError.Status.self, forKey: .object)))
+        self = .error(
+          KubernetesError(try container.decode(KubernetesError.Status.self, forKey: .object)))
       default:
         throw DecodingError.dataCorruptedError(
           forKey: .type, in: container, debugDescription: "unknown watch event \(type)")

@@ -10,7 +10,8 @@ public struct CommonOptions: ParsableArguments {
 
   @Option(
     name: .customLong("log-level"),
-    help: "How much to log: trace, debug, info, notice, warning, error or critical (default: info).")
+    help: "How much to log: trace, debug, info, notice, warning, error or critical (default: info)."
+  )
   public var logLevel: String?
 
   @Option(
@@ -43,7 +44,8 @@ public enum Process {
       let level = try level(settings.text("log-level", flag: options.logLevel))
       var log = Logger(label: program) { _ in LineLogHandler(program: program) }
       log.logLevel = level
-      let instance = try settings.text("instance", flag: options.instance) ?? "\(hostName())-\(getpid())"
+      let instance =
+        try settings.text("instance", flag: options.instance) ?? "\(hostName())-\(getpid())"
       start(program, settings, log, instance, main)
     } catch {
       fail(program, error)
@@ -109,7 +111,9 @@ public enum Process {
   public static func userIDs(_ names: [String], key: String) throws -> [uid_t] {
     try names.map { name in
       if let number = uid_t(name) { return number }
-      guard let entry = getpwnam(name) else { throw StartupError("\(key): there is no user \(name)") }
+      guard let entry = getpwnam(name) else {
+        throw StartupError("\(key): there is no user \(name)")
+      }
       return entry.pointee.pw_uid
     }
   }

@@ -23,7 +23,9 @@ public indirect enum YAMLValue: Sendable, Equatable {
   /// - Throws: ``YAMLError`` with the line; aliases are refused.
   public init(parsing text: String) throws(YAMLError) {
     var parser = yaml_parser_t()
-    guard yaml_parser_initialize(&parser) == 1 else { throw YAMLError(line: 0, problem: "out of memory") }
+    guard yaml_parser_initialize(&parser) == 1 else {
+      throw YAMLError(line: 0, problem: "out of memory")
+    }
     defer { yaml_parser_delete(&parser) }
     let bytes = Array(text.utf8)
     var result: Result<YAMLValue, YAMLError> = .success(.null)
@@ -54,7 +56,9 @@ public indirect enum YAMLValue: Sendable, Equatable {
     let line = Int(node.pointee.start_mark.line) + 1
     guard depth < 64 else { throw YAMLError(line: line, problem: "nested too deeply") }
     // Aliases make a graph of the tree, and a small text an endless document.
-    guard visited.insert(node).inserted else { throw YAMLError(line: line, problem: "an alias is not supported") }
+    guard visited.insert(node).inserted else {
+      throw YAMLError(line: line, problem: "an alias is not supported")
+    }
     func child(_ index: Int32) throws(YAMLError) -> YAMLValue {
       guard let node = yaml_document_get_node(&document, index) else { return .null }
       return try value(of: node, in: &document, depth: depth + 1, &visited)
@@ -62,7 +66,8 @@ public indirect enum YAMLValue: Sendable, Equatable {
     switch node.pointee.type {
     case YAML_SCALAR_NODE:
       let scalar = node.pointee.data.scalar
-      let text = String(decoding: UnsafeBufferPointer(start: scalar.value, count: scalar.length), as: UTF8.self)
+      let text = String(
+        decoding: UnsafeBufferPointer(start: scalar.value, count: scalar.length), as: UTF8.self)
       let isPlain = scalar.style == YAML_PLAIN_SCALAR_STYLE
       return isPlain && ["", "~", "null", "Null", "NULL"].contains(text) ? .null : .scalar(text)
     case YAML_SEQUENCE_NODE:

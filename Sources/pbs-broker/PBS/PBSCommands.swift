@@ -151,8 +151,12 @@ final class PBSCommands: PBSBackend {
     // 255 is an exit without a PBS error code; above 128 a signal ended the command, or
     // it is a PBS error code, which comes with words.
     let away =
-      ["cannot connect to server", "Connection refused", "Connection timed out", "End of File", "Premature end"]
-    if away.contains(where: words.contains) || result.standardError.isEmpty || result.status == 255 {
+      [
+        "cannot connect to server", "Connection refused", "Connection timed out", "End of File",
+        "Premature end",
+      ]
+    if away.contains(where: words.contains) || result.standardError.isEmpty || result.status == 255
+    {
       return .unavailable(words)
     }
     return .refused(words)

@@ -37,11 +37,13 @@ enum Reconciliation {
       var decision = Decision(submits: true)
       if let ended = situation.ended.last {
         decision.message = .report(
-          report(reference, ended.id, "job \(ended.id) ended before the pod was bound: \(ended.words)"))
+          report(
+            reference, ended.id, "job \(ended.id) ended before the pod was bound: \(ended.words)"))
       }
       return decision
     }
-    var decision = releasing(situation.jobs.filter { $0.id != job.id }, "job \(job.id) stands for the same pod")
+    var decision = releasing(
+      situation.jobs.filter { $0.id != job.id }, "job \(job.id) stands for the same pod")
     if isStarted(job, situation.bindWhen) {
       if let host = job.host, let node = situation.nodeOf(host) {
         decision.message = .bind(
@@ -98,7 +100,8 @@ enum Reconciliation {
     }
     var decision = releasing(
       situation.jobs.filter { $0.id != own?.id },
-      "its pod is bound to \(pod.nodeName ?? "") " + (named.map { "with job \($0)" } ?? "without it"))
+      "its pod is bound to \(pod.nodeName ?? "") "
+        + (named.map { "with job \($0)" } ?? "without it"))
 
     if pod.isTerminating {
       if let own, isOverdue(pod, situation) {

@@ -43,10 +43,13 @@ enum PodTranslation {
     if spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution != nil {
       throw Refusal("required nodeAffinity cannot be honoured by PBS")
     }
-    if spec.affinity?.podAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.isEmpty == false {
+    if spec.affinity?.podAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.isEmpty == false
+    {
       throw Refusal("required podAffinity cannot be honoured by PBS")
     }
-    if spec.affinity?.podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.isEmpty == false {
+    if spec.affinity?.podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.isEmpty
+      == false
+    {
       throw Refusal("required podAntiAffinity cannot be honoured by PBS")
     }
     for constraint in spec.topologySpreadConstraints ?? []
