@@ -41,6 +41,8 @@ class Disturbances:
         self._lasting: dict[int, Callable[[], None]] = {}
         self.happened: list[tuple[float, str]] = []
         self.counts: Counter[str] = Counter()
+        # Requests and commands that a fault has struck.
+        self.struck = 0
         self._kinds: list[tuple[int, Callable[[random.Random], str | None]]] = [
             (14, self._kill), (12, self._suspend), (3, self._restart),
             (5, self._kubernetes_stops), (5, self._kubernetes_hangs), (20, self._kubernetes_errs), (6, self._watches),
@@ -145,8 +147,13 @@ class Disturbances:
         ))
         fault = Fault(match, action, probability=dice.choice((0.3, 0.7, 1.0)))
         seconds = dice.uniform(0.5, 4)
+
+        def remove() -> None:
+            self._kubernetes.faults.remove(fault)
+            self.struck += fault.hits
+
         self._kubernetes.faults.add(fault)
-        self._lasts(seconds, lambda: self._kubernetes.faults.remove(fault))
+        self._lasts(seconds, remove)
         return f"kubernetes: {action} to {fault.probability:.0%} of {match or 'all requests'}, for {seconds:.1f} s"
 
     def _watches(self, dice: random.Random) -> str | None:

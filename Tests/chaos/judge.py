@@ -146,13 +146,19 @@ class Judge:
 
     def _one_live_job(self, uid: str) -> Iterator[Violation]:
         """Two jobs of one pod live at once for seconds at most, time without a broker or PBS not counted."""
+        for first, second, seconds in self.doubles(uid):
+            if seconds > TWO_JOBS_SECONDS:
+                yield Violation("two live jobs", second.queued, f"jobs {first.id} and {second.id} of pod {self._name(uid)}"
+                                                                f" lived both for {seconds:.1f} s")
+
+    def doubles(self, uid: str) -> Iterator[tuple[JobHistory, JobHistory, float]]:
+        """The jobs of a pod that lived at the same time, by pairs, and for how many seconds without outages."""
         jobs = sorted(self.jobs_of_pod[uid], key=lambda job: job.queued)
         for index, first in enumerate(jobs):
             for second in jobs[index + 1:]:
                 start, end = second.queued, min(first.ended, second.ended, self.evidence.end)
-                if end - start - self._outage(start, end) > TWO_JOBS_SECONDS:
-                    yield Violation("two live jobs", start, f"jobs {first.id} and {second.id} of pod {self._name(uid)}"
-                                                            f" lived both for {end - start:.1f} s")
+                if end > start:
+                    yield first, second, end - start - self._outage(start, end)
 
     def _outage(self, start: float, end: float) -> float:
         """Seconds between two moments in which no broker or no PBS was there. The outages do not overlap."""

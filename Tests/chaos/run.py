@@ -30,6 +30,7 @@ CPUS_BESIDES = 24
 SETTLE_SECONDS = 120.0
 # Seconds for the pods' own plans after the last disturbance: the longest life, and the queue before it.
 PLANS_SECONDS = 120.0
+_PROBLEMS_SHOWN = 25
 
 _CONFIGURATION = """
 kube-watcher:
@@ -55,7 +56,10 @@ class Result:
 
     def report(self) -> str:
         lines = [f"chaos: seed {self.seed}"] + [f"  {name}: {value}" for name, value in self.figures.items()]
-        return "\n".join(lines + [f"  PROBLEM: {problem}" for problem in self.problems])
+        lines += [f"  PROBLEM: {problem}" for problem in self.problems[:_PROBLEMS_SHOWN]]
+        if len(self.problems) > _PROBLEMS_SHOWN:
+            lines.append(f"  and {len(self.problems) - _PROBLEMS_SHOWN} problems more")
+        return "\n".join(lines)
 
 
 def run(directory: Path, seed: int, pods: int, seconds: float) -> Result:
@@ -170,13 +174,16 @@ class _Run:
         violations = judge.violations()
         result.problems += [self._words(violation) for violation in violations]
         ended_pods = [pod for pod in judge.pods.values() if any(user == "binder" for _, user in pod.deletions)]
+        doubles = [seconds for uid in judge.jobs_of_pod for _, _, seconds in judge.doubles(uid)]
         result.figures = {
             "pods": len(judge.pods), "bound": sum(pod.is_bound for pod in judge.pods.values()),
             "finished": sum(pod.finished <= end for pod in judge.pods.values()),
             "deleted with their job": len(ended_pods), "jobs": len(judge.jobs),
             "pods with several jobs": sum(len(jobs) > 1 for jobs in judge.jobs_of_pod.values()),
+            "at once": f"{len(doubles)}, for {max(doubles, default=0.0):.1f} s at most",
             "pods left": len(self._kubernetes.pods()), "jobs left": len(self._live_jobs()),
             "disturbances": ", ".join(f"{count} {name}" for name, count in sorted(self._disturbances.counts.items())),
+            "struck by faults": f"{self._disturbances.struck} requests, {len(self._pbs.faults.struck)} commands",
             "without a broker or PBS": f"{sum(min(until, end) - since for since, until in outages):.1f} s",
             "settled": f"{end - calm:.1f} s after the last disturbance",
         }
