@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import Enum
+from functools import partial
 from typing import Any
 
 from integration.site import pod_manifest
@@ -51,7 +52,7 @@ def plan(seed: int, pods: int, seconds: float) -> list[PlannedPod]:
     planned = []
     for index in range(pods):
         fate = dice.choices(list(_WEIGHTS), list(_WEIGHTS.values()))[0]
-        lives = dice.uniform(0, 2) if fate is Fate.IS_DELETED_AT_ONCE else dice.uniform(0.5, 9)
+        lives = dice.uniform(0, 2) if fate is Fate.IS_DELETED_AT_ONCE else dice.uniform(0.5, 7)
         planned.append(PlannedPod(f"pod-{index}", dice.choice(("500m", "1", "1", "2")), dice.uniform(0, seconds), lives,
                                   fate, dice.choice(("Succeeded", "Failed"))))
     return sorted(planned, key=lambda pod: pod.arrives)
@@ -69,7 +70,7 @@ class Load:
         # Pods, by UID, of which something is still to come.
         self._open: dict[str, PlannedPod] = {}
         for pod in planned:
-            timers.after(pod.arrives, lambda pod=pod: self._served(lambda: self._create(pod)))
+            timers.after(pod.arrives, partial(self._served, partial(self._create, pod)))
 
     @property
     def is_done(self) -> bool:
@@ -132,7 +133,7 @@ class Load:
         del self._open[uid]
         if pod.fate is Fate.IS_CREATED_AGAIN:
             self._to_arrive += 1
-            self._served(lambda: self._create(replace(pod, fate=Fate.FINISHES)))
+            self._served(lambda: self._create(replace(pod, fate=Fate.FINISHES, lives=1.0)))
 
     def _finish(self, uid: str, pod: PlannedPod) -> None:
         def act() -> None:

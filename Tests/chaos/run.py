@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from integration.connector import Connector
-from simulators.kubernetes import Kubelet, KubernetesSimulator
+from simulators.kubernetes import Kubelet, KubernetesSimulator, Tokens
 from simulators.kubernetes.pods import is_finished
 from simulators.pbs import Job, PBSSimulator
 from simulators.pbs.timers import Timers
@@ -40,7 +40,7 @@ pbs-broker:
   orphan-grace: 5
   vanish-interval: 2
 """
-_TOKENS = {"token-of-kube-watcher": "kube-watcher", "token-of-binder": "binder",
+_TOKENS: Tokens = {"token-of-kube-watcher": "kube-watcher", "token-of-binder": "binder",
            "token-of-administrator": ("administrator", ["system:masters"])}
 
 

@@ -87,9 +87,10 @@ IN_ORDER = {
 }
 IN_ORDER["a second job while no broker was there"].outages += [(22, 35), (30, 40)]
 
-VIOLATIONS = {
-    "pod not bound": created(),
-    "bound without its job": created().pod(3, "bound", "binder", job="7.pbsserver").pod(4, "gone", "kubelet"),
+# Where there are several cases of one rule, each has a name.
+VIOLATIONS: dict[str, dict[str, Case]] = {
+    "pod not bound": {"": created()},
+    "bound without its job": {"": created().pod(3, "bound", "binder", job="7.pbsserver").pod(4, "gone", "kubelet")},
     "bound where the job does not run": {
         "another host": created().runs(host="node2").pod(3, "bound", "binder"),
         "before the host had reported":
@@ -103,10 +104,12 @@ VIOLATIONS = {
             created().runs().job(2, "rerun").job(2, "started", host="node2").job(2.1, "running", host="node2")
             .pod(3, "bound", "binder").pod(4, "gone", "kubelet").is_deleted(5, CONNECTOR),
     },
-    "bound by the second job":
-        created().runs().runs(2, "2.pbsserver").pod(3, "bound", "binder", job="2.pbsserver").is_deleted(4, CONNECTOR),
-    "finished pod deleted": bound().pod(9, "phase", "kubelet", phase="Failed").is_deleted(9.5, CONNECTOR)
-        .pod(10, "gone", "binder"),
+    "bound by the second job": {
+        "": created().runs().runs(2, "2.pbsserver").pod(3, "bound", "binder", job="2.pbsserver").is_deleted(4, CONNECTOR),
+    },
+    "finished pod deleted": {
+        "": bound().pod(9, "phase", "kubelet", phase="Failed").is_deleted(9.5, CONNECTOR).pod(10, "gone", "binder"),
+    },
     "pod deleted without its job's end": {
         "its job runs": bound().pod(9, "deleting", "binder").pod(10, "gone", "kubelet").is_deleted(11, CONNECTOR),
         "its job ended afterwards": bound().pod(9, "deleting", "binder").ends(9.5).pod(10, "gone", "kubelet"),
@@ -138,7 +141,7 @@ VIOLATIONS["job left"]["its pod never existed"].is_deleted(61, CONNECTOR, "2.pbs
 
 def violations() -> list[tuple[str, str, Case]]:
     return [(rule, name, case) for rule, cases in VIOLATIONS.items()
-            for name, case in (cases if isinstance(cases, dict) else {"": cases}).items()]
+            for name, case in cases.items()]
 
 
 @pytest.mark.parametrize("name", IN_ORDER)
