@@ -10,6 +10,14 @@ public enum WellKnown {
   /// again has another one, and is no longer the run that the pod belongs to.
   public static let runCount = "pbs-connector/run-count"
 
+  /// On a static pod that stands for a native job: the label by which they are found, the job's
+  /// id in full, what it holds on that host, and the scheduler name that keeps every scheduler
+  /// away. Written by the PBS hooks.
+  public static let nativeJob = "pbs-connector/native-job"
+  public static let nativeJobID = "pbs-connector/native-job-id"
+  public static let nativeJobHolds = "pbs-connector/native-job-holds"
+  public static let nativeSchedulerName = "pbs-native-job"
+
   /// The source of our Events, and the name in their reports.
   public static let component = "pbs-connector"
 
