@@ -15,6 +15,9 @@ final class Broker {
   /// Seconds between attempts to delete one job.
   private static let deletionInterval = 10.0
 
+  /// Seconds after which every pod is compared with its jobs, whether anything was heard or not.
+  private static let comparisonInterval = 10.0
+
   let settings: BrokerSettings
   let instance: String
   let backend: any PBSBackend
@@ -28,6 +31,8 @@ final class Broker {
   private var hostMap = HostMap()
   private(set) var hostsDown: Set<String> = []
   private var hostsLookedAt = -Double.infinity
+  /// Jobs of which the next look must tell all.
+  private(set) var doubted: Set<String> = []
   /// Since when kube-watcher's word is complete; nil while it is not.
   private var syncedSince: Double?
   /// Pods told since the connection began: what is not among them at `synced` is gone.
@@ -36,6 +41,7 @@ final class Broker {
   private var postponed: Set<String> = []
   private var unknownTypes = UnknownTypes()
 
+  private var comparedAt = -Double.infinity
   private var submissions: [String] = []
   private var submitting = 0
   private var deletions: [Decision.Deletion] = []
@@ -110,6 +116,7 @@ final class Broker {
       tracker.lookSoon(within: Self.settling)
     }
     let hasComeBack = isOurs && record.message != nil && record.owner != instance
+    if pod.nodeName != nil, record.boundSince == nil { record.boundSince = Monotonic.now }
     record.pod = pod
     record.owner = owner
     record.withoutPodSince = nil
@@ -226,18 +233,27 @@ final class Broker {
   func reconcile(_ uid: String) {
     guard let record = records[uid] else { return }
     guard let presence = presence(of: record) else { return }
-    if case .present = presence, !owns(record) {
-      if record.owner == instance { postponed.insert(uid) }
-      return
+    if case .present = presence {
+      // Pods may be told before the nodes that they are bound to.
+      guard syncedSince != nil else { return }
+      guard owns(record) else {
+        if record.owner == instance { postponed.insert(uid) }
+        return
+      }
     }
     let map = hostMap
     let situation = Situation(
-      presence: presence, jobs: record.jobs.compactMap { jobs[$0]?.job }, ended: record.ended,
+      presence: presence, jobs: record.jobs.compactMap { jobs[$0]?.job },
+      olderThanBinding: record.jobs.filter { (jobs[$0]?.statBegan ?? 0) < record.boundSince ?? 0 }, ended: record.ended,
       nodeOf: { map.node(of: $0) }, isHostAway: isHostAway(of: record), bindWhen: settings.bindWhen,
       patience: settings.terminatingPatience)
     let decision = Reconciliation.decide(situation)
     announceStart(record)
     for deletion in decision.deletions { delete(deletion, of: record) }
+    if let job = decision.doubted {
+      doubted.insert(job)
+      tracker.lookSoon(within: 0)
+    }
     var message = decision.message
     if decision.submits { submit(record, &message) }
     setMessage(message, of: record)
@@ -418,14 +434,18 @@ final class Broker {
 
   // MARK: Jobs
 
-  /// A job that has not ended: new, or told anew.
-  func add(_ job: Job) {
+  /// A job that has not ended: new, or told anew by a command that began at this moment.
+  func add(_ job: Job, began: Double = 0) {
     guard let uid = job.pod?.uid else { return }
     let now = Monotonic.now
     var known = jobs[job.id] ?? JobRecord(job: job, addedAt: now, statAt: 0)
     // qsub's end tells less than a look that overtook it.
     if known.statAt == 0 || job.owner != "" { known.job = job }
-    if job.owner != "" { known.statAt = now }
+    if job.owner != "" {
+      known.statAt = now
+      known.statBegan = began
+      doubted.remove(job.id)
+    }
     jobs[job.id] = known
     let record = records[uid] ?? PodRecord(uid: uid)
     records[uid] = record
@@ -435,6 +455,7 @@ final class Broker {
   /// PBS has said that a job has ended.
   func end(_ id: String, words: String, uid: String?) {
     let known = jobs.removeValue(forKey: id)
+    doubted.remove(id)
     guard let uid = known?.job.pod?.uid ?? uid, let record = records[uid] else { return }
     record.jobs.remove(id)
     let wasOurs = known?.deletedAt != nil
@@ -451,12 +472,21 @@ final class Broker {
     reconcile(uid)
   }
 
-  /// A complete look at PBS, begun at this moment, has been taken in.
+  /// A complete look at PBS, begun at this moment, has been taken in: goes on with what
+  /// waited for it, or waits for time to pass. Everything is compared again now and then.
   func looked(begun: Double) {
-    for record in records.values {
-      if let after = record.lookNeededAfter, begun >= after { record.lookNeededAfter = nil }
+    if begun - comparedAt > Self.comparisonInterval {
+      for record in records.values { record.lookTaken(begun: begun) }
+      comparedAt = begun
+      reconcileAll()
+    } else {
+      let due = records.values.filter { record in
+        record.lookTaken(begun: begun) || record.pod == nil || record.isGone
+          || record.pod?.isTerminating == true
+          || record.jobs.contains { jobs[$0]?.deletedAt != nil }
+      }
+      for record in due { reconcile(record.uid) }
     }
-    reconcileAll()
     startSubmissions()
   }
 

@@ -118,6 +118,10 @@ enum Reconciliation {
     }
     if let own {
       if let words = broken(own, pod, situation) {
+        if situation.olderThanBinding.contains(own.id) {
+          decision.doubted = own.id
+          return decision
+        }
         decision.message = .evict(.init(pod: reference, job: own.id, message: words))
       } else if own.isSuspended {
         decision.message = .report(
@@ -142,7 +146,8 @@ enum Reconciliation {
     case .moved:
       return "job \(job.id) was moved to another server"
     case .running, .suspended, .userSuspended, .begun:
-      if let host = job.host, situation.nodeOf(host) != pod.nodeName {
+      // A host that is no node (any more) says nothing about where the job was started.
+      if let host = job.host, let node = situation.nodeOf(host), node != pod.nodeName {
         return "job \(job.id) was started again on \(host)\(words)"
       }
       if let text = pod.metadata.annotations?[WellKnown.runCount], let count = Int(text),
