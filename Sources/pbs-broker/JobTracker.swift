@@ -124,8 +124,8 @@ final class JobTracker {
     let ids = hinted.union(starting).subtracting(foreign)
     hinted.removeAll()
     guard !ids.isEmpty else { return }
-    let stat = try await broker.backend.stat(Array(ids))
-    take(stat, expected: [:])
+    let began = Monotonic.now
+    take(try await broker.backend.stat(Array(ids)), began: began, expected: [:])
   }
 
   private func look() async throws(PBSError) {
@@ -135,7 +135,8 @@ final class JobTracker {
     let expected = broker.expectedJobs()
     let ids = worthTelling(listing, begun: begun).union(expected.keys)
     if !ids.isEmpty {
-      take(try await broker.backend.stat(Array(ids)), expected: expected)
+      let began = Monotonic.now
+      take(try await broker.backend.stat(Array(ids)), began: began, expected: expected)
     }
     if needsHosts, begun - hostsLookedAt > 15 {
       needsHosts = false
@@ -150,7 +151,7 @@ final class JobTracker {
 
   /// The jobs of which more than the listing is needed.
   private func worthTelling(_ listing: JobListing, begun: Double) -> Set<String> {
-    var ids = listing.all.subtracting(foreign).subtracting(broker.jobs.keys)
+    var ids = listing.all.subtracting(foreign).subtracting(broker.jobs.keys).union(broker.doubted)
     var waiting: [(String, Double)] = []
     var running: [(String, Double)] = []
     for (id, known) in broker.jobs {
@@ -175,13 +176,13 @@ final class JobTracker {
     return ids
   }
 
-  private func take(_ stat: JobStat, expected: [String: String]) {
+  private func take(_ stat: JobStat, began: Double, expected: [String: String]) {
     let knownRunning = broker.jobs.values.filter { $0.job.isRunning && $0.deletedAt == nil }.count
     for job in stat.jobs {
       if job.hasEnded {
         broker.end(job.id, words: words(of: job), uid: expected[job.id] ?? job.pod?.uid)
       } else if let uid = job.pod?.uid {
-        broker.add(job)
+        broker.add(job, began: began)
         broker.reconcile(uid)
       } else {
         foreign.insert(job.id)

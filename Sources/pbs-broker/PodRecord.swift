@@ -11,6 +11,8 @@ final class PodRecord {
   var isGone = false
   /// The broker that is to act on the pod.
   var owner: String?
+  /// When the pod was first seen on a node; monotonic seconds.
+  var boundSince: Double?
   /// When a job was first seen without its pod; monotonic seconds.
   var withoutPodSince: Double?
 
@@ -43,6 +45,15 @@ final class PodRecord {
     self.uid = uid
   }
 
+  /// A look at PBS that began at this moment has been taken in.
+  /// - Returns: whether a submission waited for it.
+  @discardableResult
+  func lookTaken(begun: Double) -> Bool {
+    guard let after = lookNeededAfter, begun >= after else { return false }
+    lookNeededAfter = nil
+    return true
+  }
+
   /// For the logs.
   var name: String { pod?.fullName ?? "with UID \(uid)" }
 }
@@ -54,6 +65,9 @@ struct JobRecord {
   var addedAt: Double
   /// When PBS told all of it last; monotonic seconds.
   var statAt: Double
+  /// When the command that told it last began, so that what it says is not older; monotonic
+  /// seconds.
+  var statBegan = 0.0
   /// When its deletion was asked for last.
   var deletedAt: Double?
   /// Its start has been logged.

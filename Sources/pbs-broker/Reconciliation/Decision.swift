@@ -8,6 +8,8 @@ struct Decision: Sendable, Equatable {
   var submits = false
   /// Jobs to delete, with the reason for the log.
   var deletions: [Deletion] = []
+  /// A job of which PBS must tell anew before anything follows.
+  var doubted: String?
 
   struct Deletion: Sendable, Equatable {
     var job: String

@@ -15,6 +15,9 @@ struct Situation: Sendable {
   var presence: Presence
   /// The jobs that carry the pod's UID and that PBS has not called ended.
   var jobs: [Job] = []
+  /// Those of which all that is known may be older than the pod's binding: a broker that was
+  /// stopped, or whose PBS did not answer, may hear of another broker's binding first.
+  var olderThanBinding: Set<String> = []
   /// Jobs that carry the pod's UID, or that the pod names, and that have ended by PBS's own
   /// word.
   var ended: [EndedJob] = []
