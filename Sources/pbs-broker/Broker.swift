@@ -30,7 +30,6 @@ final class Broker {
   private var nodes: [String: Node] = [:]
   private var hostMap = HostMap()
   private(set) var hostsDown: Set<String> = []
-  private var hostsLookedAt = -Double.infinity
   /// Jobs of which the next look must tell all.
   private(set) var doubted: Set<String> = []
   /// Since when kube-watcher's word is complete; nil while it is not.
@@ -244,7 +243,8 @@ final class Broker {
     let map = hostMap
     let situation = Situation(
       presence: presence, jobs: record.jobs.compactMap { jobs[$0]?.job },
-      olderThanBinding: record.jobs.filter { (jobs[$0]?.statBegan ?? 0) < record.boundSince ?? 0 }, ended: record.ended,
+      olderThanBinding: record.jobs.filter { (jobs[$0]?.statBegan ?? 0) < record.boundSince ?? 0 },
+      ended: record.ended,
       nodeOf: { map.node(of: $0) }, isHostAway: isHostAway(of: record), bindWhen: settings.bindWhen,
       patience: settings.terminatingPatience)
     let decision = Reconciliation.decide(situation)

@@ -98,20 +98,20 @@ struct Kubeconfig {
       throw StartupError(
         "\(path): clusters has no \(clusterName), the cluster of context \(current)")
     }
-    let where_ = "clusters.\(clusterName)"
+    let place = "clusters.\(clusterName)"
     guard let server = cluster["server"]?.text else {
-      throw StartupError("\(path): \(where_).server is not set")
+      throw StartupError("\(path): \(place).server is not set")
     }
     guard server.hasPrefix("https://") || server.hasPrefix("http://") else {
-      throw StartupError("\(path): \(where_).server: \(server) is not an http or https URL")
+      throw StartupError("\(path): \(place).server: \(server) is not an http or https URL")
     }
     var connection = KubernetesConnection(
       server: String(server.hasSuffix("/") ? server.dropLast() : server[...]))
-    connection.security.certificateAuthority = try data(cluster, "certificate-authority", where_)
-    connection.security.skipVerification = try flag(cluster, "insecure-skip-tls-verify", where_)
+    connection.security.certificateAuthority = try data(cluster, "certificate-authority", place)
+    connection.security.skipVerification = try flag(cluster, "insecure-skip-tls-verify", place)
     connection.security.proxy = cluster["proxy-url"]?.text
     if cluster["tls-server-name"]?.text != nil {
-      throw StartupError("\(path): \(where_).tls-server-name is not supported")
+      throw StartupError("\(path): \(place).tls-server-name is not supported")
     }
     if let userName = context["user"]?.text {
       guard let user = named(userName, in: "users", "user") else {
@@ -123,40 +123,40 @@ struct Kubeconfig {
   }
 
   private func apply(
-    _ user: YAMLValue, _ where_: String, to connection: inout KubernetesConnection
+    _ user: YAMLValue, _ place: String, to connection: inout KubernetesConnection
   ) throws {
     for key in ["as", "as-uid", "as-groups", "as-user-extra"] where user[key] != nil {
-      throw StartupError("\(path): \(where_).\(key): impersonation is not supported")
+      throw StartupError("\(path): \(place).\(key): impersonation is not supported")
     }
-    connection.security.clientCertificate = try data(user, "client-certificate", where_)
-    connection.security.clientKey = try data(user, "client-key", where_)
+    connection.security.clientCertificate = try data(user, "client-certificate", place)
+    connection.security.clientKey = try data(user, "client-key", place)
     guard (connection.security.clientCertificate == nil) == (connection.security.clientKey == nil)
     else {
-      throw StartupError("\(path): \(where_): client-certificate and client-key go together")
+      throw StartupError("\(path): \(place): client-certificate and client-key go together")
     }
     if let token = user["token"]?.text {
       connection.credential = .token(token)
     } else if let file = user["tokenFile"]?.text {
-      _ = try readFile(absolute(file), "\(path): \(where_).tokenFile")
+      _ = try readFile(absolute(file), "\(path): \(place).tokenFile")
       connection.credential = .tokenFile(absolute(file))
     } else if let name = user["username"]?.text {
       connection.credential = .basic(user: name, password: user["password"]?.text ?? "")
     } else if let exec = user["exec"] {
-      connection.credential = .plugin(try plugin(exec, "\(where_).exec"))
+      connection.credential = .plugin(try plugin(exec, "\(place).exec"))
     } else if user["auth-provider"] != nil {
       throw StartupError(
-        "\(path): \(where_).auth-provider was removed from Kubernetes in 1.26; use exec")
+        "\(path): \(place).auth-provider was removed from Kubernetes in 1.26; use exec")
     }
   }
 
   private func plugin(
-    _ exec: YAMLValue, _ where_: String
+    _ exec: YAMLValue, _ place: String
   ) throws -> KubernetesConnection.CredentialPlugin {
     guard let command = exec["command"]?.text else {
-      throw StartupError("\(path): \(where_).command is not set")
+      throw StartupError("\(path): \(place).command is not set")
     }
     guard let program = findProgram(command.contains("/") ? absolute(command) : command) else {
-      throw StartupError("\(path): \(where_).command: \(command) is not a program")
+      throw StartupError("\(path): \(place).command: \(command) is not a program")
     }
     var environment: [String: String] = [:]
     for item in exec["env"]?.items ?? [] {
@@ -172,26 +172,26 @@ struct Kubeconfig {
     root[list]?.items?.first { $0["name"]?.text == name }?[member]
   }
 
-  private func flag(_ value: YAMLValue, _ key: String, _ where_: String) throws -> Bool {
+  private func flag(_ value: YAMLValue, _ key: String, _ place: String) throws -> Bool {
     switch value[key]?.text {
     case nil, "false": return false
     case "true": return true
     case .some(let text):
-      throw StartupError("\(path): \(where_).\(key): \(text) is not true or false")
+      throw StartupError("\(path): \(place).\(key): \(text) is not true or false")
     }
   }
 
   /// The field `key`-data (base64), or the file that `key` names.
-  private func data(_ value: YAMLValue, _ key: String, _ where_: String) throws -> Data? {
+  private func data(_ value: YAMLValue, _ key: String, _ place: String) throws -> Data? {
     if let text = value["\(key)-data"]?.text {
       let compact = text.filter { !$0.isWhitespace }
       guard let data = Data(base64Encoded: compact) else {
-        throw StartupError("\(path): \(where_).\(key)-data is not base64")
+        throw StartupError("\(path): \(place).\(key)-data is not base64")
       }
       return data
     }
     guard let file = value[key]?.text else { return nil }
-    return try readFile(absolute(file), "\(path): \(where_).\(key)")
+    return try readFile(absolute(file), "\(path): \(place).\(key)")
   }
 
   /// A path in a kubeconfig is relative to the file's own folder.
