@@ -26,11 +26,12 @@ import Testing
 
   private static func situation(
     _ presence: Situation.Presence, jobs: [Job] = [], ended: [EndedJob] = [],
-    nodes: [String: String]? = nil,
+    nodes: [String: String]? = nil, olderThanBinding: Set<String> = [],
     hostAway: Bool = false, bindWhen: BindWhen = .run, patience: Double = 300
   ) -> Situation {
     Situation(
-      presence: presence, jobs: jobs, ended: ended, nodeOf: { nodes == nil ? $0 : nodes?[$0] },
+      presence: presence, jobs: jobs, olderThanBinding: olderThanBinding, ended: ended,
+      nodeOf: { nodes == nil ? $0 : nodes?[$0] },
       isHostAway: hostAway,
       bindWhen: bindWhen, patience: patience, now: now)
   }
@@ -222,6 +223,10 @@ import Testing
         message: evict(5, "job 5.s was taken off its host and queued again: Not Running: preempted")
       )),
     Case(
+      "but when that word may be older than the binding, PBS is asked again",
+      situation(bound, jobs: [job(5, .queued)], olderThanBinding: ["5.s"]),
+      Decision(doubted: "5.s")),
+    Case(
       "or held after a rerun",
       situation(bound, jobs: [job(5, .held, holds: "s")]),
       Decision(message: evict(5, "job 5.s was taken off its host and queued again"))),
@@ -233,6 +238,9 @@ import Testing
       "or started again elsewhere",
       situation(bound, jobs: [job(5, .running, on: "node2", run: 2)]),
       Decision(message: evict(5, "job 5.s was started again on node2"))),
+    Case(
+      "but not one on a host that is no node, or not yet",
+      situation(bound, jobs: [job(5, .running, on: "node1")], nodes: [:]), nothing),
     Case(
       "or started again on the same host, seen by its run_count alone",
       situation(bound, jobs: [job(5, .running, on: "node1", run: 2)]),
