@@ -47,7 +47,7 @@ class Disturbances:
             (14, self._kill), (12, self._suspend), (3, self._restart),
             (5, self._kubernetes_stops), (5, self._kubernetes_hangs), (20, self._kubernetes_errs), (6, self._watches),
             (5, self._pbs_stops), (5, self._pbs_hangs), (16, self._pbs_errs), (3, self._pbs_lists_nothing),
-            (8, self._job_changes),
+            (16, self._job_changes),
         ]
 
     def begin(self) -> None:
