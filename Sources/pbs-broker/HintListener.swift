@@ -30,7 +30,7 @@ final class HintListener {
 
   private func receive(_ json: Data) {
     guard let hint = try? JSONDecoder().decode(Hint.self, from: json), hint.type == "hint",
-      hint.job.first?.isNumber == true, hint.job.utf8.count < 256
+      Self.isJobID(hint.job)
     else {
       if !hasComplained { log.warning("\(path): a message is no hint, ignored") }
       hasComplained = true
@@ -38,5 +38,22 @@ final class HintListener {
     }
     log.debug("hint: \(hint.event ?? "?") of job \(hint.job)")
     onHint?(hint.job)
+  }
+
+  /// Whether this has the form of a job's id ("5.server"; "7[3].server" and "7[].server" of an
+  /// array). On anything else qstat fails, whatever other jobs it is asked about.
+  private static func isJobID(_ text: String) -> Bool {
+    let isDigit: (UInt8) -> Bool = { (0x30...0x39).contains($0) }
+    let sequence = text.utf8.prefix(while: isDigit)
+    var rest = text.utf8.dropFirst(sequence.count)
+    if rest.first == UInt8(ascii: "[") {
+      rest = rest.dropFirst().drop(while: isDigit)
+      guard rest.popFirst() == UInt8(ascii: "]") else { return false }
+    }
+    let isOfName: (UInt8) -> Bool = { octet in
+      isDigit(octet) || (0x41...0x5A).contains(octet & 0xDF) || ".-_".utf8.contains(octet)
+    }
+    return !sequence.isEmpty && text.utf8.count < 256
+      && (rest.isEmpty || (rest.popFirst() == UInt8(ascii: ".") && rest.allSatisfy(isOfName)))
   }
 }
