@@ -98,6 +98,12 @@ final class Lease {
           "PUT", "\(collection)/\(name)", body: next, timeout: 5, as: LeaseObject.self))
       return true
     } catch {
+      // At the very first contact, and nothing will renew it: that can never work.
+      if let error = error as? KubernetesError, error.status == 401, !client.credentialCanChange,
+        observed == nil
+      {
+        Process.fail("kube-watcher", StartupError("\(client.server) refuses the credential: \(error)"))
+      }
       // Once for each different failure: this comes every two seconds.
       if "\(error)" != complaint { log.warning("lease \(namespace)/\(name): \(error)") }
       complaint = "\(error)"
