@@ -1,0 +1,121 @@
+"""Hints of PBS's server hooks: "look at this job now", and nothing more."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+
+from integration.peer import frame
+from integration.site import Site
+from integration.test_sockets import MALFORMED, WRONG_SHAPES
+
+PROMPT = 5.0  # seconds; the looks that come by themselves are half a minute apart
+
+HARMLESS = {
+    "no such job": {"type": "hint", "job": "999.pbsserver", "event": "runjob"},
+    "of another server": {"type": "hint", "job": "1.elsewhere"},
+    "no job's id": {"type": "hint", "job": "5 or 6, I am not sure"},
+    "not quite an id": {"type": "hint", "job": "5x.pbsserver"},
+    "half an array": {"type": "hint", "job": "5[.pbsserver"},
+    "an array": {"type": "hint", "job": "1[].pbsserver"},
+    "an option": {"type": "hint", "job": "-x"},
+    "empty": {"type": "hint", "job": ""},
+    "very long": {"type": "hint", "job": "1" * 100_000},
+    "a list": {"type": "hint", "job": ["1.pbsserver"]},
+    "no job": {"type": "hint"},
+    "another type": {"type": "praise", "job": "1.pbsserver"},
+    "an event of no kind": {"type": "hint", "job": "999.pbsserver", "event": "two\nlines"},
+}
+
+
+def send(site: Site, octets: bytes) -> None:
+    """Write to the hint socket and close at once, as a hook does."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.connect(str(site.connector.hints_socket()))
+        connection.sendall(octets)
+
+
+def hint(site: Site, job_id: str, event: str = "runjob") -> None:
+    send(site, frame({"type": "hint", "job": job_id, "event": event}))
+
+
+@pytest.fixture
+def slow(bare_site: Site) -> Site:
+    """A site whose broker looks at PBS every 30 s only, but for hints, with one pod whose job waits."""
+    site = bare_site
+    configuration = site.connector.configuration.replace("look-interval: 0.1", "look-interval: 30")
+    (site.connector.directory / "config.yaml").write_text(configuration)
+    site.pbs.set_scheduling(False)
+    site.connector.start()
+    site.connector["pbs-broker"].wait_for_log("kube-watcher has told all")
+    # From the first hint on the broker relies on hints, also right after a submission.
+    hint(site, "0.pbsserver")
+    site.connector["pbs-broker"].wait_for_log("hint: runjob of job 0.pbsserver")
+    pod = site.create("waits")
+    site.wait_jobs(pod["metadata"]["uid"], 1)
+    return site
+
+
+def run(site: Site) -> str:
+    """Let the pod's job run, unnoticed; its id."""
+    (job,) = site.live_jobs()
+    site.pbs.set_scheduling(True)
+    site.pbs.wait_for_state(job.id, "R", 42)
+    assert site.node_of("waits") is None
+    return str(job.id)
+
+
+def test_a_hint_makes_the_broker_look_at_that_job_at_once(slow: Site) -> None:
+    job_id = run(slow)
+    commands = dict(slow.pbs.served)
+    hint(slow, job_id)
+    slow.wait_bound("waits", timeout=PROMPT)
+    # One job, one command: the others are not looked at.
+    assert {name: count - commands.get(name, 0) for name, count in slow.pbs.served.items()
+            if count != commands.get(name, 0)} == {"qstat": 1}
+
+    slow.pbs.delete(job_id, user="root")
+    slow.pbs.wait(lambda _: not slow.pbs.job(job_id).live)
+    assert "deletionTimestamp" not in slow.pod("waits")["metadata"]
+    hint(slow, job_id, "jobobit")
+    slow.kubernetes.wait(lambda _: "deletionTimestamp" in slow.pod("waits")["metadata"], PROMPT)
+
+
+def test_what_a_hint_says_is_not_believed(slow: Site) -> None:
+    (job,) = slow.live_jobs()
+    served = slow.pbs.served.get("qstat", 0)
+    hint(slow, job.id, "runjob")
+    slow.pbs.wait(lambda pbs: pbs.served.get("qstat", 0) > served)
+    hint(slow, job.id, "jobobit")
+    slow.pbs.wait(lambda pbs: pbs.served["qstat"] > served + 1)
+    # It neither runs nor has ended, whatever they say.
+    assert slow.node_of("waits") is None
+    assert slow.live_jobs() == [job]
+    hint(slow, run(slow))
+    slow.wait_bound("waits", timeout=PROMPT)
+
+
+@pytest.mark.parametrize("kind", list(HARMLESS))
+def test_hints_that_mean_nothing_harm_nothing(slow: Site, kind: str) -> None:
+    job_id = run(slow)
+    # In one write, so that the good hint is taken together with the bad one.
+    send(slow, frame(HARMLESS[kind]) + frame({"type": "hint", "job": job_id}))
+    slow.wait_bound("waits", timeout=PROMPT)
+    assert not [line for line in slow.connector["pbs-broker"].lines if "error" in line or "does not answer" in line]
+
+
+def test_garbage_on_the_hint_socket_harms_nothing(slow: Site) -> None:
+    job_id = run(slow)
+    broker = slow.connector["pbs-broker"]
+    for octets, words in MALFORMED.values():
+        before = len(broker.lines)
+        send(slow, octets)
+        broker.wait_for_log(words, after=before)
+    for text, _ in WRONG_SHAPES.values():
+        send(slow, b"%d %s\n" % (len(text) + 1, text))
+    broker.wait_for_log("a message is no hint, ignored")
+    send(slow, frame({"type": "hint", "job": "999.pbsserver"}) * 20_000)
+    hint(slow, job_id)
+    slow.wait_bound("waits", timeout=PROMPT)
+    assert len([line for line in broker.lines if "is no hint" in line]) == 1
