@@ -179,6 +179,11 @@ final class Broker {
         "pod \(record.name) is bound to another node than job \(outcome.job ?? "") runs on\(words)")
       record.isAnswered = true
     case .refused, .retry:
+      // The job may end or run elsewhere before the binding succeeds.
+      if case .bind(let bind) = message, jobs[bind.job] != nil {
+        doubted.insert(bind.job)
+        tracker.lookSoon(within: 0)
+      }
       let delay = record.retryBackoff.delay()
       log.log(
         level: outcome.result == .refused ? .error : .debug,
