@@ -46,7 +46,7 @@ class Disturbances:
         self._kinds: list[tuple[int, Callable[[random.Random], str | None]]] = [
             (14, self._kill), (12, self._suspend), (3, self._restart),
             (5, self._kubernetes_stops), (5, self._kubernetes_hangs), (20, self._kubernetes_errs), (6, self._watches),
-            (5, self._pbs_stops), (5, self._pbs_hangs), (16, self._pbs_errs), (3, self._pbs_lists_nothing),
+            (5, self._pbs_stops), (5, self._pbs_hangs), (20, self._pbs_errs), (3, self._pbs_lists_nothing),
             (16, self._job_changes),
         ]
 
@@ -177,7 +177,7 @@ class Disturbances:
     def _pbs_errs(self, dice: random.Random) -> str | None:
         faults = self._pbs.faults
         command = dice.choice(("qsub", "qstat", "qselect", "qdel", "*"))
-        probability, seconds = dice.choice((0.3, 0.7, 1.0)), dice.uniform(0.5, 4)
+        probability, seconds = dice.choice((0.3, 0.7, 1.0)), dice.uniform(1, 6)
         with self._pbs.lock:
             fault = dice.choice((
                 lambda: faults.slow(command, dice.uniform(0.1, 2.5), probability),

@@ -43,6 +43,10 @@ class JobHistory:
         """The run whose host had reported by then and that was not over."""
         return next((run for run in self.runs if run.since <= moment <= run.until), None)
 
+    def run_numbered(self, number: int) -> Run | None:
+        """The run of this run_count, which begins with 1."""
+        return self.runs[number - 1] if 0 < number <= len(self.runs) else None
+
     def deleted_by(self, user: str, moment: float = math.inf) -> float | None:
         """When this user's first qdel reached the job, if that was not later than `moment`."""
         return next((when for when, who in self.deletions if when <= moment and who.partition("@")[0] == user), None)
@@ -50,7 +54,7 @@ class JobHistory:
 
 @dataclass
 class PodHistory:
-    """A pod object from its creation until it is gone. `node`, `job` and `bound` are what its binding said, and when.
+    """A pod object from its creation until it is gone. `node`, `job`, `run` (PBS's run_count) and `bound` are what its binding said, and when.
 
     `deletions` are the requests that took effect: when, and the API's user.
     """
@@ -61,6 +65,7 @@ class PodHistory:
     bound: float = math.inf
     node: str = ""
     job: str | None = None
+    run: int = 1
     deletions: list[tuple[float, str]] = field(default_factory=list)
     finished: float = math.inf
     gone: float = math.inf
@@ -121,6 +126,7 @@ def pods_of(record: Iterable[Entry]) -> dict[str, PodHistory]:
         if entry.kind == "bound":
             pod.bound, pod.node = entry.monotonic, entry.node
             pod.job = entry.annotations.get("pbs-connector/job-id")
+            pod.run = int(entry.annotations.get("pbs-connector/run-count", 1))
         elif entry.kind == "deleting":
             pod.deletions.append((entry.monotonic, entry.user))
         elif entry.kind == "gone":

@@ -16,7 +16,7 @@ from .history import JobHistory, PodHistory, jobs_of, pods_of
 
 # Seconds that two jobs of one pod may live at once, while brokers and PBS work.
 TWO_JOBS_SECONDS = 10.0
-# Seconds after the end of a job, by others than the connector, in which a binding that was on its way may still
+# Seconds after the end of a job's run, by others than the connector, in which a binding that was on its way may still
 # arrive: Kubernetes cannot make a Binding depend on what PBS knows. Its pod is then deleted like any other
 # whose job has ended.
 BINDING_ON_ITS_WAY_SECONDS = 10.0
@@ -83,27 +83,25 @@ class Judge:
             yield Violation("pod not bound", self.evidence.end, f"pod {pod.name} still waits")
 
     def _bound_where_the_job_runs(self, pod: PodHistory) -> Iterator[Violation]:
-        """A pod is bound to its own job's host while the job runs there."""
+        """A pod is bound to its own job's host while the job runs there: the run that the binding names."""
         if not pod.is_bound:
             return
         job = self.jobs.get(pod.job or "")
         if job is None or job.uid != pod.uid:
             yield Violation("bound without its job", pod.bound, f"pod {pod.name} was bound to {pod.node}, job {pod.job}")
             return
-        if not self._runs_on(job, pod.node, pod.bound):
+        if not self._runs_there(job, pod):
             runs = ", ".join(f"{run.host} {run.since - pod.bound:+.3f} to {run.until - pod.bound:+.3f} s" for run in job.runs)
             yield Violation("bound where the job does not run", pod.bound,
                             f"pod {pod.name} was bound to {pod.node}; job {job.id} ran on: {runs or 'none'}")
 
-    def _runs_on(self, job: JobHistory, node: str, moment: float) -> bool:
+    def _runs_there(self, job: JobHistory, pod: PodHistory) -> bool:
         # A job that the connector itself has deleted must not lead to a binding, however late.
-        if job.deleted_by(self.evidence.job_user, moment) is not None:
+        if job.deleted_by(self.evidence.job_user, pod.bound) is not None:
             return False
-        run = job.run_at(moment)
-        if run is not None:
-            return run.host == node
-        return any(run.host == node and run.since <= run.until <= moment <= run.until + BINDING_ON_ITS_WAY_SECONDS
-                   for run in job.runs)
+        run = job.run_numbered(pod.run)
+        return (run is not None and run.host == pod.node
+                and run.since <= pod.bound <= run.until + BINDING_ON_ITS_WAY_SECONDS)
 
     def _bound_by_the_first_job(self, pod: PodHistory) -> Iterator[Violation]:
         """Nothing is bound by a second job while an older one has been running all the time."""
@@ -130,10 +128,8 @@ class Judge:
     def _run_is_over(self, pod: PodHistory, moment: float) -> bool:
         """Whether the run that the pod was bound for had ended by then."""
         job = self.jobs.get(pod.job or "")
-        if job is None:
-            return False
-        started = [run for run in job.runs if run.since <= pod.bound]
-        return bool(started) and started[-1].until <= moment
+        run = job.run_numbered(pod.run) if job is not None else None
+        return run is not None and run.until <= moment
 
     def _ended_with_the_job(self, pod: PodHistory) -> Iterator[Violation]:
         """A bound pod that has not finished has its job running at the end."""

@@ -23,9 +23,9 @@ class Case:
         self.outages: list[tuple[float, float]] = []
 
     def pod(self, moment: float, kind: Kind, user: str = "simulator", node: str = NODE, job: str = JOB,
-            phase: str = "Running") -> Case:
-        self.pods.append(Entry(moment, moment, kind, "default", "pod", UID, node, {"pbs-connector/job-id": job}, user,
-                               {"phase": phase}))
+            run: int = 1, phase: str = "Running") -> Case:
+        annotations = {"pbs-connector/job-id": job, "pbs-connector/run-count": str(run)}
+        self.pods.append(Entry(moment, moment, kind, "default", "pod", UID, node, annotations, user, {"phase": phase}))
         return self
 
     def job(self, moment: float, kind: str, job: str = JOB, host: str = NODE, why: str = "", uid: str = UID) -> Case:
@@ -70,6 +70,11 @@ IN_ORDER = {
     "its job ran again elsewhere, so both were deleted":
         bound().job(9, "rerun").job(9, "started", host="node2").pod(9.5, "deleting", "binder")
         .job(9.6, "running", host="node2").pod(10, "gone", "kubelet").is_deleted(11, CONNECTOR),
+    "its job was rerun, then it was bound":
+        created().runs().job(2, "rerun").job(2, "started").job(2.1, "running").pod(3, "bound", "binder", run=2),
+    "its job was rerun while the binding was on its way, so it was deleted":
+        created().runs().job(2, "rerun").job(2, "started").job(2.1, "running").pod(3, "bound", "binder")
+        .pod(9, "deleting", "binder").pod(10, "gone", "kubelet").is_deleted(11, CONNECTOR),
     "a second job for a short while":
         bound().runs(20, "2.pbsserver").is_deleted(25, CONNECTOR, "2.pbsserver"),
     "a second job while no broker was there":
@@ -102,7 +107,7 @@ VIOLATIONS: dict[str, dict[str, Case]] = {
             created().runs().is_deleted(2.5, CONNECTOR).pod(3, "bound", "binder").pod(4, "gone", "kubelet"),
         "on the host of an earlier run":
             created().runs().job(2, "rerun").job(2, "started", host="node2").job(2.1, "running", host="node2")
-            .pod(3, "bound", "binder").pod(4, "gone", "kubelet").is_deleted(5, CONNECTOR),
+            .pod(3, "bound", "binder", run=2).pod(4, "gone", "kubelet").is_deleted(5, CONNECTOR),
     },
     "bound by the second job": {
         "": created().runs().runs(2, "2.pbsserver").pod(3, "bound", "binder", job="2.pbsserver").is_deleted(4, CONNECTOR),
@@ -118,6 +123,7 @@ VIOLATIONS: dict[str, dict[str, Case]] = {
     "pod outlived its job": {
         "its job ended": bound().ends(9),
         "its job waits again": bound().job(9, "requeued"),
+        "its job runs elsewhere": bound().job(9, "rerun").job(9, "started", host="node2").job(9.1, "running", host="node2"),
     },
     "two live jobs": {
         "for long": bound().runs(20, "2.pbsserver").is_deleted(31, CONNECTOR, "2.pbsserver"),
