@@ -1,4 +1,7 @@
-"""What can never work is one clear line and the end; what can work later is said and tried again (docs/configuration.md)."""
+"""What can never work is one clear line and the end; what can work later is said and tried again.
+
+The lines are those of docs/configuration.md, "Errors".
+"""
 
 from __future__ import annotations
 
@@ -155,7 +158,8 @@ def test_no_kubeconfig_at_all(place: Place, program: str) -> None:
     arguments = place.arguments(program)
     position = arguments.index("--kubeconfig")
     del arguments[position:position + 2]
-    check_one_line(run(program, *arguments, HOME=str(place.folder)), program, "no Kubernetes connection: give --kubeconfig")
+    check_one_line(run(program, *arguments, HOME=str(place.folder)), program,
+                   "no Kubernetes connection: give --kubeconfig")
     check_one_line(run(program, *arguments, KUBECONFIG="/nowhere/a:/nowhere/b"), program,
                    "KUBECONFIG: /nowhere/a:/nowhere/b does not exist")
 
@@ -190,7 +194,8 @@ def test_a_kubeconfig_that_cannot_work_names_file_and_field(
     assert str(place.kubeconfig) in result.stderr
 
 
-@pytest.mark.parametrize(("program", "more"), [("kube-watcher", []), ("kube-watcher", ["--leader-elect"]), ("binder", [])])
+@pytest.mark.parametrize(("program", "more"), [
+    ("kube-watcher", []), ("kube-watcher", ["--leader-elect"]), ("binder", [])])
 def test_a_wrong_token_is_refused_for_good(place: Place, program: str, more: list[str]) -> None:
     with KubernetesSimulator(tokens={"right": "admin"}) as kubernetes:
         kubernetes.write_kubeconfig(place.kubeconfig, token="wrong")
@@ -246,7 +251,8 @@ def test_no_pbs_commands(place: Place) -> None:
     position = arguments.index("--pbs-exec")
     del arguments[position:position + 2]
     nowhere = {"PATH": "/nowhere", "PBS_CONF_FILE": "/nowhere/pbs.conf"}
-    check_one_line(run("pbs-broker", *arguments, **nowhere), "pbs-broker", "no PBS commands: give --pbs-exec, or set PBS_EXEC")
+    check_one_line(run("pbs-broker", *arguments, **nowhere), "pbs-broker",
+                   "no PBS commands: give --pbs-exec, or set PBS_EXEC")
     check_one_line(run("pbs-broker", *arguments, PBS_EXEC="/nowhere"), "pbs-broker",
                    "no PBS commands: /nowhere/bin/qsub is not a program (PBS_EXEC)")
     conf = place.folder / "pbs.conf"

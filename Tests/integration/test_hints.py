@@ -6,13 +6,13 @@ import socket
 
 import pytest
 
-from integration.peer import frame
+from integration.peer import Message, frame
 from integration.site import Site
 from integration.test_sockets import MALFORMED, WRONG_SHAPES
 
 PROMPT = 5.0  # seconds; the looks that come by themselves are half a minute apart
 
-HARMLESS = {
+HARMLESS: dict[str, Message] = {
     "no such job": {"type": "hint", "job": "999.pbsserver", "event": "runjob"},
     "of another server": {"type": "hint", "job": "1.elsewhere"},
     "no job's id": {"type": "hint", "job": "5 or 6, I am not sure"},
@@ -57,6 +57,12 @@ def slow(bare_site: Site) -> Site:
     return site
 
 
+def is_terminating(site: Site) -> bool:
+    pod = site.pod("waits")
+    assert pod is not None
+    return "deletionTimestamp" in pod["metadata"]
+
+
 def run(site: Site) -> str:
     """Let the pod's job run, unnoticed; its id."""
     (job,) = site.live_jobs()
@@ -77,9 +83,9 @@ def test_a_hint_makes_the_broker_look_at_that_job_at_once(slow: Site) -> None:
 
     slow.pbs.delete(job_id, user="root")
     slow.pbs.wait(lambda _: not slow.pbs.job(job_id).live)
-    assert "deletionTimestamp" not in slow.pod("waits")["metadata"]
+    assert not is_terminating(slow)
     hint(slow, job_id, "jobobit")
-    slow.kubernetes.wait(lambda _: "deletionTimestamp" in slow.pod("waits")["metadata"], PROMPT)
+    slow.kubernetes.wait(lambda _: is_terminating(slow), PROMPT)
 
 
 def test_what_a_hint_says_is_not_believed(slow: Site) -> None:

@@ -20,13 +20,9 @@ PODS = 30
 TAKEOVER = 10.0  # seconds in which a share must have moved (issue "Nothing lost", Scaling)
 
 
-def uid(pod: dict) -> str:
-    return pod["metadata"]["uid"]
-
-
 def create(site: Site, prefix: str, count: int = PODS) -> dict[str, str]:
     """Create so many pods; their UIDs by name."""
-    return {name: uid(site.create(name)) for name in (f"{prefix}-{index}" for index in range(count))}
+    return {name: site.create(name)["metadata"]["uid"] for name in (f"{prefix}-{index}" for index in range(count))}
 
 
 @pytest.fixture
@@ -175,7 +171,8 @@ def test_a_broker_that_was_stopped_does_no_harm_when_woken(brokers: Site) -> Non
     for name in pods:
         brokers.wait_bound(name)
     connector["broker-b"].signal(signal.SIGCONT)
-    wait_for_return(connector["kube-watcher"], "closing the connection of broker-b", "pbs-broker broker-b has connected")
+    watcher = connector["kube-watcher"]
+    wait_for_return(watcher, "closing the connection of broker-b", "pbs-broker broker-b has connected")
     # It has its share again, and uses it; what it was about to do before is no longer to be done.
     later = create(brokers, "later")
     check(brokers, pods | later)

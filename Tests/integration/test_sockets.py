@@ -326,7 +326,8 @@ def test_a_million_small_frames(server: Server) -> None:
 
 
 @pytest.mark.parametrize(("octets", "words"), [
-    (frame({"type": "hello", "protocol": 2, "role": "kube-watcher", "instance": "x"}), "speaks another protocol than 1"),
+    (frame({"type": "hello", "protocol": 2, "role": "kube-watcher", "instance": "x"}),
+     "speaks another protocol than 1"),
     (b"-1 ", "a frame's length is not a decimal number"),
     (b"%d " % OVER_THE_LIMIT, "is over the limit"),
     (b"3 []\n", "a message is not a JSON object with a type"),
