@@ -214,8 +214,14 @@ import Testing
       Decision(message: evict(5, "job 5.s has ended: killed"))),
     Case(
       "a job on its way out has ended",
-      situation(bound, jobs: [job(5, .exiting, on: "node1", comment: "terminated by root@s")]),
-      Decision(message: evict(5, "job 5.s is ending: terminated by root@s"))),
+      situation(
+        bound,
+        jobs: [job(5, .exiting, on: "node1", comment: "run on (node1) and terminated by root@s")]),
+      Decision(message: evict(5, "job 5.s is ending: run on (node1) and terminated by root@s"))),
+    Case(
+      "its job is ending, and PBS has not said why yet",
+      situation(bound, jobs: [job(5, .exiting, on: "node1", comment: "run on (node1)")]),
+      nothing),
     Case(
       "so has one that was queued again",
       situation(bound, jobs: [job(5, .queued, comment: "Not Running: preempted")]),

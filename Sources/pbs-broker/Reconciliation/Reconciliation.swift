@@ -157,8 +157,9 @@ enum Reconciliation {
       }
       return nil
     case .exiting:
-      // PBS is killing it already; prompt is better than waiting for the obit.
-      return "job \(job.id) is ending\(words)"
+      // "Job run at ... on (...) and exceeded resource walltime": once PBS has said why, being
+      // prompt is better than waiting for the job's last state; before, it is not.
+      return job.comment?.contains(") and ") == true ? "job \(job.id) is ending\(words)" : nil
     case .finished, .expired:
       return "job \(job.id) has ended\(words)"
     }
