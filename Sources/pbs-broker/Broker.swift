@@ -275,6 +275,9 @@ final class Broker {
     let since = record.withoutPodSince ?? now
     record.withoutPodSince = since
     guard let syncedSince, now - max(since, syncedSince) >= settings.orphanGrace else { return nil }
+    // The pod may wait in the queue of a kube-watcher that is stopped; what it queued before its
+    // last ping has been heard.
+    guard subscription.ownsItsShare else { return nil }
     return .neverSeen
   }
 
