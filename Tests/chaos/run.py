@@ -68,9 +68,11 @@ def run(directory: Path, seed: int, pods: int, seconds: float) -> Result:
     staying = sum(pod.fate is Fate.STAYS for pod in planned)
     cpus = int(staying * CPUS_PER_POD_THAT_STAYS + CPUS_BESIDES) // 2
     hosts: dict[str, dict[str, int | str]] = {name: {"ncpus": cpus, "mem": "1tb"} for name in ("node1", "node2")}
-    kubernetes = KubernetesSimulator(kubelet=Kubelet(start_delay=0.1, stop_delay=0.3), tokens=_TOKENS, bookmark_interval=2,
-                                     source=random.Random(f"kubernetes {seed}"))
-    pbs = PBSSimulator(directory / "pbs", hosts, user=ADMINISTRATOR, start_delay=0.1, kill_delay=0.1, seed=seed)
+    dice = random.Random(f"site {seed}")
+    version, history = dice.choice(("1.20", "1.36")), dice.random() < 0.75
+    kubernetes = KubernetesSimulator(version, kubelet=Kubelet(start_delay=0.1, stop_delay=0.3), tokens=_TOKENS,
+                                     bookmark_interval=2, source=random.Random(f"kubernetes {seed}"))
+    pbs = PBSSimulator(directory / "pbs", hosts, user=ADMINISTRATOR, start_delay=0.1, kill_delay=0.1, seed=seed, history=history)
     with kubernetes, pbs:
         for node in hosts:
             kubernetes.create_node(node)
@@ -176,6 +178,8 @@ class _Run:
         ended_pods = [pod for pod in judge.pods.values() if any(user == "binder" for _, user in pod.deletions)]
         doubles = [seconds for uid in judge.jobs_of_pod for _, _, seconds in judge.doubles(uid)]
         result.figures = {
+            "site": f"Kubernetes {self._kubernetes.release.name}, PBS {'with' if self._pbs.settings.history else 'without'}"
+                    " job history",
             "pods": len(judge.pods), "bound": sum(pod.is_bound for pod in judge.pods.values()),
             "finished": sum(pod.finished <= end for pod in judge.pods.values()),
             "deleted with their job": len(ended_pods), "jobs": len(judge.jobs),
