@@ -53,7 +53,10 @@ final class PBSCommands: PBSBackend {
     let result = try await run("qsub", arguments)
     guard result.status == 0 else { throw failure("qsub", result) }
     let id = String(decoding: result.standardOutput, as: UTF8.self).trimmingWhitespace()
-    guard id.first?.isNumber == true, !id.contains(where: \.isWhitespace) else {
+    // A line that was cut off may look like an id, of which qstat then complains for ever.
+    guard id.first?.isNumber == true, !id.contains(where: \.isWhitespace),
+      result.standardOutput.last == 0x0A
+    else {
       throw .unavailable("qsub printed no job id: \(id)")
     }
     return id
