@@ -517,7 +517,8 @@ final class Broker {
         do throws(PBSError) {
           try await backend.delete(deletion.job, force: deletion.force)
         } catch {
-          // Asked for again by the reconciling that follows a later look.
+          // Asked for again by the reconciling that follows the next look.
+          jobs[deletion.job]?.deletedAt = -Self.deletionInterval
           log.warning("qdel \(deletion.job): \(error)")
         }
         deleting -= 1
