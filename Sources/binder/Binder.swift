@@ -36,7 +36,11 @@ final class Binder {
     self.events = events
     self.requestsInFlight = requestsInFlight
     self.log = log
-    restTimer = EventSource.timer { [unowned self] in start() }
+    restTimer = EventSource.timer { [unowned self] in
+      // The timer is the end of the rest; by the clock it may come a moment early.
+      restUntil = 0
+      start()
+    }
   }
 
   /// Starts to listen to a broker.

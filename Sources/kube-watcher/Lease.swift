@@ -102,7 +102,8 @@ final class Lease {
       if let error = error as? KubernetesError, error.status == 401, !client.credentialCanChange,
         observed == nil
       {
-        Process.fail("kube-watcher", StartupError("\(client.server) refuses the credential: \(error)"))
+        Process.fail(
+          "kube-watcher", StartupError("\(client.server) refuses the credential: \(error)"))
       }
       // Once for each different failure: this comes every two seconds.
       if "\(error)" != complaint { log.warning("lease \(namespace)/\(name): \(error)") }
