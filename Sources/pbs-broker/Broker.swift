@@ -328,6 +328,13 @@ final class Broker {
       // PBS rewrites its comments all the time; the next look brings this one again.
       return
     }
+    if message == nil, !record.isGone, !record.isAnswered,
+      case .report(let report) = record.message,
+      !report.unscheduled
+    {
+      // What happened stays true, though nothing is to be done about it any more.
+      return
+    }
     let before = record.message
     let wasAnswered = record.isAnswered
     record.message = message
@@ -421,7 +428,7 @@ final class Broker {
         Job(
           id: id, state: .queued, substate: 10, execHost: nil, runCount: 0, comment: nil,
           exitStatus: nil, holdTypes: nil, owner: "", pod: PodReference(pod)))
-      tracker.submitted()
+      tracker.submitted(id)
     } catch {
       let delay = record.backoff.delay()
       record.notBefore = Monotonic.now + delay
@@ -480,16 +487,21 @@ final class Broker {
     reconcile(uid)
   }
 
+  /// Whether some submission waits for a look.
+  var isAwaitingLook: Bool { records.values.contains { $0.lookNeededAfter != nil } }
+
   /// A complete look at PBS, begun at this moment, has been taken in: goes on with what
   /// waited for it, or waits for time to pass. Everything is compared again now and then.
-  func looked(begun: Double) {
+  /// - Parameter tellsOfAbsence: whether a job that the look did not show is not there.
+  func looked(begun: Double, tellsOfAbsence: Bool) {
+    let satisfied = tellsOfAbsence ? records.values.filter { $0.lookTaken(begun: begun) } : []
     if begun - comparedAt > Self.comparisonInterval {
-      for record in records.values { record.lookTaken(begun: begun) }
       comparedAt = begun
       reconcileAll()
     } else {
+      for record in satisfied { reconcile(record.uid) }
       let due = records.values.filter { record in
-        record.lookTaken(begun: begun) || record.pod == nil || record.isGone
+        record.pod == nil || record.isGone
           || record.pod?.isTerminating == true
           || record.jobs.contains { jobs[$0]?.deletedAt != nil }
       }

@@ -32,6 +32,10 @@ final class JobTracker {
   private var dueLooks: [Double] = [0]
   /// Jobs of our user that stand for no pod.
   private var foreign: Set<String> = []
+  /// What PBS has called its jobs after their number: its server's name.
+  private var servers: Set<Substring> = []
+  /// When the first of the last looks, all of which listed no job, began.
+  private var emptySince: Double?
   private var hostsLookedAt = -Double.infinity
 
   /// PBS did not answer the last look.
@@ -85,16 +89,25 @@ final class JobTracker {
     wakeup.wake(within: seconds)
   }
 
-  func submitted() {
+  func submitted(_ job: String) {
+    servers.insert(Self.server(of: job))
     submittedAt = Monotonic.now
     wakeup.wake(within: Self.briskInterval)
   }
 
+  /// Looks at this job soon. Of a server that PBS has not named itself, qstat is not asked: it
+  /// would turn to a host of that name, whoever made it up.
   func hint(_ job: String) {
     hintedAt = Monotonic.now
-    hinted.insert(job)
     // Hints come in bursts: one command for all of them.
+    guard servers.contains(Self.server(of: job)) else { return lookSoon(within: 0.02) }
+    hinted.insert(job)
     wakeup.wake(within: 0.02)
+  }
+
+  /// "pbsserver" of "5.pbsserver".
+  private static func server(of job: String) -> Substring {
+    job.drop { $0 != "." }.dropFirst()
   }
 
   private var hasHints: Bool { Monotonic.now - hintedAt < Self.hintsFor }
@@ -132,12 +145,20 @@ final class JobTracker {
     let begun = Monotonic.now
     hinted.removeAll()
     let listing = try await broker.backend.list()
+    servers.formUnion(Set(listing.all.map(Self.server)))
     let expected = broker.expectedJobs()
     let ids = worthTelling(listing, begun: begun).union(expected.keys)
     if !ids.isEmpty {
       let began = Monotonic.now
-      take(try await broker.backend.stat(Array(ids)), began: began, expected: expected)
+      let stat = try await broker.backend.stat(Array(ids))
+      let leftOut = stat.jobs.first { isLeftOut($0, of: listing, begun: begun) }
+      take(stat, began: began, expected: expected)
+      if let leftOut {
+        // Pods that wait for this look must not take it for PBS's word that they have no job.
+        throw .unavailable("qselect did not list job \(leftOut.id), which is there")
+      }
     }
+    emptySince = listing.all.isEmpty ? emptySince ?? begun : nil
     if needsHosts, begun - hostsLookedAt > 15 {
       needsHosts = false
       hostsLookedAt = begun
@@ -146,7 +167,18 @@ final class JobTracker {
     foreign.formIntersection(listing.all)
     dueLooks.removeAll { $0 <= begun }
     lookedAt = begun
-    broker.looked(begun: begun)
+    // PBS may list nothing for a moment after its start: two looks have to agree on that.
+    let isCertain = emptySince.map { begun - $0 >= Broker.settling * 0.9 } ?? true
+    broker.looked(begun: begun, tellsOfAbsence: isCertain)
+    if !isCertain, broker.isAwaitingLook { lookSoon(within: Broker.settling) }
+  }
+
+  /// Whether a job that the listing should have is not in it.
+  private func isLeftOut(_ job: Job, of listing: JobListing, begun: Double) -> Bool {
+    guard !listing.all.contains(job.id), job.isOwned(by: broker.backend.user) else { return false }
+    // Submitted after the listing had begun.
+    if let known = broker.jobs[job.id], known.addedAt >= begun { return false }
+    return job.isWaiting || job.isRunning || job.isSuspended
   }
 
   /// The jobs of which more than the listing is needed.

@@ -15,6 +15,7 @@ PROMPT = 5.0  # seconds; the looks that come by themselves are half a minute apa
 HARMLESS: dict[str, Message] = {
     "no such job": {"type": "hint", "job": "999.pbsserver", "event": "runjob"},
     "of another server": {"type": "hint", "job": "1.elsewhere"},
+    "of no server": {"type": "hint", "job": "1"},
     "no job's id": {"type": "hint", "job": "5 or 6, I am not sure"},
     "not quite an id": {"type": "hint", "job": "5x.pbsserver"},
     "half an array": {"type": "hint", "job": "5[.pbsserver"},
@@ -109,6 +110,21 @@ def test_hints_that_mean_nothing_harm_nothing(slow: Site, kind: str) -> None:
     send(slow, frame(HARMLESS[kind]) + frame({"type": "hint", "job": job_id}))
     slow.wait_bound("waits", timeout=PROMPT)
     assert not [line for line in slow.connector["pbs-broker"].lines if "error" in line or "does not answer" in line]
+
+
+def test_qstat_is_not_sent_to_a_server_that_a_hint_names(slow: Site) -> None:
+    slow.connector.log_level = "trace"
+    slow.connector["pbs-broker"].kill()
+    broker = slow.connector.start_process("pbs-broker")
+    broker.wait_for_log("kube-watcher has told all")
+    looks = slow.pbs.served["qselect"]
+    hint(slow, "1.elsewhere")
+    broker.wait_for_log("hint: runjob of job 1.elsewhere")
+    slow.pbs.wait(lambda pbs: pbs.served["qselect"] > looks)
+    hint(slow, run(slow))
+    slow.wait_bound("waits", timeout=PROMPT)
+    assert [line for line in broker.lines if "qstat" in line]
+    assert not [line for line in broker.lines if "qstat" in line and "1.elsewhere" in line]
 
 
 def test_garbage_on_the_hint_socket_harms_nothing(slow: Site) -> None:

@@ -121,6 +121,52 @@ def test_an_empty_listing_ends_nothing(site: Site) -> None:
     assert len(site.live_jobs()) == 1
 
 
+def waiting_with_a_job(site: Site, name: str) -> dict:
+    """A pod whose job stays in the queue."""
+    site.pbs.set_scheduling(False)
+    pod = site.create(name)
+    site.wait_jobs(uid(pod), 1)
+    return pod
+
+
+def jobs_ever(site: Site, pod: dict) -> int:
+    return len([job for job in site.pbs.jobs.values() if job.pod_uid == uid(pod)])
+
+
+def test_a_broker_that_starts_believes_no_listing_that_leaves_out_a_job(site: Site) -> None:
+    site.connector.start()
+    site.create("bound")
+    site.wait_bound("bound")
+    pod = waiting_with_a_job(site, "waits")
+    site.connector["pbs-broker"].kill()
+    # For as long as it lasts, qselect lists nothing; the bound pod's job is known to qstat all the same.
+    fault = site.pbs.faults.silent("qselect")
+    broker = site.connector.start_process("pbs-broker")
+    broker.wait_for_log("qselect did not list job")
+    looks = site.pbs.served["qstat"]
+    site.pbs.wait(lambda pbs: pbs.served["qstat"] > looks + 2, 30)
+    site.pbs.faults.remove(fault)
+    broker.wait_for_log("PBS answers again", timeout=20)
+    site.pbs.set_scheduling(True)
+    one_job_each(site, ["waits"])
+    assert jobs_ever(site, pod) == 1
+
+
+def test_a_broker_that_starts_does_not_believe_one_empty_listing(site: Site) -> None:
+    site.connector.start()
+    pod = waiting_with_a_job(site, "waits")
+    site.connector["pbs-broker"].kill()
+    # Away for as long as submissions have to wait for a look, then a look that shows nothing: three listings.
+    site.pbs.faults.fail("qselect", 15010 & 255, "qselect: cannot connect to server pbsserver (errno=15010)", count=2)
+    site.pbs.empty_listing(3)
+    looks = site.pbs.served["qselect"]
+    site.connector.start_process("pbs-broker")
+    site.pbs.wait(lambda pbs: pbs.served["qselect"] >= looks + 9, 30)
+    site.pbs.set_scheduling(True)
+    one_job_each(site, ["waits"])
+    assert jobs_ever(site, pod) == 1
+
+
 @pytest.mark.parametrize("fault", ["cut", "garbage", "silent"])
 def test_a_garbled_answer_of_qstat_ends_nothing(site: Site, fault: str) -> None:
     site.connector.start()

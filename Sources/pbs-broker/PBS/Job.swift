@@ -49,6 +49,12 @@ struct Job: Sendable, Equatable {
   /// Holds resources on a host: running, or on its way out.
   var isRunning: Bool { state == .running }
 
+  /// Waits for its start, for whatever reason.
+  var isWaiting: Bool { state == .queued || state == .held || state == .waiting }
+
+  /// Whether this user of PBS has submitted it.
+  func isOwned(by user: String) -> Bool { owner.prefix { $0 != "@" } == user }
+
   var isSuspended: Bool { state == .suspended || state == .userSuspended }
 
   /// The number in the id, by which older jobs come first.

@@ -4,6 +4,8 @@ import Shared
 /// helper process would be another.
 @EventLoop
 protocol PBSBackend: AnyObject {
+  /// PBS's name for us, the owner of what is submitted.
+  var user: String { get }
   /// Submits a job and returns its id.
   func submit(_ job: JobDescription) async throws(PBSError) -> String
   /// The ids of all jobs of ours that have not ended, by coarse state.

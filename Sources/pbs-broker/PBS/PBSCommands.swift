@@ -16,9 +16,9 @@ final class PBSCommands: PBSBackend {
   private static let unknownJob: Int32 = 15001 & 0xff
   private static let finishedJob: Int32 = 15139 & 0xff
 
+  let user: String
   private let installation: PBSInstallation
   private let placeholder: [String]
-  private let user: String
   private let environment: [String: String]
   private let log: Logger
   /// `qstat -x` tells of ended jobs as well; it fails where PBS keeps no history.
@@ -73,18 +73,20 @@ final class PBSCommands: PBSBackend {
   private func select(_ arguments: [String]) async throws(PBSError) -> Set<String> {
     let result = try await run("qselect", ["-u", user] + arguments)
     guard result.status == 0 else { throw failure("qselect", result) }
-    let lines = String(decoding: result.standardOutput, as: UTF8.self).split(separator: "\n")
-    guard lines.allSatisfy({ $0.first?.isNumber == true }),
+    let lines = result.standardOutput.split(separator: 0x0A)
+    guard lines.allSatisfy({ (0x30...0x39).contains($0.first ?? 0) }),
       result.standardOutput.isEmpty || result.standardOutput.last == 0x0A
     else { throw .unavailable("qselect printed something else than job ids") }
-    return Set(lines.map(String.init))
+    return Set(lines.map { String(decoding: $0, as: UTF8.self) })
   }
 
   func stat(_ ids: [String]) async throws(PBSError) -> JobStat {
     var stat = JobStat(jobs: [], unknown: [])
     for batch in ids.sorted().chunked(Self.batch) {
       var result = try await run("qstat", history + ["-f"] + batch)
-      if result.words.contains("not configured to maintain job history") {
+      if !result.standardError.isEmpty,
+        result.words.contains("not configured to maintain job history")
+      {
         // Without history PBS forgets a job at its end: then that it is unknown is its last word.
         if !history.isEmpty { log.notice("PBS keeps no job history: why a job ended is not known") }
         history = []
@@ -93,16 +95,18 @@ final class PBSCommands: PBSBackend {
       guard [0, Self.unknownJob, Self.finishedJob].contains(result.status) else {
         throw failure("qstat", result)
       }
+      var told: Set<String> = []
       for object in PBSText.parse(result.standardOutput, prefix: "Job Id: ") {
         guard object.isWhole, let job = Job(object) else {
           throw .unavailable("qstat did not tell all of job \(object.name)")
         }
+        told.insert(job.id)
         stat.jobs.append(job)
       }
-      let told = Set(stat.jobs.map(\.id))
+      // Only PBS's own word for that very job counts, not a gap in a listing.
+      let unknown = Self.unknownJobs(in: result)
       for id in batch where !told.contains(id) {
-        // Only PBS's own word for that very job counts, not a gap in a listing.
-        guard Self.isUnknown(id, in: result) else {
+        guard unknown.contains(id) else {
           throw .unavailable("qstat said nothing of job \(id): \(result.words.prefix(200))")
         }
         stat.unknown.insert(id)
@@ -111,11 +115,17 @@ final class PBSCommands: PBSBackend {
     return stat
   }
 
-  private static func isUnknown(_ id: String, in result: CommandResult) -> Bool {
-    let words = String(decoding: result.standardError, as: UTF8.self)
-    return words.split(whereSeparator: \.isNewline).contains { line in
-      line.hasSuffix("Unknown Job Id \(id)") || line.contains("Unknown Job Id \(id) ")
+  /// The ids after "Unknown Job Id" on qstat's standard error ("qstat: Unknown Job Id 5.pbsserver").
+  private static func unknownJobs(in result: CommandResult) -> Set<String> {
+    var ids: Set<String> = []
+    for line in result.standardError.split(separator: 0x0A) {
+      let words = String(decoding: line, as: UTF8.self).split(separator: " ")
+      guard let index = words.lastIndex(of: "Id"), index >= 2, index + 1 < words.count,
+        words[index - 2...index].elementsEqual(["Unknown", "Job", "Id"])
+      else { continue }
+      ids.insert(String(words[index + 1]))
     }
+    return ids
   }
 
   func delete(_ id: String, force: Bool) async throws(PBSError) {

@@ -18,26 +18,26 @@ enum PBSText {
     func list(_ attribute: String) -> [String: String] {
       var result: [String: String] = [:]
       var name: String?
-      var text = ""
+      var octets: [UInt8] = []
       var isEscaped = false
       func end() {
-        if let name { result[name] = text }
+        if let name { result[name] = String(decoding: octets, as: UTF8.self) }
         name = nil
-        text = ""
+        octets.removeAll(keepingCapacity: true)
       }
-      for character in attributes[attribute] ?? "" {
+      for octet in (attributes[attribute] ?? "").utf8 {
         if isEscaped {
-          text.append(character)
+          octets.append(octet)
           isEscaped = false
-        } else if character == "\\" {
+        } else if octet == UInt8(ascii: "\\") {
           isEscaped = true
-        } else if character == "," {
+        } else if octet == UInt8(ascii: ",") {
           end()
-        } else if character == "=", name == nil {
-          name = text
-          text = ""
+        } else if octet == UInt8(ascii: "="), name == nil {
+          name = String(decoding: octets, as: UTF8.self)
+          octets.removeAll(keepingCapacity: true)
         } else {
-          text.append(character)
+          octets.append(octet)
         }
       }
       end()
@@ -50,32 +50,45 @@ enum PBSText {
   static func parse(_ output: Data, prefix: String) -> [Object] {
     var objects: [Object] = []
     var attribute: String?
-    // By octets: to a String, a carriage return and a line feed are one character.
-    var lines = output.split(separator: 0x0A, omittingEmptySubsequences: false)
+    let prefix = Array(prefix.utf8)
+    // By octets: to a String, a carriage return and a line feed are one character, and cutting
+    // Strings was most of what a busy broker did.
+    var lines = Array(output).split(separator: 0x0A, omittingEmptySubsequences: false)
     // What follows the last line feed: nothing, or a line that was cut off.
     lines.removeLast()
-    for octets in lines {
-      let line = String(decoding: octets, as: UTF8.self)
+    for line in lines {
       if line.isEmpty {
         if objects.last?.attributes.isEmpty == false { objects[objects.count - 1].isWhole = true }
         attribute = nil
-      } else if line.first == "\t" {
+      } else if line.first == UInt8(ascii: "\t") {
         if let attribute, !objects.isEmpty {
-          objects[objects.count - 1].attributes[attribute]?.append(contentsOf: line.dropFirst())
+          objects[objects.count - 1].attributes[attribute]?.append(text(line.dropFirst()))
         }
-      } else if line.first == " " {
+      } else if line.first == UInt8(ascii: " ") {
         attribute = nil
         // An attribute's name has no equals sign; "NAME = VALUE", an empty value "NAME = ".
-        guard let equals = line.firstIndex(of: "="), !objects.isEmpty else { continue }
-        let name = line[..<equals].trimmingWhitespace()
+        guard let equals = line.firstIndex(of: UInt8(ascii: "=")), !objects.isEmpty else {
+          continue
+        }
+        let name = text(trimmed(line[..<equals]))
         guard objects[objects.count - 1].attributes[name] == nil else { continue }
-        objects[objects.count - 1].attributes[name] = String(line[equals...].dropFirst(2))
+        objects[objects.count - 1].attributes[name] = text(line[equals...].dropFirst(2))
         attribute = name
-      } else if line.hasPrefix(prefix) {
+      } else if line.starts(with: prefix) {
         attribute = nil
-        objects.append(Object(name: String(line.dropFirst(prefix.count))))
+        objects.append(Object(name: text(line.dropFirst(prefix.count))))
       }
     }
     return objects
+  }
+
+  private static func text(_ octets: ArraySlice<UInt8>) -> String {
+    String(decoding: octets, as: UTF8.self)
+  }
+
+  private static func trimmed(_ octets: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
+    let isBlank: (UInt8) -> Bool = { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") }
+    let end = octets.lastIndex { !isBlank($0) }.map { $0 + 1 } ?? octets.startIndex
+    return octets[..<end].drop(while: isBlank)
   }
 }
