@@ -28,10 +28,10 @@ TICKS = os.sysconf("SC_CLK_TCK")
 HOST: dict[str, int | str] = {"ncpus": 100_000, "mem": "100000000000kb"}
 
 
-def cpu_seconds(pid: int) -> float:
-    """User and system time of a process and of its children that have ended."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return sum(int(field) for field in fields[11:15]) / TICKS
+def cpu_seconds(pid: int) -> tuple[float, float]:
+    """User and system time of a process, and that of its children that have ended."""
+    fields = [int(field) for field in Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[11:15]]
+    return (fields[0] + fields[1]) / TICKS, (fields[2] + fields[3]) / TICKS
 
 
 def memory_kb(pid: int, name: str) -> int:
@@ -204,8 +204,9 @@ def main() -> None:
 def report(connector: Connector) -> None:
     for program in PROGRAMS:
         pid = connector[program].pid
-        print(f"  {program:<13} {cpu_seconds(pid):6.2f} s of CPU so far (commands included), peak memory"
-              f" {memory_kb(pid, 'VmHWM')} kb")
+        own, commands = cpu_seconds(pid)
+        print(f"  {program:<13} {own:6.2f} s of CPU so far{f' and {commands:.2f} s in commands' if commands else ''},"
+              f" peak memory {memory_kb(pid, 'VmHWM')} kb")
 
 
 if __name__ == "__main__":
