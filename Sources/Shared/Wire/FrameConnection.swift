@@ -42,7 +42,11 @@ public final class FrameConnection {
   }
 
   deinit {
-    if isOpen { Glibc.close(descriptor) }
+    guard isOpen else { return }
+    // First: a closed descriptor's number may soon be another's.
+    readSource = nil
+    writeSource = nil
+    Glibc.close(descriptor)
   }
 
   /// Queues one frame (from ``Frame/encode(_:)``).
