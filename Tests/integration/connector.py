@@ -113,6 +113,8 @@ class Connector:
     environment: Mapping[str, str] = field(default_factory=dict)
     configuration: str = ""
     watcher_options: Sequence[str] = ()
+    # What stands before a program in its command line, by its name.
+    wrappers: dict[str, Sequence[str]] = field(default_factory=dict)
     log_level: str = field(default_factory=lambda: os.environ.get("PBS_CONNECTOR_LOG_LEVEL", "debug"))
     processes: dict[str, RunningProcess] = field(default_factory=dict)
 
@@ -151,7 +153,7 @@ class Connector:
             arguments += ["--broker", *[str(self.socket(broker)) for broker in brokers]]
         environment = {key: value for key, value in os.environ.items()
                        if key not in ("KUBECONFIG", "PBS_EXEC", "http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY")}
-        process = RunningProcess(name, [*arguments, *options], {**environment, **self.environment})
+        process = RunningProcess(name, [*self.wrappers.get(program, ()), *arguments, *options], {**environment, **self.environment})
         self.processes[name] = process
         return process
 
