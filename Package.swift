@@ -10,6 +10,7 @@ let package = Package(
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
   ],
   targets: [
@@ -22,6 +23,7 @@ let package = Package(
       name: "Shared",
       dependencies: [
         "CLibevent", "CLibcurl", "CLibyaml", "CLinux",
+        .product(name: "DequeModule", package: "swift-collections"),
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ]),
@@ -33,7 +35,10 @@ let package = Package(
       dependencies: ["Shared", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
     .executableTarget(
       name: "binder",
-      dependencies: ["Shared", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
+      dependencies: [
+        "Shared", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "DequeModule", package: "swift-collections"),
+      ]),
     .testTarget(
       name: "UnitTests",
       dependencies: ["Shared", "kube-watcher", "pbs-broker", "binder"]),

@@ -1,3 +1,4 @@
+import DequeModule
 import FoundationEssentials
 import Logging
 import Shared
@@ -16,7 +17,7 @@ final class Binder {
   private var subscriptions: [Subscription] = []
   /// What is to be done, by UID; replaced by newer messages.
   private var wanted: [String: Work] = [:]
-  private var queues: [[String]] = [[], [], []]
+  private var queues: [Deque<String>] = [[], [], []]
   private var active: Set<String> = []
   /// No request before this moment: the server asked for rest.
   private var restUntil = 0.0
@@ -200,11 +201,5 @@ extension BrokerMessage {
     case .report(let report): ("report", report.job)
     case .withdraw, .unknown: ("", nil)
     }
-  }
-}
-
-extension Array {
-  fileprivate mutating func popFirst() -> Element? {
-    isEmpty ? nil : removeFirst()
   }
 }

@@ -20,6 +20,12 @@ final class EventRecorder {
     var message: String
   }
 
+  private struct Item {
+    var pod: PodReference
+    var key: Key
+    var warning: Bool
+  }
+
   private struct Known {
     var name: String
     var count: Int
@@ -59,9 +65,9 @@ final class EventRecorder {
   private let client: KubernetesClient
   private let instance: String
   private let log: Logger
-  private var queue: [(PodReference, Key, warning: Bool)] = []
-  private var head = 0
-  private var active = 0
+  private lazy var queue = WorkQueue<Item>(
+    limit: { [unowned self] in isHeldBack ? 1 : Self.inFlight },
+    work: { [unowned self] in await write($0.pod, $0.key, $0.warning) })
   private var known: [Key: Known] = [:]
   private var order: [Key] = []
   private var sequence = UInt64(Date().timeIntervalSince1970 * 1e9)
@@ -69,18 +75,22 @@ final class EventRecorder {
 
   /// Whether there are bindings to be made first.
   var isHeldBack = false {
-    didSet { if oldValue, !isHeldBack { start() } }
+    didSet { if oldValue, !isHeldBack { queue.start() } }
   }
 
   init(client: KubernetesClient, instance: String, log: Logger) {
     self.client = client
     self.instance = instance
     self.log = log
+    queue.onEmpty = { [unowned self] in
+      if dropped > 0 { log.warning("\(dropped) Events were dropped") }
+      dropped = 0
+    }
   }
 
   /// Queues one Event about a pod.
   func record(_ pod: PodReference, reason: String, message: String, warning: Bool) {
-    guard queue.count - head < Self.queueLimit else {
+    guard queue.count < Self.queueLimit else {
       if dropped == 0 {
         log.warning("\(Self.queueLimit) Events wait to be written, further ones are dropped")
       }
@@ -89,29 +99,7 @@ final class EventRecorder {
     }
     // The API allows 1024 characters.
     let key = Key(uid: pod.uid, reason: reason, message: String(message.prefix(1000)))
-    queue.append((pod, key, warning))
-    start()
-  }
-
-  private func start() {
-    while head < queue.count, active < (isHeldBack ? 1 : Self.inFlight) {
-      let (pod, key, warning) = queue[head]
-      head += 1
-      active += 1
-      Task { @EventLoop in
-        await write(pod, key, warning)
-        active -= 1
-        start()
-      }
-    }
-    if head == queue.count {
-      queue.removeAll(keepingCapacity: queue.count < 1024)
-      head = 0
-      if dropped > 0 {
-        log.warning("\(dropped) Events were dropped")
-        dropped = 0
-      }
-    }
+    queue.add(Item(pod: pod, key: key, warning: warning))
   }
 
   private func write(_ pod: PodReference, _ key: Key, _ warning: Bool) async {

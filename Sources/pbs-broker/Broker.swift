@@ -41,10 +41,13 @@ final class Broker {
   private var unknownTypes = UnknownTypes()
 
   private var comparedAt = -Double.infinity
-  private var submissions: [String] = []
-  private var submitting = 0
-  private var deletions: [Decision.Deletion] = []
-  private var deleting = 0
+  /// Pods, by UID, that are to have a job; none is submitted while PBS is known to be away.
+  private lazy var submissions = WorkQueue<String>(
+    limit: { [unowned self] in tracker.isAway ? 0 : settings.submissionsInFlight },
+    work: { [unowned self] in await submitNow($0) })
+  private lazy var deletions = WorkQueue<Decision.Deletion>(
+    limit: { [unowned self] in settings.submissionsInFlight },
+    work: { [unowned self] in await deleteNow($0) })
   lazy var tracker = JobTracker(broker: self)
 
   init(
@@ -385,21 +388,12 @@ final class Broker {
       return
     }
     record.isSubmitting = true
-    submissions.append(record.uid)
-    startSubmissions()
+    submissions.add(record.uid)
   }
 
-  /// Starts what is queued, up to the bound, unless PBS is known to be away.
+  /// Goes on with the submissions that waited for PBS to answer.
   func startSubmissions() {
-    while submitting < settings.submissionsInFlight, !submissions.isEmpty, !tracker.isAway {
-      let uid = submissions.removeFirst()
-      submitting += 1
-      Task { @EventLoop in
-        await submitNow(uid)
-        submitting -= 1
-        startSubmissions()
-      }
-    }
+    submissions.start()
   }
 
   private func submitNow(_ uid: String) async {
@@ -517,27 +511,18 @@ final class Broker {
       log.info("deleting job \(deletion.job) of pod \(record.name): \(deletion.reason)")
     }
     jobs[deletion.job]?.deletedAt = now
-    deletions.append(deletion)
-    startDeletions()
+    deletions.add(deletion)
   }
 
-  private func startDeletions() {
-    while deleting < settings.submissionsInFlight, !deletions.isEmpty {
-      let deletion = deletions.removeFirst()
-      deleting += 1
-      Task { @EventLoop in
-        do throws(PBSError) {
-          try await backend.delete(deletion.job, force: deletion.force)
-        } catch {
-          // Asked for again by the reconciling that follows the next look.
-          jobs[deletion.job]?.deletedAt = -Self.deletionInterval
-          log.warning("qdel \(deletion.job): \(error)")
-        }
-        deleting -= 1
-        startDeletions()
-        tracker.lookSoon(within: 0.5)
-      }
+  private func deleteNow(_ deletion: Decision.Deletion) async {
+    do throws(PBSError) {
+      try await backend.delete(deletion.job, force: deletion.force)
+    } catch {
+      // Asked for again by the reconciling that follows the next look.
+      jobs[deletion.job]?.deletedAt = -Self.deletionInterval
+      log.warning("qdel \(deletion.job): \(error)")
     }
+    tracker.lookSoon(within: 0.5)
   }
 }
 

@@ -1,3 +1,4 @@
+import DequeModule
 import FoundationEssentials
 import Glibc
 
@@ -10,9 +11,8 @@ public final class FrameConnection {
 
   private let descriptor: Int32
   private var reader = FrameReader()
-  /// Frames to write, from `outputHead` on; of that one, the octets from `outputOffset` on.
-  private var output: [Data] = []
-  private var outputHead = 0
+  /// Frames to write; of the first, the octets from `outputOffset` on.
+  private var output: Deque<Data> = []
   private var outputOffset = 0
   private var readSource: EventSource?
   private var writeSource: EventSource?
@@ -57,7 +57,7 @@ public final class FrameConnection {
     }
     output.append(frame)
     queued += frame.count
-    if output.count - outputHead == 1 { writeSource?.resume() }
+    if output.count == 1 { writeSource?.resume() }
   }
 
   /// Ends the connection after what is queued has been written.
@@ -76,7 +76,6 @@ public final class FrameConnection {
     writeSource = nil
     Glibc.close(descriptor)
     output.removeAll()
-    outputHead = 0
     let onClose = onClose
     self.onClose = nil
     onFrame = nil
@@ -106,8 +105,7 @@ public final class FrameConnection {
   }
 
   private func write() {
-    while outputHead < output.count {
-      let first = output[outputHead]
+    while let first = output.first {
       let count = first.withUnsafeBytes { bytes in
         Glibc.send(
           descriptor, bytes.baseAddress.map { $0 + outputOffset }, bytes.count - outputOffset,
@@ -120,18 +118,12 @@ public final class FrameConnection {
       queued -= count
       outputOffset += count
       if outputOffset == first.count {
-        output[outputHead] = Data()
-        outputHead += 1
+        output.removeFirst()
         outputOffset = 0
       }
-      // Now and then: the frames behind move up, and there may be many.
-      if outputHead > 64, outputHead * 2 > output.count {
-        output.removeFirst(outputHead)
-        outputHead = 0
-      }
     }
-    output.removeAll(keepingCapacity: output.count < 1024)
-    outputHead = 0
+    // The room that a burst took is given back.
+    output = []
     writeSource?.suspend()
     if endsWhenWritten { return close(nil) }
     onDrained?()

@@ -1,0 +1,50 @@
+import DequeModule
+
+/// Work that waits its turn, first come, first served, with a bound on how much of it is under
+/// way at once.
+@EventLoop
+public final class WorkQueue<Item: Sendable> {
+  private let limit: @EventLoop () -> Int
+  private let work: @EventLoop (Item) async -> Void
+  private var items: Deque<Item> = []
+  private var active = 0
+
+  /// Called when nothing waits any more.
+  public var onEmpty: (@EventLoop () -> Void)?
+
+  /// - Parameters:
+  ///   - limit: how many may be under way now; 0 holds the queue until ``start()``.
+  ///   - work: what is done with each item.
+  public init(
+    limit: @escaping @EventLoop () -> Int, work: @escaping @EventLoop (Item) async -> Void
+  ) {
+    self.limit = limit
+    self.work = work
+  }
+
+  /// How many wait, those under way not counted.
+  public var count: Int { items.count }
+
+  /// Queues one item, and starts it when there is room.
+  public func add(_ item: Item) {
+    items.append(item)
+    start()
+  }
+
+  /// Starts what there is room for; to be called when the limit has grown.
+  public func start() {
+    guard !items.isEmpty else { return }
+    while active < limit(), let item = items.popFirst() {
+      active += 1
+      Task { @EventLoop in
+        await work(item)
+        active -= 1
+        start()
+      }
+    }
+    guard items.isEmpty else { return }
+    // The room that a burst took is given back.
+    items = []
+    onEmpty?()
+  }
+}
