@@ -29,7 +29,6 @@ final class Broker {
   var jobs: [String: JobRecord] = [:]
   private var nodes: [String: Node] = [:]
   private var hostMap = HostMap()
-  private(set) var hostsDown: Set<String> = []
   /// Jobs of which the next look must tell all.
   private(set) var doubted: Set<String> = []
   /// Since when kube-watcher's word is complete; nil while it is not.
@@ -288,7 +287,7 @@ final class Broker {
     guard let pod = record.pod, pod.isTerminating, let name = pod.nodeName else { return false }
     tracker.needsHosts = true
     if let node = nodes[name], !node.isReady { return true }
-    return hostsDown.contains { hostMap.node(of: $0) == name }
+    return hostMap.hosts.down.contains { hostMap.node(of: $0) == name }
   }
 
   /// Pods that PBS must tell the state of: bound, not finished, with a job that we do not
@@ -305,9 +304,9 @@ final class Broker {
     return expected
   }
 
-  func setHostsDown(_ hosts: Set<String>) {
-    guard hosts != hostsDown else { return }
-    hostsDown = hosts
+  func setHosts(_ hosts: PBSHosts) {
+    guard hosts != hostMap.hosts else { return }
+    hostMap.hosts = hosts
     reconcileAll()
   }
 
@@ -362,6 +361,8 @@ final class Broker {
     do throws(Refusal) {
       _ = try PodTranslation.job(for: pod, policy: settings.policy, hostOf: { map.host(of: $0) })
     } catch {
+      // The host that it asks for may be new.
+      if pod.spec.nodeSelector?[WellKnown.hostnameLabel] != nil { tracker.needsHosts = true }
       message = .report(
         .init(
           pod: reference, job: nil, reason: "FailedScheduling", message: error.description,

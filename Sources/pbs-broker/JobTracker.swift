@@ -17,6 +17,9 @@ final class JobTracker {
   private static let waitingRefresh = 5.0
   private static let runningRefresh = 30.0
   private static let refreshBatch = 200
+  /// Seconds between looks at PBS's hosts, and between those that some pod waits for.
+  private static let hostsInterval = 600.0
+  private static let hostsNeededInterval = 15.0
   /// Seconds without hints after which they no longer count on.
   private static let hintsFor = 600.0
 
@@ -40,7 +43,7 @@ final class JobTracker {
 
   /// PBS did not answer the last look.
   private(set) var isAway = false
-  /// Some pod's fate depends on whether its host is down.
+  /// Some pod's fate depends on PBS's hosts.
   var needsHosts = false
 
   init(broker: Broker) {
@@ -159,10 +162,14 @@ final class JobTracker {
       }
     }
     emptySince = listing.all.isEmpty ? emptySince ?? begun : nil
-    if needsHosts, begun - hostsLookedAt > 15 {
+    if begun - hostsLookedAt > (needsHosts ? Self.hostsNeededInterval : Self.hostsInterval) {
       needsHosts = false
       hostsLookedAt = begun
-      broker.setHostsDown(try await broker.backend.hostsDown())
+      do throws(PBSError) {
+        broker.setHosts(try await broker.backend.hosts())
+      } catch {
+        broker.log.warning("PBS's hosts cannot be listed: \(error)")
+      }
     }
     foreign.formIntersection(listing.all)
     dueLooks.removeAll { $0 <= begun }

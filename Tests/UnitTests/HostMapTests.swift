@@ -34,16 +34,32 @@ import Testing
     #expect(HostMap(table: table, nodes: nodes).node(of: host) == node)
   }
 
+  /// The table, the nodes, PBS's hosts, a node, and its host.
+  typealias HostCase = ([String: String], Set<String>, Set<String>, String, String?)
+
   @Test(
     arguments: [
-      ([:], ["node1"], "node1", "node1"),
-      ([:], ["node1"], "node2", nil),
-      (["mom1": "node1"], ["node1"], "node1", "mom1"),
-      (["mom1": "node1"], ["node1", "node2"], "node2", "node2"),
-    ] as [Case])
+      // While PBS has not named its hosts, the node's own name.
+      ([:], ["node1"], [], "node1", "node1"),
+      ([:], ["node1"], [], "node2", nil),
+      (["mom1": "node1"], ["node1"], [], "node1", "mom1"),
+      (["mom1": "node1"], ["node1", "node2"], [], "node2", "node2"),
+      // Then one of them.
+      ([:], ["node1"], ["node1", "node2"], "node1", "node1"),
+      ([:], ["node1"], ["node2"], "node1", nil),
+      ([:], ["node1.site.org"], ["node1", "node2"], "node1.site.org", "node1"),
+      ([:], ["node1"], ["node1.site.org", "node10"], "node1", "node1.site.org"),
+      ([:], ["node1"], ["node1.a.org", "node1.b.org"], "node1", nil),
+      ([:], ["node1.a.org"], ["node1.b.org"], "node1.a.org", nil),
+      // The table comes first, also where PBS does not name the host.
+      (["mom1": "node1"], ["node1"], ["node1"], "node1", "mom1"),
+      (["node1": "node2"], ["node1", "node2"], ["node1", "node2"], "node1", nil),
+    ] as [HostCase])
   func aNodeHasAHost(
-    _ table: [String: String], _ nodes: Set<String>, _ node: String, _ host: String?
+    _ table: [String: String], _ nodes: Set<String>, _ hosts: Set<String>, _ node: String,
+    _ host: String?
   ) {
-    #expect(HostMap(table: table, nodes: nodes).host(of: node) == host)
+    let map = HostMap(table: table, nodes: nodes, hosts: PBSHosts(all: hosts))
+    #expect(map.host(of: node) == host)
   }
 }

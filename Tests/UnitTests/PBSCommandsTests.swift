@@ -226,6 +226,8 @@ struct PBSCommandsTests {
 
       """
     try command("pbsnodes", output: Data(output.utf8))
-    #expect(try await pbs().hostsDown() == ["node2", "host2", "node4"])
+    let hosts = try await pbs().hosts()
+    #expect(hosts.all == ["node1", "node2", "host2", "node3", "node4"])
+    #expect(hosts.down == ["node2", "host2", "node4"])
   }
 }

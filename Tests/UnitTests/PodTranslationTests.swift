@@ -128,7 +128,7 @@ import Testing
     (#""nodeSelector": {"disk": "ssd"}"#, "nodeSelector disk cannot be honoured by PBS"),
     (
       #""nodeSelector": {"kubernetes.io/hostname": "nowhere"}"#,
-      "nodeSelector kubernetes.io/hostname: no node nowhere"
+      "nodeSelector kubernetes.io/hostname: no node nowhere that is a host of PBS"
     ),
     (
       #""affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": []}}}"#,

@@ -111,6 +111,26 @@ def test_a_host_selector_is_honoured(site: Site) -> None:
     assert site.wait_bound("there")["spec"]["nodeName"] == "node2"
 
 
+def test_a_host_selector_is_honoured_where_pbs_knows_the_host_by_its_short_name(site: Site) -> None:
+    for name in ("node1", "node2"):
+        site.kubernetes.delete_node(name)
+        site.kubernetes.create_node(f"{name}.site.org")
+    site.connector.start()
+    site.create("there", nodeSelector={"kubernetes.io/hostname": "node2.site.org"})
+    pod = site.wait_bound("there")
+    assert pod["spec"]["nodeName"] == "node2.site.org"
+    (job,) = site.jobs_of(uid(pod))
+    assert "select=1:ncpus=1:mem=64mb:host=node2" in job.submit_arguments
+
+
+def test_a_node_that_is_no_host_of_pbs_is_refused_by_name(site: Site) -> None:
+    site.connector.start()
+    site.kubernetes.create_node("node3")
+    pod = site.create("there", nodeSelector={"kubernetes.io/hostname": "node3"})
+    site.wait_condition("there", "PodScheduled", "no node node3 that is a host of PBS")
+    assert site.jobs_of(uid(pod)) == []
+
+
 def test_the_deadline_becomes_the_walltime(site: Site) -> None:
     site.connector.start()
     pod = site.create("timed", activeDeadlineSeconds=3600)

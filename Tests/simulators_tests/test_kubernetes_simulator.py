@@ -240,6 +240,12 @@ class TestFaults:
         assert answers[0].headers["Retry-After"] == "3"
         assert fault.hits == 2
 
+    def test_of_two_equal_faults_the_one_that_is_removed_goes(self, simulator: KubernetesSimulator) -> None:
+        first, second = (simulator.faults.add(Fault("GET", Status(500))) for _ in range(2))
+        simulator.faults.remove(second)
+        assert request(simulator, "GET", PODS).status == 500
+        assert (first.hits, second.hits) == (1, 0)
+
     def test_reset_changes_nothing(self, simulator: KubernetesSimulator) -> None:
         simulator.faults.add(Fault("POST", Reset(), count=1))
         with pytest.raises(ConnectionResetError):

@@ -519,6 +519,13 @@ def test_faults_of_the_seeded_dice_repeat(tmp_path: Path) -> None:
     assert True in strikes(7) and False in strikes(7)
 
 
+def test_of_two_equal_faults_the_one_that_is_removed_goes(simulator: PBSSimulator, run: Run) -> None:
+    first, second = (simulator.faults.fail("qselect", 1, "no", count=1) for _ in range(2))
+    simulator.faults.remove(second)
+    assert run("qselect").returncode == 1
+    assert first.count == 0 and second.count == 1
+
+
 def test_slow(simulator: PBSSimulator, run: Run) -> None:
     """The answer takes its time; others are served meanwhile."""
     simulator.faults.slow("qsub", 0.5, count=1)

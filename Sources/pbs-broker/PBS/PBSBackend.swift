@@ -15,8 +15,15 @@ protocol PBSBackend: AnyObject {
   /// Deletes a job; one that has ended already counts as deleted.
   /// - Parameter force: also when its host cannot be reached.
   func delete(_ id: String, force: Bool) async throws(PBSError)
-  /// Hosts that PBS cannot reach.
-  func hostsDown() async throws(PBSError) -> Set<String>
+  /// PBS's execution hosts.
+  func hosts() async throws(PBSError) -> PBSHosts
+}
+
+/// PBS's execution hosts, by the names that `select=host=` and exec_host use.
+struct PBSHosts: Sendable, Equatable {
+  var all: Set<String> = []
+  /// Those that PBS cannot reach.
+  var down: Set<String> = []
 }
 
 /// Why PBS did not do what was asked.

@@ -135,17 +135,20 @@ final class PBSCommands: PBSBackend {
     throw failure("qdel", result)
   }
 
-  func hostsDown() async throws(PBSError) -> Set<String> {
+  func hosts() async throws(PBSError) -> PBSHosts {
     let result = try await run("pbsnodes", ["-a"])
     guard result.status == 0 else { throw failure("pbsnodes", result) }
-    var down: Set<String> = []
+    var hosts = PBSHosts()
     for node in PBSText.parse(result.standardOutput, prefix: "") {
+      // A vnode's name is its host's unless the site has cut hosts into several vnodes.
+      let names = [node.name, node.attributes["resources_available.host"] ?? node.name]
+      hosts.all.formUnion(names)
       let states = node.attributes["state"]?.split(separator: ",") ?? []
-      guard states.contains(where: { $0 == "down" || $0.hasSuffix("unknown") }) else { continue }
-      down.insert(node.name)
-      if let host = node.attributes["resources_available.host"] { down.insert(host) }
+      if states.contains(where: { $0 == "down" || $0.hasSuffix("unknown") }) {
+        hosts.down.formUnion(names)
+      }
     }
-    return down
+    return hosts
   }
 
   private func run(_ name: String, _ arguments: [String]) async throws(PBSError) -> CommandResult {

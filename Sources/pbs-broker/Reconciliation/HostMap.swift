@@ -7,22 +7,32 @@ struct HostMap: Sendable {
   var table: [String: String] = [:]
   /// Kubernetes' nodes.
   var nodes: Set<String> = []
+  /// PBS's hosts; none while PBS has not named them.
+  var hosts = PBSHosts()
 
   func node(of host: String) -> String? {
     if let node = table[host] { return node }
-    if nodes.contains(host) { return host }
-    let short = Self.short(host)
-    let matches = nodes.filter { node in
-      // One of the two must be the short form: a.x is not a.y.
-      Self.short(node) == short && (node == short || host == short)
-    }
-    return matches.count == 1 ? matches.first : nil
+    return Self.match(host, among: nodes)
   }
 
-  /// The PBS host of a node; the node's own name where no host is known to differ.
+  /// The PBS host of a node; the node's own name while PBS has not named its hosts.
   func host(of node: String) -> String? {
     if let host = table.first(where: { $0.value == node })?.key { return host }
-    return nodes.contains(node) ? node : nil
+    guard nodes.contains(node) else { return nil }
+    guard !hosts.all.isEmpty else { return node }
+    // What another entry of the table speaks for is not this node's.
+    return Self.match(node, among: hosts.all.filter { table[$0] == nil })
+  }
+
+  /// The name itself, or the only one that is its short or its full form: one of the two must be
+  /// the short form, since a.x is not a.y.
+  private static func match(_ name: String, among names: Set<String>) -> String? {
+    if names.contains(name) { return name }
+    let short = short(name)
+    let matches = names.filter { other in
+      Self.short(other) == short && (other == short || name == short)
+    }
+    return matches.count == 1 ? matches.first : nil
   }
 
   private static func short(_ name: String) -> String {

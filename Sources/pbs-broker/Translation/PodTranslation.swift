@@ -71,7 +71,8 @@ enum PodTranslation {
   ) throws(Refusal) -> String? {
     guard let node = pod.spec.nodeSelector?[WellKnown.hostnameLabel] else { return nil }
     guard let host = hostOf(node) else {
-      throw Refusal("nodeSelector \(WellKnown.hostnameLabel): no node \(node)")
+      throw Refusal(
+        "nodeSelector \(WellKnown.hostnameLabel): no node \(node) that is a host of PBS")
     }
     return host
   }

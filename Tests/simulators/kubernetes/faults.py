@@ -73,12 +73,13 @@ Action = Status | TooManyRequests | Reset | LoseAnswer | Cut | Delay | Gone | Cl
 WATCH_ACTIONS = (Gone, CloseWatch, SilenceWatch)
 
 
-@dataclass
+@dataclass(eq=False)
 class Fault:
     """An action for requests whose "METHOD /path?query" the regular expression `match` finds.
 
     `count` is how often it strikes, None for ever. `probability` is the chance
-    for each matching request, None for certain. `hits` counts the strikes.
+    for each matching request, None for certain. `hits` counts the strikes. Two
+    faults of equal values are two faults.
     """
 
     match: str

@@ -19,9 +19,12 @@ class FaultKind(Enum):
     GARBAGE = "garbage"  # carried out; standard output is not what it should be
 
 
-@dataclass
+@dataclass(eq=False)
 class Fault:
-    """A fault of one command ("*" for all), with a probability, for `count` calls or until removed."""
+    """A fault of one command ("*" for all), with a probability, for `count` calls or until removed.
+
+    Two faults of equal values are two faults.
+    """
 
     command: str
     kind: FaultKind
