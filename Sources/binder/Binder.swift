@@ -19,6 +19,8 @@ final class Binder {
   private var wanted: [String: Work] = [:]
   private var queues: [Deque<String>] = [[], [], []]
   private var active: Set<String> = []
+  /// How many of these are bindings.
+  private var binding = 0
   /// No request before this moment: the server asked for rest.
   private var restUntil = 0.0
   private var restTimer: EventSource?
@@ -101,15 +103,18 @@ final class Binder {
     while active.count < requestsInFlight, let uid = next() {
       guard let work = wanted[uid] else { continue }
       active.insert(uid)
+      let isBinding = Self.priority(work.message) == 0
+      if isBinding { binding += 1 }
       Task { @EventLoop in
         await perform(work, uid)
         active.remove(uid)
+        if isBinding { binding -= 1 }
         // What came meanwhile for this pod was held back.
         if let newer = wanted[uid] { queues[Self.priority(newer.message)].append(uid) }
         start()
       }
     }
-    events.isHeldBack = !queues[0].isEmpty
+    events.yield(toBindings: binding > 0 || !queues[0].isEmpty)
   }
 
   /// The next pod on which nothing is under way.

@@ -9,8 +9,10 @@ import Shared
 final class EventRecorder {
   /// Events that wait to be written; more are dropped, which is logged.
   private static let queueLimit = 20_000
-  /// Requests at once; one while bindings wait.
+  /// Requests at once.
   private static let inFlight = 4
+  /// Seconds for which Events wait for bindings; then there is one request at once beside them.
+  private static let patience = 2.0
   /// Events that are remembered, to be counted up.
   private static let memory = 4096
 
@@ -66,17 +68,15 @@ final class EventRecorder {
   private let instance: String
   private let log: Logger
   private lazy var queue = WorkQueue<Item>(
-    limit: { [unowned self] in isHeldBack ? 1 : Self.inFlight },
+    limit: { [unowned self] in limit },
     work: { [unowned self] in await write($0.pod, $0.key, $0.warning) })
   private var known: [Key: Known] = [:]
   private var order: [Key] = []
   private var sequence = UInt64(Date().timeIntervalSince1970 * 1e9)
   private var dropped = 0
 
-  /// Whether there are bindings to be made first.
-  var isHeldBack = false {
-    didSet { if oldValue, !isHeldBack { queue.start() } }
-  }
+  /// Since when there are bindings to be made first, monotonic; nil while there are none.
+  private var heldBackSince: Double?
 
   init(client: KubernetesClient, instance: String, log: Logger) {
     self.client = client
@@ -86,6 +86,17 @@ final class EventRecorder {
       if dropped > 0 { log.warning("\(dropped) Events were dropped") }
       dropped = 0
     }
+  }
+
+  private var limit: Int {
+    guard let heldBackSince else { return Self.inFlight }
+    return Monotonic.now - heldBackSince < Self.patience ? 0 : 1
+  }
+
+  /// Bindings are under way, or no longer: they come first.
+  func yield(toBindings areThere: Bool) {
+    heldBackSince = areThere ? heldBackSince ?? Monotonic.now : nil
+    queue.start()
   }
 
   /// Queues one Event about a pod.
