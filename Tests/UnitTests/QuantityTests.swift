@@ -40,7 +40,9 @@ import Testing
     "1-",
     "1.2.3", "1,5", "1ki", "1K", "1mi", "1MI", "1Mib", "1MiMi", "1mm", "1e", "1e+", "1e1.5",
     "1e3Mi", "1e1_0",
-    "1_000", "0x10", "1e41", "1e-41", "1e99999999999999999999", "nan", "inf", "Infinity", "１", "٣",
+    "1_000", "0x10", "1e41", "1e-41", "1e99999999999999999999",
+    // An exponent whose magnitude is no number of 64 bits.
+    "1e-9223372036854775808", "1e9223372036854775807", "nan", "inf", "Infinity", "１", "٣",
     "1\u{0}",
   ])
   func refuses(_ text: String) {

@@ -63,7 +63,7 @@ public struct Quantity: Sendable, Hashable, Comparable {
     } else if let power = decimal[rest] {
       exponent += power
     } else if let first = rest.first, first == "e" || first == "E",
-      let power = Int(rest.dropFirst()), rest.dropFirst().first != "_", abs(power) <= 40
+      let power = Int(rest.dropFirst()), (-40...40).contains(power)
     {
       exponent += power
     } else {
