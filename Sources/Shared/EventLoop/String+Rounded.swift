@@ -1,7 +1,11 @@
 extension String {
   /// A number of seconds with one decimal.
   public init(rounded value: Double) {
-    let tenths = Int((value * 10).rounded())
+    guard let tenths = Int(exactly: (value * 10).rounded()) else {
+      // Too large for that, or no number.
+      self = "\(value)"
+      return
+    }
     self = "\(tenths / 10).\(tenths % 10)"
   }
 }

@@ -7,8 +7,11 @@ public struct KubernetesError: Error, CustomStringConvertible, Sendable {
   /// The machine-readable reason ("Conflict", "NotFound"), where there was one.
   public let reason: String
   public let message: String
-  /// Seconds that the server asked to wait.
+  /// Seconds that the server asked to wait, up to ``longestWait``.
   public let retryAfter: Double?
+
+  /// Seconds. API servers ask for one to ten; what is between us and them may ask for years.
+  static let longestWait = 300.0
 
   public var description: String { "\(status) \(reason): \(message)" }
 
@@ -22,7 +25,7 @@ public struct KubernetesError: Error, CustomStringConvertible, Sendable {
   init(status: Int, body: Data, retryAfter: Double? = nil) {
     let decoded = try? JSONDecoder().decode(Status.self, from: body)
     self.status = status
-    self.retryAfter = retryAfter ?? decoded?.details?.retryAfterSeconds.map(Double.init)
+    self.retryAfter = Self.bounded(retryAfter ?? decoded?.details?.seconds)
     reason = decoded?.reason ?? ""
     message =
       decoded?.message
@@ -33,7 +36,11 @@ public struct KubernetesError: Error, CustomStringConvertible, Sendable {
     self.status = status.code ?? 0
     reason = status.reason ?? ""
     message = status.message ?? ""
-    retryAfter = status.details?.retryAfterSeconds.map(Double.init)
+    retryAfter = Self.bounded(status.details?.seconds)
+  }
+
+  private static func bounded(_ wait: Double?) -> Double? {
+    wait.map { min(max($0, 0), longestWait) }
   }
 
   /// metav1.Status.
@@ -44,6 +51,7 @@ public struct KubernetesError: Error, CustomStringConvertible, Sendable {
     var details: Details?
     struct Details: Decodable {
       var retryAfterSeconds: Int?
+      var seconds: Double? { retryAfterSeconds.map(Double.init) }
     }
   }
 }

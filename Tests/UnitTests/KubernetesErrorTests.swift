@@ -1,0 +1,29 @@
+import FoundationEssentials
+import Testing
+
+@testable import Shared
+
+@Suite struct KubernetesErrorTests {
+  /// What a server asks for, in seconds, and how long is waited.
+  @Test(arguments: [
+    (0, 0.0), (1, 1.0), (300, 300.0), (301, 300.0), (-1, 0.0), (999_999_999_999_999_999, 300.0),
+    (Int.max, 300.0), (Int.min, 0.0),
+  ])
+  func aWishToWaitIsFollowedWithinReason(_ asked: Int, _ waited: Double) throws {
+    let json = Data(#"{"code":429,"details":{"retryAfterSeconds":\#(asked)}}"#.utf8)
+    #expect(KubernetesError(status: 429, body: json).retryAfter == waited)
+    let status = try JSONDecoder().decode(KubernetesError.Status.self, from: json)
+    #expect(KubernetesError(status).retryAfter == waited)
+    // The header, as HTTP's client reads it, stands before the body.
+    let error = KubernetesError(status: 429, body: Data(), retryAfter: Double(asked))
+    #expect(error.retryAfter == waited)
+  }
+
+  @Test(arguments: [
+    (0.0, "0.0"), (0.04, "0.0"), (0.06, "0.1"), (1.25, "1.3"), (59.99, "60.0"), (1e18, "1e+18"),
+    (1e300, "1e+300"), (Double.infinity, "inf"), (Double.nan, "nan"),
+  ])
+  func aTimeIsWrittenWhateverItIs(_ seconds: Double, _ text: String) {
+    #expect(String(rounded: seconds) == text)
+  }
+}
