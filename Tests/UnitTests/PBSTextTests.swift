@@ -98,6 +98,19 @@ import Testing
     }
   }
 
+  /// An empty line in a value, a comment say, is no end: a cut after it is noticed all the same.
+  @Test func anEmptyLineInAValueIsNotTheEnd() {
+    let output = Data("Job Id: 1.s\n    a = b\n\nc\n    d = e\n\tf\n    g = h\n\n".utf8)
+    let afterEmptyLine = "Job Id: 1.s\n    a = b\n\nc\n".utf8.count
+    for length in (afterEmptyLine + 1)..<output.count {
+      let objects = PBSText.parse(output.prefix(length), prefix: "Job Id: ")
+      #expect(objects.map(\.isWhole) == [false], "cut after \(length) octets")
+    }
+    let whole = PBSText.parse(output, prefix: "Job Id: ")
+    let attributes = ["a": "b", "d": "ef", "g": "h"]
+    #expect(whole == [PBSText.Object(name: "1.s", attributes: attributes, isWhole: true)])
+  }
+
   @Test(
     .enabled(if: Recordings.exist, Comment(rawValue: Recordings.absence)),
     arguments: ["qstat-f-text.txt", "qstat-finished-text.txt"])

@@ -55,8 +55,9 @@ enum PBSText {
     // Strings was most of what a busy broker did.
     var lines = Array(output).split(separator: 0x0A, omittingEmptySubsequences: false)
     // What follows the last line feed: nothing, or a line that was cut off.
-    lines.removeLast()
+    let rest = lines.removeLast()
     for line in lines {
+      if isContinuation(line) { objects.doubtLast() }
       if line.isEmpty {
         if objects.last?.attributes.isEmpty == false { objects[objects.count - 1].isWhole = true }
         attribute = nil
@@ -79,6 +80,7 @@ enum PBSText {
         objects.append(Object(name: text(line.dropFirst(prefix.count))))
       }
     }
+    if isContinuation(rest) { objects.doubtLast() }
     return objects
   }
 
@@ -90,5 +92,17 @@ enum PBSText {
     let isBlank: (UInt8) -> Bool = { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") }
     let end = octets.lastIndex { !isBlank($0) }.map { $0 + 1 } ?? octets.startIndex
     return octets[..<end].drop(while: isBlank)
+  }
+
+  /// Whether a line belongs to the object before it. Then an empty line between the two was in
+  /// a value, and not the end that it looked like.
+  private static func isContinuation(_ line: ArraySlice<UInt8>) -> Bool {
+    line.first == UInt8(ascii: " ") || line.first == UInt8(ascii: "\t")
+  }
+}
+
+extension [PBSText.Object] {
+  fileprivate mutating func doubtLast() {
+    if !isEmpty { self[count - 1].isWhole = false }
   }
 }
