@@ -7,7 +7,7 @@ import Shared
 @EventLoop
 final class HintListener {
   /// The only message: type, job id, and the hook event for the log.
-  private struct Hint: Decodable {
+  struct Hint: Decodable {
     var type: String
     var job: String
     var event: String?
@@ -29,9 +29,7 @@ final class HintListener {
   }
 
   private func receive(_ json: Data) {
-    guard let hint = try? JSONDecoder().decode(Hint.self, from: json), hint.type == "hint",
-      Self.isJobID(hint.job)
-    else {
+    guard let hint = Self.hint(json) else {
       if !hasComplained { log.warning("\(path): a message is no hint, ignored") }
       hasComplained = true
       return
@@ -40,9 +38,17 @@ final class HintListener {
     onHint?(hint.job)
   }
 
+  /// A message as a hint; nil when it is none.
+  nonisolated static func hint(_ json: Data) -> Hint? {
+    guard let hint = try? JSONDecoder().decode(Hint.self, from: json), hint.type == "hint",
+      isJobID(hint.job)
+    else { return nil }
+    return hint
+  }
+
   /// Whether this has the form of a job's id ("5.server"; "7[3].server" and "7[].server" of an
   /// array). On anything else qstat fails, whatever other jobs it is asked about.
-  private static func isJobID(_ text: String) -> Bool {
+  private nonisolated static func isJobID(_ text: String) -> Bool {
     let isDigit: (UInt8) -> Bool = { (0x30...0x39).contains($0) }
     let sequence = text.utf8.prefix(while: isDigit)
     var rest = text.utf8.dropFirst(sequence.count)

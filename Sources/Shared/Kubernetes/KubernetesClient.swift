@@ -1,5 +1,4 @@
 import FoundationEssentials
-import Glibc
 import Logging
 
 /// Talks JSON with one API server, as one user.
@@ -70,7 +69,7 @@ public final class KubernetesClient {
     onLine: @escaping @EventLoop (Data) -> Void
   ) async throws {
     let headers = try await headers(contentType: nil)
-    var rest = Data()
+    var splitter = LineSplitter()
     var failure = Data()
     var failed = 0
     let request = HTTPRequest(method: "GET", url: url(path, query), headers: headers, timeout: nil)
@@ -80,15 +79,7 @@ public final class KubernetesClient {
         if failure.count < 65536 { failure.append(contentsOf: chunk) }
         return
       }
-      // Each octet is looked at once, however many pieces a long line comes in.
-      var remaining = chunk[...]
-      while let line = remaining.firstLine {
-        rest.append(contentsOf: UnsafeRawBufferPointer(rebasing: line))
-        if !rest.isEmpty { onLine(rest) }
-        rest = Data()
-        remaining = remaining[(line.endIndex + 1)...]
-      }
-      rest.append(contentsOf: UnsafeRawBufferPointer(rebasing: remaining))
+      for line in splitter.take(chunk) { onLine(line) }
     }
     if status == 401 { credentials.invalidate() }
     guard status == 200 else {
@@ -151,16 +142,5 @@ public final class KubernetesClient {
       }
     }
     return result
-  }
-}
-
-extension Slice<UnsafeRawBufferPointer> {
-  /// What stands before the first line feed; nil when there is none.
-  fileprivate var firstLine: Self? {
-    let octets = UnsafeRawBufferPointer(rebasing: self)
-    guard let start = octets.baseAddress, let end = memchr(start, 0x0A, octets.count) else {
-      return nil
-    }
-    return self[startIndex..<(startIndex + (UnsafeRawPointer(end) - start))]
   }
 }

@@ -1,5 +1,5 @@
 /// What kube-watcher tells its subscribers.
-public enum WatcherMessage: Sendable {
+public enum WatcherMessage: Sendable, Equatable {
   /// A pod of ours as it is now. `owner` is the broker that is to act on it.
   case pod(Pod, owner: String?)
   /// The pod object no longer exists.

@@ -18,13 +18,13 @@ public enum ControlMessage {
   }
 
   /// Everything known at the moment of connecting has been sent.
-  public struct Synced: Codable, Sendable {
+  public struct Synced: Codable, Sendable, Equatable {
     public var type = "synced"
     public init() {}
   }
 
   /// From a server, every second: the subscriber owns what names it until then.
-  public struct Ping: Codable, Sendable {
+  public struct Ping: Codable, Sendable, Equatable {
     public var type = "ping"
     /// A moment on CLOCK_MONOTONIC, in seconds.
     public var ownsUntil: Double
@@ -32,13 +32,13 @@ public enum ControlMessage {
   }
 
   /// A subscriber's answer to each ping: it is alive.
-  public struct Pong: Codable, Sendable {
+  public struct Pong: Codable, Sendable, Equatable {
     public var type = "pong"
     public init() {}
   }
 
   /// Why a connection is about to be closed.
-  public struct Goodbye: Codable, Sendable {
+  public struct Goodbye: Codable, Sendable, Equatable {
     public var type = "goodbye"
     public var reason: String
     public init(reason: String) { self.reason = reason }

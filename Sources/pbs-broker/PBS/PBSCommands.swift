@@ -52,12 +52,9 @@ final class PBSCommands: PBSBackend {
     arguments += ["-o", "/dev/null", "-e", "/dev/null", "--"] + placeholder
     let result = try await run("qsub", arguments)
     guard result.status == 0 else { throw failure("qsub", result) }
-    let id = String(decoding: result.standardOutput, as: UTF8.self).trimmingWhitespace()
-    // A line that was cut off may look like an id, of which qstat then complains for ever.
-    guard id.first?.isNumber == true, !id.contains(where: \.isWhitespace),
-      result.standardOutput.last == 0x0A
-    else {
-      throw .unavailable("qsub printed no job id: \(id)")
+    guard let id = PBSText.submittedJob(result.standardOutput) else {
+      let words = String(decoding: result.standardOutput.prefix(200), as: UTF8.self)
+      throw .unavailable("qsub printed no job id: \(words.trimmingWhitespace())")
     }
     return id
   }
@@ -73,11 +70,10 @@ final class PBSCommands: PBSBackend {
   private func select(_ arguments: [String]) async throws(PBSError) -> Set<String> {
     let result = try await run("qselect", ["-u", user] + arguments)
     guard result.status == 0 else { throw failure("qselect", result) }
-    let lines = result.standardOutput.split(separator: 0x0A)
-    guard lines.allSatisfy({ (0x30...0x39).contains($0.first ?? 0) }),
-      result.standardOutput.isEmpty || result.standardOutput.last == 0x0A
-    else { throw .unavailable("qselect printed something else than job ids") }
-    return Set(lines.map { String(decoding: $0, as: UTF8.self) })
+    guard let ids = PBSText.listedJobs(result.standardOutput) else {
+      throw .unavailable("qselect printed something else than job ids")
+    }
+    return ids
   }
 
   func stat(_ ids: [String]) async throws(PBSError) -> JobStat {
