@@ -4,6 +4,7 @@
 #   make test      install what is missing, build, run every test
 #   make build     debug build                make release   static, stripped executables
 #   make bench     speed and memory           make chaos MINUTES=30
+#   make fuzz SECONDS=60 [TARGETS="pod qstat"]
 #   make format    swift format               make lint      the same, as a check
 
 SHELL := /bin/bash
@@ -11,8 +12,10 @@ export PYTHONPATH := Tests
 # A Python that has pytest, or Debian's, which gets it from a package.
 PYTHON := $(shell python3 -c 'import pytest' 2>/dev/null && echo python3 || echo /usr/bin/python3)
 MINUTES ?= 30
+SECONDS ?= 60
+TARGETS ?=
 
-.PHONY: demo test build release bench chaos format lint prepare prepare-tests kubernetes
+.PHONY: demo test build release bench chaos fuzz format lint prepare prepare-tests kubernetes
 
 prepare:
 	@Tests/prepare build
@@ -48,8 +51,12 @@ bench: prepare-tests release kubernetes
 chaos: prepare-tests build
 	$(PYTHON) -m chaos --minutes $(MINUTES)
 
+# Each target for so many seconds, in a build of its own (.build-fuzz).
+fuzz: prepare-tests
+	$(PYTHON) -m fuzz --seconds $(SECONDS) $(TARGETS)
+
 format:
-	swift format -i -r Package.swift Sources Tests/UnitTests
+	swift format -i -r Package.swift Sources Tests/UnitTests Tests/fuzz
 
 lint:
-	swift format lint -r Package.swift Sources Tests/UnitTests
+	swift format lint -r Package.swift Sources Tests/UnitTests Tests/fuzz

@@ -44,3 +44,19 @@ let package = Package(
       dependencies: ["Shared", "kube-watcher", "pbs-broker", "binder"]),
   ]
 )
+
+// `make fuzz` (Tests/fuzz): instead of the programs a fuzzer of what they are made of. It
+// takes the broker as a library, for which its main program has to stand back.
+if Context.environment["PBS_CONNECTOR_FUZZ"] != nil {
+  let programs = ["kube-watcher", "pbs-broker", "binder", "UnitTests"]
+  package.products = [.executable(name: "fuzz", targets: ["fuzz"])]
+  package.targets.removeAll { programs.contains($0.name) }
+  package.targets += [
+    .target(
+      name: "pbs-broker",
+      dependencies: ["Shared", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+      exclude: ["PBSBroker.swift"]),
+    .executableTarget(
+      name: "fuzz", dependencies: ["Shared", "pbs-broker"], path: "Tests/fuzz/Targets"),
+  ]
+}
