@@ -55,8 +55,10 @@ def _parse(text: str) -> tuple[int, str]:
     if suffix in _DECIMAL:
         return _in_nano(value * Fraction(10) ** _DECIMAL[suffix]), "decimal"
     exponent = _EXPONENT.match(suffix)
-    if exponent:
-        return _in_nano(value * Fraction(10) ** int(exponent[1])), "exponent"
+    if exponent and -(2**63) <= int(exponent[1]) < 2**63:
+        # Go keeps 32 bits of it. What is beyond 60 is beyond all limits: not computed.
+        power = (int(exponent[1]) + 2**31) % 2**32 - 2**31
+        return _in_nano(value * Fraction(10) ** max(-60, min(power, 60))), "exponent"
     raise BadQuantity(WRONG_SUFFIX)
 
 
@@ -67,6 +69,9 @@ def canonical(text: str) -> str:
     pkg/apis/core/v1/defaults.go).
     """
     nano, family = _parse(text)
+    exponent = _EXPONENT.match(_split(text)[1])
+    if exponent and not -(2**31) <= int(exponent[1]) < 2**31:
+        return text  # Seen with Kubernetes 1.20.2.
     nano = -(-nano // _MILLI) * _MILLI
     if nano == 0:
         return "0"
