@@ -44,6 +44,21 @@ def test_walltime_exceeded_ends_the_pod(bare_site: Site) -> None:
     deleted_with(bare_site, "timed", "exceeded resource walltime")
 
 
+def test_a_host_that_pbs_gives_up_ends_its_pods(bare_site: Site) -> None:
+    site = bare_site
+    site.connector.start()
+    _, job = bound_job(site, "lost")
+    site.pbs.host_down(job.hosts[0])
+    # PBS waits for its host, 310 s by default (node_fail_requeue), and shows R meanwhile: so do we.
+    looks = site.pbs.served["qselect"]
+    site.pbs.wait(lambda pbs: pbs.served["qselect"] > looks + 12, 20)
+    assert job.live and "deletionTimestamp" not in site.pod("lost")["metadata"]
+    site.pbs.host_up(job.hosts[0])
+    site.pbs.settings.node_fail_requeue = 0.1
+    site.pbs.host_down(job.hosts[0])
+    deleted_with(site, "lost", "failed (Exit_status -20)")
+
+
 def test_a_job_that_runs_again_elsewhere_ends_the_pod(bare_site: Site) -> None:
     bare_site.connector.start()
     _, job = bound_job(bare_site, "moved")
@@ -96,6 +111,19 @@ def test_a_job_that_ends_before_its_pod_was_bound_is_submitted_again(site: Site)
     (second,) = site.jobs_of(uid(pod))
     assert second.id != first.id
     site.wait_event("again", "FailedScheduling", f"job {first.id} ended before the pod was bound")
+
+
+def test_a_job_that_its_host_refuses_is_submitted_again(site: Site) -> None:
+    site.pbs.set_scheduling(False)
+    site.connector.start()
+    pod = site.create("again")
+    (first,) = site.wait_jobs(uid(pod), 1)
+    site.pbs.refuse_next_run(first.id)
+    site.pbs.set_scheduling(True)
+    site.wait_bound("again", timeout=20)
+    (second,) = site.jobs_of(uid(pod))
+    assert second.id != first.id and site.job_id_of("again") == second.id
+    site.wait_event("again", "FailedScheduling", "Execution server rejected request")
 
 
 def test_a_held_job_is_followed_not_fought(site: Site) -> None:

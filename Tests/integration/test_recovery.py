@@ -73,6 +73,29 @@ def test_two_jobs_of_one_pod_become_one(site: Site) -> None:
     assert site.job_id_of("single") == job.id
 
 
+@pytest.mark.parametrize("second_runs", [True, False], ids=["the running one", "the older one"])
+def test_of_two_jobs_of_a_waiting_pod_one_stays(site: Site, second_runs: bool) -> None:
+    site.pbs.set_scheduling(False)
+    site.connector.start()
+    pod = site.create("single")
+    (first,) = site.wait_jobs(uid(pod), 1)
+    site.connector["pbs-broker"].kill()
+    variables = {name: first.variable(name) for name in ("KUBERNETES_POD_UID", "KUBERNETES_POD_NAME", "KUBERNETES_POD_NAMESPACE")}
+    if second_runs:
+        site.pbs.hold(first.id, "o")
+        site.pbs.set_scheduling(True)
+    second = site.pbs.submit("single", variables=variables, user="root")
+    if second_runs:
+        site.pbs.wait_for_state(second.id, "R")
+    site.connector.start_process("pbs-broker")
+    kept, other = (second, first) if second_runs else (first, second)
+    site.pbs.wait(lambda _: not site.pbs.job(other.id).live, 10)
+    site.pbs.set_scheduling(True)
+    site.wait_bound("single")
+    assert site.jobs_of(uid(pod)) == [kept]
+    assert site.job_id_of("single") == kept.id
+
+
 def test_a_job_without_a_pod_is_deleted_after_a_while(site: Site) -> None:
     variables = {"KUBERNETES_POD_UID": "11111111-0000-0000-0000-000000000000", "KUBERNETES_POD_NAME": "lost",
                  "KUBERNETES_POD_NAMESPACE": "default"}

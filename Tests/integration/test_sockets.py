@@ -192,6 +192,19 @@ def test_an_outcome_that_cannot_be_read_is_logged(site: Site) -> None:
     server.serves()
 
 
+def test_an_answer_from_who_is_no_consumer_is_ignored_and_logged_once(site: Site) -> None:
+    server = Server(site, "pbs-broker")
+    with server.consume() as binder, server.connect() as observer:
+        (bind,) = [message for message in observer.until("synced") if message["type"] == "bind"]
+        for _ in range(20):
+            observer.send({"type": "outcome", "pod": bind["pod"], "request": "bind", "job": bind["job"], "result": "bound"})
+        for peer in (observer, binder):
+            end_after_all_was_read(peer)
+        assert len([line for line in server.process.lines if "may not send outcome, ignored" in line]) == 1
+    # Nobody who may say so has said that it is bound.
+    server.serves()
+
+
 def test_a_reader_that_never_reads_is_dropped(site: Site) -> None:
     path = site.connector.socket("kube-watcher")
     site.connector.start("kube-watcher")
