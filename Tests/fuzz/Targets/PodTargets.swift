@@ -29,7 +29,7 @@ func translatePod(_ octets: UnsafeRawBufferPointer) {
   decide(pod)
 }
 
-/// With and without a job, now and at another time; what must hold whatever the pod is.
+/// With its job and after its end: what must hold whatever the pod is.
 private func decide(_ pod: Pod) {
   let running = Job(
     id: "5.pbsserver", state: .running, substate: 42, execHost: "node1/0", runCount: 1,
