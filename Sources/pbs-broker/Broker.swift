@@ -419,22 +419,25 @@ final class Broker {
       let id = try await backend.submit(description)
       log.info("associating job \(id) to pod \(pod.fullName)")
       record.refusal = nil
+      record.unansweredBackoff.reset()
       add(
         Job(
           id: id, state: .queued, substate: 10, execHost: nil, runCount: 0, comment: nil,
           exitStatus: nil, holdTypes: nil, owner: "", pod: PodReference(pod)))
       tracker.submitted(id)
     } catch {
-      let delay = record.backoff.delay()
-      record.notBefore = Monotonic.now + delay
       switch error {
       case .refused(let words):
+        let delay = record.backoff.delay()
+        record.notBefore = Monotonic.now + delay
         log.warning(
           "pod \(pod.fullName): PBS refuses the job: \(words); again in \(String(rounded: delay)) s"
         )
         record.refusal = words
       case .unavailable(let words):
         log.warning("pod \(pod.fullName): qsub: \(words)")
+        // Not the pod's fault, so it does not wait as long as one that PBS refuses.
+        record.notBefore = Monotonic.now + record.unansweredBackoff.delay()
         // The job may exist all the same.
         record.lookNeededAfter = Monotonic.now + Self.settling
         tracker.lookSoon(within: Self.settling)

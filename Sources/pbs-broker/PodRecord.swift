@@ -29,6 +29,8 @@ final class PodRecord {
   /// No submission before this moment, after a failure.
   var notBefore = 0.0
   var backoff = Backoff(first: 1, longest: 300)
+  /// The same while qsub does not answer.
+  var unansweredBackoff = Backoff(first: 1, longest: 10)
   /// What PBS said when it refused the last submission.
   var refusal: String?
 
