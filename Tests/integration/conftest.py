@@ -1,15 +1,22 @@
-"""What integration tests stand on: an API (simulated or real), a PBS (simulated), the three processes."""
+"""What integration tests stand on: an API and a PBS, each simulated or real, and the three processes.
+
+Each test with a PBS runs on the simulated one and on a real one, where one answers. A test
+that makes PBS do what only a simulator can is marked simulated_pbs, with the reason.
+"""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import Any, Callable, Iterator
+from typing import Any, Iterator
 
 import pytest
 
 from integration.connector import Connector, program_folder, PROGRAMS
 from integration.site import Site
+from integration.site_pbs import PATIENCE, SitePBS
 from real.kubernetes import RealKubernetes
+from real.pbs import RealPBS
 from simulators.kubernetes import Kubelet, KubernetesSimulator
 from simulators.pbs import PBSSimulator
 
@@ -23,6 +30,15 @@ pbs-broker:
   terminating-patience: 1
   vanish-interval: 0.5
 """
+# A real PBS is asked less often: it may have other things to do.
+REAL_LOOK_INTERVAL = "look-interval: 0.5"
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "pbs" in metafunc.fixturenames:
+        marker = metafunc.definition.get_closest_marker("simulated_pbs")
+        assert marker is None or (len(marker.args) == 1 and isinstance(marker.args[0], str)), "simulated_pbs needs a reason"
+        metafunc.parametrize("pbs", ["simulated_pbs"] if marker else ["simulated_pbs", "real_pbs"], indirect=True)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -40,58 +56,81 @@ def real_kubernetes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealKu
         pytest.skip(f"no real Kubernetes here: {reason}")
     server = RealKubernetes(tmp_path_factory.mktemp("kubernetes"))
     server.start()
-    for node in ("node1", "node2"):
-        server.create_node(node)
     yield server
     server.close()
 
 
-@pytest.fixture
-def pbs(tmp_path: Path) -> Iterator[PBSSimulator]:
-    """A PBS with two hosts."""
-    with PBSSimulator(tmp_path / "pbs", HOSTS) as simulator:
-        yield simulator
+@pytest.fixture(scope="session")
+def real_hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The real PBS has room for the pods of a test, as the simulated one has."""
+    reason = RealPBS.missing()
+    if reason:
+        pytest.skip(reason)
+    pbs = SitePBS(tmp_path_factory.mktemp("hosts") / "pbs")
+    try:
+        pbs.provide(ncpus=sum(int(host["ncpus"]) for host in HOSTS.values()), hosts=len(HOSTS))
+        yield
+    finally:
+        pbs.close()
 
 
 @pytest.fixture
-def site(tmp_path: Path, pbs: PBSSimulator) -> Iterator[Site]:
-    """A whole site on simulators, with kubelets that start and stop pods at once."""
-    kubernetes = KubernetesSimulator(kubelet=Kubelet())
-    kubernetes.start()
-    for node in ("node1", "node2"):
-        kubernetes.create_node(node)
-    yield from _site(tmp_path, kubernetes, pbs, BRISK)
+def pbs(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[PBSSimulator | SitePBS]:
+    """A PBS with two hosts: simulated, or a real one."""
+    if request.param == "simulated_pbs":
+        with PBSSimulator(tmp_path / "pbs", HOSTS) as simulator:
+            yield simulator
+        return
+    request.getfixturevalue("real_hosts")
+    real = SitePBS(tmp_path / "pbs")
+    real.require_no_other_connector()
+    try:
+        yield real
+    finally:
+        real.close()
 
 
 @pytest.fixture
-def bare_site(tmp_path: Path, pbs: PBSSimulator) -> Iterator[Site]:
+def site(tmp_path: Path, pbs: PBSSimulator | SitePBS) -> Iterator[Site]:
+    """A whole site on the simulated API, with kubelets that start and stop pods at once."""
+    yield from _site(tmp_path, KubernetesSimulator(kubelet=Kubelet()), pbs)
+
+
+@pytest.fixture
+def bare_site(tmp_path: Path, pbs: PBSSimulator | SitePBS) -> Iterator[Site]:
     """The same without kubelets: a bound pod stays Pending, a deleted one Terminating."""
-    kubernetes = KubernetesSimulator()
-    kubernetes.start()
-    for node in ("node1", "node2"):
-        kubernetes.create_node(node)
-    yield from _site(tmp_path, kubernetes, pbs, BRISK)
+    yield from _site(tmp_path, KubernetesSimulator(), pbs)
 
 
-@pytest.fixture(params=["simulated", "real"])
-def either_site(request: pytest.FixtureRequest, tmp_path: Path, pbs: PBSSimulator) -> Iterator[Site]:
+@pytest.fixture(params=["simulated_api", "real_api"])
+def either_site(request: pytest.FixtureRequest, tmp_path: Path, pbs: PBSSimulator | SitePBS) -> Iterator[Site]:
     """A site on the simulated API, and the same on a real kube-apiserver."""
-    if request.param == "simulated":
-        kubernetes: Any = KubernetesSimulator()
-        kubernetes.start()
-        for node in ("node1", "node2"):
-            kubernetes.create_node(node)
+    if request.param == "simulated_api":
+        yield from _site(tmp_path, KubernetesSimulator(), pbs)
     else:
-        kubernetes = request.getfixturevalue("real_kubernetes")
-    yield from _site(tmp_path, kubernetes, pbs, BRISK)
+        yield from _site(tmp_path, request.getfixturevalue("real_kubernetes"), pbs)
 
 
-def _site(tmp_path: Path, kubernetes: Any, pbs: PBSSimulator, configuration: str) -> Iterator[Site]:
+@pytest.fixture
+def real_api_site(tmp_path: Path, real_kubernetes: RealKubernetes, pbs: PBSSimulator | SitePBS) -> Iterator[Site]:
+    """A site on a real kube-apiserver."""
+    yield from _site(tmp_path, real_kubernetes, pbs)
+
+
+def _site(tmp_path: Path, kubernetes: Any, pbs: PBSSimulator | SitePBS) -> Iterator[Site]:
+    if isinstance(kubernetes, KubernetesSimulator):
+        kubernetes.start()
+    known = {node["metadata"]["name"] for node in kubernetes.nodes()}
+    for host in pbs.host_names:
+        if host not in known:
+            kubernetes.create_node(host)
     kubeconfig = tmp_path / "kubeconfig"
     kubernetes.write_kubeconfig(kubeconfig)
+    is_real = isinstance(pbs, SitePBS)
+    configuration = re.sub("look-interval: .*", REAL_LOOK_INTERVAL, BRISK) if is_real else BRISK
     connector = Connector(tmp_path, {"kube-watcher": kubeconfig, "binder": kubeconfig}, pbs.exec_dir,
                           configuration=configuration)
-    site = Site(kubernetes, pbs, connector)
+    site = Site(kubernetes, pbs, connector, PATIENCE if is_real else 1.0)
     try:
         yield site
     finally:

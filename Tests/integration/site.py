@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Callable
 
 from integration.connector import Connector
+from integration.site_pbs import SitePBS
 from simulators.pbs import PBSSimulator
 
 Pod = dict[str, Any]
@@ -25,11 +26,20 @@ def pod_manifest(name: str, cpu: str | None = "1", memory: str | None = "64Mi", 
 
 @dataclass
 class Site:
-    """`kubernetes` is a KubernetesSimulator or a RealKubernetes: both answer alike."""
+    """`kubernetes` is a KubernetesSimulator or a RealKubernetes: both answer alike.
+
+    Timeouts are for a simulated PBS; `patience` is how many times longer the site's own may take.
+    """
 
     kubernetes: Any
-    pbs: PBSSimulator
+    pbs: PBSSimulator | SitePBS
     connector: Connector
+    patience: float = 1.0
+
+    @property
+    def nodes(self) -> list[str]:
+        """The nodes that are hosts of PBS."""
+        return self.pbs.host_names
 
     def create(self, name: str, **options: Any) -> Pod:
         return self.kubernetes.create_pod(pod_manifest(name, **options))
@@ -53,15 +63,19 @@ class Site:
     def live_jobs(self) -> list[Any]:
         return [job for job in list(self.pbs.jobs.values()) if job.live]
 
+    def wait(self, predicate: Callable[[Any], object], timeout: float = 15.0) -> None:
+        """Wait until the API shows what the predicate looks for."""
+        self.kubernetes.wait(predicate, timeout * self.patience)
+
     def wait_bound(self, name: str, timeout: float = 15.0) -> Pod:
         """Wait until the pod is bound; return it."""
-        self.kubernetes.wait(lambda _: self.node_of(name), timeout)
+        self.wait(lambda _: self.node_of(name), timeout)
         pod = self.pod(name)
         assert pod is not None
         return pod
 
     def wait_gone(self, name: str, timeout: float = 15.0) -> None:
-        self.kubernetes.wait(lambda _: self.pod(name) is None, timeout)
+        self.wait(lambda _: self.pod(name) is None, timeout)
 
     def wait_jobs(self, uid: str, count: int, timeout: float = 15.0) -> list[Any]:
         """Wait until the pod has so many live jobs."""
@@ -79,7 +93,7 @@ class Site:
             condition = self.condition(name, kind)
             return condition is not None and text in condition.get("message", "")
 
-        self.kubernetes.wait(found, timeout)
+        self.wait(found, timeout)
         condition = self.condition(name, kind)
         assert condition is not None
         return condition
@@ -89,5 +103,5 @@ class Site:
                 if event["involvedObject"]["name"] == name and reason in (None, event["reason"])]
 
     def wait_event(self, name: str, reason: str, text: str = "", timeout: float = 15.0) -> dict[str, Any]:
-        self.kubernetes.wait(lambda _: any(text in event["message"] for event in self.events_of(name, reason)), timeout)
+        self.wait(lambda _: any(text in event["message"] for event in self.events_of(name, reason)), timeout)
         return next(event for event in self.events_of(name, reason) if text in event["message"])

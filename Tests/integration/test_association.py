@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from integration.site import Site, pod_manifest
-from simulators.pbs import PBSSimulator
 
 
 def uid(pod: dict) -> str:
@@ -23,7 +22,9 @@ def test_a_pod_is_bound_to_the_host_of_its_job(either_site: Site) -> None:
     assert bound["metadata"]["annotations"]["pbs-connector/run-count"] == "1"
     assert site.condition("redis", "PodScheduled")["status"] == "True"
     assert job.name == "redis"
-    assert "select=1:ncpus=1:mem=640mb" in job.submit_arguments
+    assert job.substate == 42, "its host has reported"
+    assert job.request.listed["select"] == "1:ncpus=1:mem=640mb"
+    assert job.request.listed["mem"] == "640mb"
     assert job.variable("KUBERNETES_POD_NAME") == "redis"
     assert job.variable("KUBERNETES_POD_NAMESPACE") == "default"
     assert not job.rerunable, "a bound pod cannot move"
@@ -41,7 +42,7 @@ def test_a_pod_without_requests_gets_the_defaults(either_site: Site) -> None:
     pod = site.create("plain", cpu=None, memory=None)
     site.wait_bound("plain")
     (job,) = site.jobs_of(uid(pod))
-    assert "select=1:ncpus=1:mem=256mb" in job.submit_arguments
+    assert job.request.listed["select"] == "1:ncpus=1:mem=256mb"
 
 
 def test_the_default_schedulers_pods_are_ours_when_asked_for(either_site: Site) -> None:
@@ -87,7 +88,7 @@ def test_a_gated_pod_waits_until_its_gates_are_gone(site: Site) -> None:
 def test_a_waiting_pod_says_why_in_pbs_words(either_site: Site) -> None:
     site = either_site
     site.connector.start()
-    pod = site.create("big", cpu="100")
+    pod = site.create("big", cpu="100000")
     condition = site.wait_condition("big", "PodScheduled", "Insufficient amount of resource: ncpus")
     (job,) = site.jobs_of(uid(pod))
     assert condition["status"] == "False"
@@ -107,8 +108,8 @@ def test_a_constraint_that_pbs_cannot_honour_is_refused_by_name(either_site: Sit
 
 def test_a_host_selector_is_honoured(site: Site) -> None:
     site.connector.start()
-    site.create("there", nodeSelector={"kubernetes.io/hostname": "node2"})
-    assert site.wait_bound("there")["spec"]["nodeName"] == "node2"
+    site.create("there", nodeSelector={"kubernetes.io/hostname": site.nodes[1]})
+    assert site.wait_bound("there")["spec"]["nodeName"] == site.nodes[1]
 
 
 def test_a_host_selector_is_honoured_where_pbs_knows_the_host_by_its_short_name(site: Site) -> None:
@@ -136,7 +137,7 @@ def test_the_deadline_becomes_the_walltime(site: Site) -> None:
     pod = site.create("timed", activeDeadlineSeconds=3600)
     site.wait_bound("timed")
     (job,) = site.jobs_of(uid(pod))
-    assert "walltime=3600" in job.submit_arguments
+    assert job.request.walltime == 3600
 
 
 def test_what_pbs_refuses_is_reported_and_tried_again(site: Site) -> None:
@@ -157,9 +158,10 @@ def test_a_multi_container_pod_asks_for_its_effective_request(site: Site) -> Non
     pod = site.kubernetes.create_pod(manifest)
     site.wait_bound("mixed")
     (job,) = site.jobs_of(uid(pod))
-    assert "select=1:ncpus=2:mem=512mb" in job.submit_arguments
+    assert job.request.listed["select"] == "1:ncpus=2:mem=512mb"
 
 
+@pytest.mark.simulated_pbs("how long a host needs to report cannot be chosen")
 @pytest.mark.parametrize(("when", "start_delay"), [("run", 1.0), ("prerun", 3.0)])
 def test_binding_waits_for_the_host_unless_told_otherwise(site: Site, when: str, start_delay: float) -> None:
     site.connector.configuration = site.connector.configuration + f"  bind-when: {when}\n"

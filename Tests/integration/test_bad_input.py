@@ -22,6 +22,8 @@ from simulators.kubernetes import KubernetesSimulator
 from simulators.pbs import PBSSimulator
 
 CLIENTS = ("kube-watcher", "binder")  # of Kubernetes
+pytestmark = pytest.mark.simulated_pbs("which PBS there is plays no part when the input is bad")
+
 SERVERS = ("kube-watcher", "pbs-broker")  # of a socket
 
 

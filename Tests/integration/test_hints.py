@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 
 import pytest
@@ -45,7 +46,7 @@ def hint(site: Site, job_id: str, event: str = "runjob") -> None:
 def slow(bare_site: Site) -> Site:
     """A site whose broker looks at PBS every 30 s only, but for hints, with one pod whose job waits."""
     site = bare_site
-    configuration = site.connector.configuration.replace("look-interval: 0.1", "look-interval: 30")
+    configuration = re.sub("look-interval: .*", "look-interval: 30", site.connector.configuration)
     (site.connector.directory / "config.yaml").write_text(configuration)
     site.pbs.set_scheduling(False)
     site.connector.start()
@@ -82,7 +83,7 @@ def test_a_hint_makes_the_broker_look_at_that_job_at_once(slow: Site) -> None:
     assert {name: count - commands.get(name, 0) for name, count in slow.pbs.served.items()
             if count != commands.get(name, 0)} == {"qstat": 1}
 
-    slow.pbs.delete(job_id, user="root")
+    slow.pbs.delete(job_id)
     slow.pbs.wait(lambda _: not slow.pbs.job(job_id).live)
     assert not is_terminating(slow)
     hint(slow, job_id, "jobobit")

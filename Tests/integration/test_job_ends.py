@@ -23,7 +23,7 @@ def bound_job(site: Site, name: str, **options: object):
 
 def deleted_with(site: Site, name: str, words: str) -> None:
     """The pod is being deleted, and says why."""
-    site.kubernetes.wait(lambda _: "deletionTimestamp" in (site.pod(name) or {"metadata": {}})["metadata"], 15)
+    site.wait(lambda _: "deletionTimestamp" in (site.pod(name) or {"metadata": {}})["metadata"])
     condition = site.condition(name, "DisruptionTarget")
     assert condition is not None and condition["status"] == "True"
     assert words in condition["message"]
@@ -33,14 +33,15 @@ def deleted_with(site: Site, name: str, words: str) -> None:
 def test_a_deleted_job_ends_its_pod_although_it_never_was_ready(bare_site: Site) -> None:
     bare_site.connector.start()
     _, job = bound_job(bare_site, "pending")
-    bare_site.pbs.delete(job.id, user="root")
-    deleted_with(bare_site, "pending", "terminated by root@")
+    bare_site.pbs.delete(job.id)
+    deleted_with(bare_site, "pending", f"terminated by {bare_site.pbs.user}@")
     assert bare_site.pod("pending")["metadata"]["deletionGracePeriodSeconds"] == 30, "the pod's own grace period"
 
 
 def test_walltime_exceeded_ends_the_pod(bare_site: Site) -> None:
     bare_site.connector.start()
-    bound_job(bare_site, "timed", activeDeadlineSeconds=1)
+    # It must be bound before.
+    bound_job(bare_site, "timed", activeDeadlineSeconds=int(bare_site.patience))
     deleted_with(bare_site, "timed", "exceeded resource walltime")
 
 
@@ -62,7 +63,7 @@ def test_a_host_that_pbs_gives_up_ends_its_pods(bare_site: Site) -> None:
 def test_a_job_that_runs_again_elsewhere_ends_the_pod(bare_site: Site) -> None:
     bare_site.connector.start()
     _, job = bound_job(bare_site, "moved")
-    other = "node2" if job.hosts[0] == "node1" else "node1"
+    other = next(node for node in bare_site.nodes if node != job.hosts[0])
     bare_site.pbs.rerun(job.id, other)
     # run_count is looked at every 30 s, or when a hook says so.
     hint(bare_site, job.id)
@@ -93,7 +94,7 @@ def test_a_finished_pod_is_not_deleted_when_its_job_is(bare_site: Site) -> None:
     pod, job = bound_job(site, "done")
     site.connector["pbs-broker"].kill()
     site.kubernetes.set_pod_phase("default", "done", "Succeeded")
-    site.pbs.delete(job.id, user="root")
+    site.pbs.delete(job.id)
     site.pbs.wait(lambda _: not site.jobs_of(uid(pod)), 10)
     site.connector.start_process("pbs-broker")
     bound_job(site, "later")
@@ -105,7 +106,7 @@ def test_a_job_that_ends_before_its_pod_was_bound_is_submitted_again(site: Site)
     site.connector.start()
     pod = site.create("again")
     (first,) = site.wait_jobs(uid(pod), 1)
-    site.pbs.delete(first.id, user="root")
+    site.pbs.delete(first.id)
     site.pbs.set_scheduling(True)
     site.wait_bound("again", timeout=20)
     (second,) = site.jobs_of(uid(pod))
@@ -141,12 +142,12 @@ def test_a_held_job_is_followed_not_fought(site: Site) -> None:
 
 
 def test_a_job_moved_to_another_queue_is_followed(site: Site) -> None:
-    site.pbs.add_queue("other")
+    site.pbs.add_queue("connectortests")
     site.pbs.set_scheduling(False)
     site.connector.start()
     pod = site.create("moved")
     (job,) = site.wait_jobs(uid(pod), 1)
-    site.pbs.move(job.id, "other")
+    site.pbs.move(job.id, "connectortests")
     site.pbs.set_scheduling(True)
     site.wait_bound("moved")
     assert site.job_id_of("moved") == job.id
@@ -154,11 +155,11 @@ def test_a_job_moved_to_another_queue_is_followed(site: Site) -> None:
 
 @pytest.mark.parametrize("history", [True, False])
 def test_an_end_is_believed_with_and_without_job_history(bare_site: Site, history: bool) -> None:
-    bare_site.pbs.settings.history = history
+    bare_site.pbs.set_history(history)
     bare_site.connector.start()
     _, job = bound_job(bare_site, "gone")
-    bare_site.pbs.end_job(job.id, 1, "failed")
-    bare_site.kubernetes.wait(lambda _: "deletionTimestamp" in bare_site.pod("gone")["metadata"], 15)
+    bare_site.pbs.end_job(job.id)
+    bare_site.wait(lambda _: "deletionTimestamp" in bare_site.pod("gone")["metadata"])
 
 
 def hint(site: Site, job_id: str) -> None:

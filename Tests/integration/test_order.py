@@ -23,8 +23,7 @@ def bound_pod(job_id: str, node: str) -> dict[str, Any]:
 
 def test_a_pod_told_before_its_node_is_not_deleted(site: Site) -> None:
     variables = {"KUBERNETES_POD_UID": UID, "KUBERNETES_POD_NAME": "told", "KUBERNETES_POD_NAMESPACE": "default"}
-    job = site.pbs.submit("told", variables=variables, user="root")
-    site.pbs.wait_for_state(job.id, "R", 42)
+    job = site.pbs.wait_for_state(site.pbs.submit("told", variables=variables).id, "R", 42)
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
         listener.bind(str(site.connector.socket("kube-watcher")))
         listener.listen()
@@ -43,10 +42,10 @@ def test_a_pod_told_before_its_node_is_not_deleted(site: Site) -> None:
             watcher.send({"type": "synced"})
             broker.wait_for_log("kube-watcher has told all")
             # What ends the pod is what PBS says then, and nothing has before.
-            site.pbs.delete(job.id, user="root")
-            messages = observer.until("evict", 10)
+            site.pbs.delete(job.id)
+            messages = observer.until("evict", 10 * site.patience)
             assert [message["type"] for message in messages] == ["evict"]
-            assert "terminated by root@" in messages[0]["message"]
+            assert f"terminated by {site.pbs.user}@" in messages[0]["message"]
 
 
 def test_a_node_that_is_deleted_ends_no_pod(bare_site: Site) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from integration.site import Site
 
 
@@ -40,12 +42,13 @@ def test_a_terminating_pod_keeps_its_job_until_it_is_gone(bare_site: Site) -> No
 def test_a_pod_deleted_while_its_job_queues_takes_the_job_with_it(either_site: Site) -> None:
     site = either_site
     site.connector.start()
-    pod = site.create("queued", cpu="100")
+    pod = site.create("queued", cpu="100000")
     site.wait_jobs(uid(pod), 1)
     site.kubernetes.delete_pod("default", "queued", grace_period_seconds=0)
     site.wait_jobs(uid(pod), 0)
 
 
+@pytest.mark.simulated_pbs("how long a host needs to report cannot be chosen")
 def test_a_pod_deleted_as_its_job_starts_is_not_bound(site: Site) -> None:
     site.pbs.settings.start_delay = 1.0
     site.connector.start()

@@ -67,7 +67,7 @@ def test_two_jobs_of_one_pod_become_one(site: Site) -> None:
     site.wait_bound("single")
     (job,) = site.jobs_of(uid(pod))
     variables = {name: job.variable(name) for name in ("KUBERNETES_POD_UID", "KUBERNETES_POD_NAME", "KUBERNETES_POD_NAMESPACE")}
-    second = site.pbs.submit("single", variables=variables, user="root")
+    second = site.pbs.submit("single", variables=variables)
     site.pbs.wait(lambda _: not site.pbs.job(second.id).live, 10)
     assert site.jobs_of(uid(pod)) == [job]
     assert site.job_id_of("single") == job.id
@@ -99,8 +99,8 @@ def test_of_two_jobs_of_a_waiting_pod_one_stays(site: Site, second_runs: bool) -
 def test_a_job_without_a_pod_is_deleted_after_a_while(site: Site) -> None:
     variables = {"KUBERNETES_POD_UID": "11111111-0000-0000-0000-000000000000", "KUBERNETES_POD_NAME": "lost",
                  "KUBERNETES_POD_NAMESPACE": "default"}
-    orphan = site.pbs.submit("lost", variables=variables, user="root")
-    native = site.pbs.submit("native", user="root")
+    orphan = site.pbs.submit("lost", variables=variables)
+    native = site.pbs.submit("native")
     site.connector.start()
     site.pbs.wait(lambda _: not site.pbs.job(orphan.id).live, 15)
     assert site.pbs.job(native.id).live
@@ -203,6 +203,7 @@ def test_a_garbled_answer_of_qstat_ends_nothing(site: Site, fault: str) -> None:
     assert len(site.live_jobs()) == 1
 
 
+@pytest.mark.simulated_pbs("a real server does not forget many jobs in one moment")
 def test_many_jobs_that_vanish_at_once_end_nothing_until_looks_agree(bare_site: Site) -> None:
     site = bare_site
     site.connector.configuration += "  vanish-interval: 3\n"
@@ -228,7 +229,7 @@ def test_few_jobs_that_vanish_end_at_once(bare_site: Site) -> None:
     site.create("gone")
     site.wait_bound("gone")
     site.pbs.forget_all()
-    site.kubernetes.wait(lambda _: "deletionTimestamp" in site.pod("gone")["metadata"], 15)
+    site.wait(lambda _: "deletionTimestamp" in site.pod("gone")["metadata"])
 
 
 def test_the_api_away_ends_nothing(site: Site) -> None:
@@ -243,14 +244,12 @@ def test_the_api_away_ends_nothing(site: Site) -> None:
     assert not [entry for entry in site.kubernetes.record if entry.kind == "deleting"]
 
 
-def test_a_real_api_server_that_restarts_ends_nothing(real_kubernetes, either_site: Site) -> None:
-    site = either_site
-    if site.kubernetes is not real_kubernetes:
-        pytest.skip("the simulator's restart has a test of its own")
+def test_a_real_api_server_that_restarts_ends_nothing(real_api_site: Site) -> None:
+    site = real_api_site
     site.connector.start()
     site.create("one")
     site.wait_bound("one")
-    real_kubernetes.restart_api_server()
+    site.kubernetes.restart_api_server()
     site.create("two")
     site.wait_bound("two", timeout=60)
     assert len(site.live_jobs()) == 2
@@ -296,6 +295,6 @@ def test_a_pod_that_another_scheduler_bound_elsewhere_releases_its_job(site: Sit
     site.connector.start()
     pod = site.create("stolen")
     site.wait_jobs(uid(pod), 1)
-    site.kubernetes.bind("default", "stolen", "node2")
+    site.kubernetes.bind("default", "stolen", site.nodes[1])
     site.wait_jobs(uid(pod), 0)
-    assert site.node_of("stolen") == "node2"
+    assert site.node_of("stolen") == site.nodes[1]

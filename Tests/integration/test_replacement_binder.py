@@ -33,14 +33,14 @@ def test_a_binder_written_from_the_protocol_binds_reports_and_evicts(either_site
     assert site.job_id_of("runs") == job.id
     site.wait_event("runs", "Scheduled", job.id)
 
-    site.create("waits", cpu="100")
+    site.create("waits", cpu="100000")
     condition = site.wait_condition("waits", "PodScheduled", "Insufficient amount of")
     assert condition["status"] == "False"
     site.wait_event("waits", "FailedScheduling", "Insufficient amount of")
 
-    site.pbs.delete(job.id, user="root")
+    site.pbs.delete(job.id)
     words = site.wait_event("runs", "JobEnded")["message"]
-    assert "terminated by root@" in words
+    assert f"terminated by {site.pbs.user}@" in words
 
     site.connector.restart("pbs-broker")
     site.create("later")
@@ -72,8 +72,8 @@ def test_when_one_binder_dies_the_other_takes_its_share(site: Site) -> None:
     # Stopped, it gets its share of what is to be bound and does nothing about it.
     site.connector["binder"].signal(signal.SIGSTOP)
     names = [f"pod-{number}" for number in range(15)]
-    for name in names:
-        site.create(name)
-    site.connector["pbs-broker"].wait_for_log("job 15.pbsserver runs")
+    uids = [site.create(name)["metadata"]["uid"] for name in names]
+    for job in [job for uid in uids for job in site.wait_jobs(uid, 1)]:
+        site.connector["pbs-broker"].wait_for_log(f"job {job.id} runs", timeout=10 * site.patience)
     site.connector["binder"].kill()
     assert {site.wait_event(name, "Scheduled")["reportingInstance"] for name in names} == {"replacement"}

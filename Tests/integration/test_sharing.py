@@ -28,7 +28,7 @@ def create(site: Site, prefix: str, count: int = PODS) -> dict[str, str]:
 @pytest.fixture
 def shared(site: Site) -> Site:
     """A site with room for all pods of a test, on which nothing runs yet."""
-    for host in ("node1", "node2"):
+    for host in site.nodes:
         site.pbs.set_ncpus(host, 200)
     return site
 
@@ -110,8 +110,7 @@ def check(site: Site, pods: dict[str, str]) -> None:
 
 def jobs_ever(site: Site, pods: dict[str, str]) -> list[int]:
     """How many jobs each pod has had."""
-    with site.pbs.lock:
-        count = Counter(job.pod_uid for job in site.pbs.jobs.values())
+    count = Counter(job.pod_uid for job in list(site.pbs.jobs.values()))
     return [count[pod_uid] for pod_uid in pods.values()]
 
 
@@ -139,12 +138,12 @@ def test_a_killed_brokers_share_moves_and_comes_back(brokers: Site) -> None:
     begun = time.monotonic()
     pods |= create(brokers, "during", 10)
     check(brokers, pods)
-    assert time.monotonic() - begun < TAKEOVER
+    assert time.monotonic() - begun < TAKEOVER * brokers.patience
     assert set(owners(brokers).values()) == {"broker-a"}
     # Pods that it did not submit are followed as well: a job's end is its pod's.
     orphaned = next(name for name in pods if shares.get(pods[name]) == "broker-b")
     (job,) = brokers.jobs_of(pods[orphaned])
-    brokers.pbs.delete(job.id, user="root")
+    brokers.pbs.delete(job.id)
     brokers.wait_gone(orphaned, timeout=TAKEOVER)
 
     connector.start_process("pbs-broker", "broker-b")
@@ -194,7 +193,7 @@ def test_a_killed_binders_share_moves_and_comes_back(binders: Site) -> None:
     begun = time.monotonic()
     pods = create(binders, "during")
     check(binders, pods)
-    assert time.monotonic() - begun < TAKEOVER
+    assert time.monotonic() - begun < TAKEOVER * binders.patience
     assert bound_by(binders, "binder-a", pods) == set(pods)
     connector.start_process("binder", "binder-b")
     wait_for_return(connector["pbs-broker"], "binder-b has disconnected", "binder binder-b has connected")
@@ -209,7 +208,7 @@ def test_a_binder_that_was_stopped_does_no_harm_when_woken(binders: Site) -> Non
     begun = time.monotonic()
     pods = create(binders, "pod")
     check(binders, pods)
-    assert time.monotonic() - begun < TAKEOVER
+    assert time.monotonic() - begun < TAKEOVER * binders.patience
     # The bindings that wait in its socket are no longer its own.
     connector["binder-b"].signal(signal.SIGCONT)
     wait_for_return(connector["pbs-broker"], "closing the connection of binder-b", "binder binder-b has connected")

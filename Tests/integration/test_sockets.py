@@ -13,6 +13,8 @@ from integration.connector import RunningProcess
 from integration.peer import Message, Peer, frame
 from integration.site import Site
 
+pytestmark = pytest.mark.simulated_pbs("which PBS there is plays no part on the sockets")
+
 # Whose subscribers share the work, and what the one pod of these tests is told as.
 CONSUMERS = {"kube-watcher": "pbs-broker", "pbs-broker": "binder"}
 OBJECTS = {"kube-watcher": "pod", "pbs-broker": "bind"}

@@ -17,7 +17,7 @@ def test_no_job_is_an_orphan_while_kube_watcher_is_stopped(site: Site) -> None:
     site.pbs.wait(lambda pbs: pbs.served["qselect"] > looks + 150, 60)
     variables = {"KUBERNETES_POD_UID": "22222222-0000-0000-0000-000000000000", "KUBERNETES_POD_NAME": "untold",
                  "KUBERNETES_POD_NAMESPACE": "default"}
-    job = site.pbs.submit("untold", variables=variables, user="root")
+    job = site.pbs.submit("untold", variables=variables)
     looks = site.pbs.served["qselect"]
     site.pbs.wait(lambda pbs: pbs.served["qselect"] > looks + 60, 60)
     assert site.pbs.job(job.id).live

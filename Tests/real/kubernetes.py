@@ -264,6 +264,10 @@ class RealKubernetes:
         """All Event objects, of one namespace or of all."""
         return self.client.json("GET", f"/api/v1/namespaces/{namespace}/events" if namespace else "/api/v1/events")["items"]
 
+    def nodes(self) -> list[Object]:
+        """All nodes."""
+        return self.client.json("GET", "/api/v1/nodes")["items"]
+
     def apply(self, manifests: Path | str) -> list[Object]:
         """Creates or updates the objects of a YAML file (or of YAML text), several documents or one.
 

@@ -40,12 +40,24 @@ class PBSError(Exception):
 
 @dataclass(frozen=True)
 class Host:
-    """An execution host as pbsnodes tells it: `mem` in PBS's notation (kb), `state` such as "free"."""
+    """An execution host as pbsnodes tells it: `mem` in PBS's notation (kb), `state` such as "free".
+
+    `ncpus` may be set to more or less than `pcpus`, which it really has.
+    """
 
     name: str
     ncpus: int
     mem: str
     state: str
+    pcpus: int
+    assigned_ncpus: int
+
+
+def _host(name: str, node: Attributes) -> Host:
+    # What a host has not told since the server's start, and sums of nothing, are missing.
+    available, assigned = node.get("resources_available", {}), node.get("resources_assigned", {})
+    return Host(name, ncpus=int(available.get("ncpus", 0)), mem=str(available.get("mem", "0kb")), state=node["state"],
+                pcpus=int(node.get("pcpus", 0)), assigned_ncpus=int(assigned.get("ncpus", 0)))
 
 
 def _conf_exec_dir() -> Path | None:
@@ -66,14 +78,15 @@ def _installed_exec_dir() -> Path | None:
     return next((each for each in candidates if each is not None and (each / "bin/qstat").exists()), None)
 
 
-def _lab() -> str | None:
+def lab_program() -> str | None:
+    """The program that runs a command on a host of the lab; None where PBS is a site's own."""
     directory = os.environ.get("PBS_CONNECTOR_LAB")
     return str(Path(directory) / "lab") if directory else None
 
 
 @functools.lru_cache(maxsize=1)
 def _missing() -> str | None:
-    exec_dir, lab = _installed_exec_dir(), _lab()
+    exec_dir, lab = _installed_exec_dir(), lab_program()
     if exec_dir is None:
         return "no PBS here (no qstat in PATH, PBS_EXEC or /etc/pbs.conf)"
     command = ([lab] if lab else []) + [str(exec_dir / "bin/qstat"), "-B"]
@@ -96,13 +109,18 @@ class RealPBS:
         return _missing()
 
     def __init__(self, directory: Path) -> None:
-        """`directory` is for files of this object: in a lab, commands that run on the server's host."""
+        """`directory` is for files of this object: in a lab, commands that run on the server's host.
+
+        Commands run in it, so that it is PBS_O_WORKDIR of the jobs that are submitted here.
+        """
         reason = self.missing()
         if reason is not None:
             raise RuntimeError(reason)
-        installed, lab = _installed_exec_dir(), _lab()
+        installed, lab = _installed_exec_dir(), lab_program()
         assert installed is not None
+        self.installed = installed
         self.exec_dir = installed if lab is None else _lab_exec_dir(directory, installed, lab)
+        self.directory = directory
         self._submitted: list[str] = []
 
     def __enter__(self) -> RealPBS:
@@ -121,7 +139,8 @@ class RealPBS:
     def run(self, command: str, *arguments: str, allowed: tuple[int, ...] = (0,)) -> str:
         """Runs a command of PBS and returns its standard output; PBSError unless its exit status is `allowed`."""
         line = [str(self.exec_dir / "bin" / command), *arguments]
-        done = subprocess.run(line, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=COMMAND_SECONDS)
+        done = subprocess.run(line, cwd=self.directory, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                              timeout=COMMAND_SECONDS)
         if done.returncode not in allowed:
             raise PBSError(line, done.returncode, done.stderr)
         return done.stdout
@@ -129,9 +148,7 @@ class RealPBS:
     def hosts(self) -> dict[str, Host]:
         """The execution hosts by name."""
         nodes = json.loads(self.run("pbsnodes", "-a", "-F", "json"))["nodes"]
-        available = {name: node["resources_available"] for name, node in nodes.items()}
-        return {name: Host(name, int(available[name]["ncpus"]), str(available[name]["mem"]), node["state"])
-                for name, node in nodes.items()}
+        return {name: _host(name, node) for name, node in nodes.items()}
 
     # Jobs
 

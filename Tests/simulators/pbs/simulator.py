@@ -123,6 +123,15 @@ class PBSSimulator:
         """How many calls of each command have been carried out."""
         return self._listener.served
 
+    @property
+    def user(self) -> str:
+        """Who does what is asked for here without naming a user."""
+        return self.settings.manager
+
+    @property
+    def host_names(self) -> list[str]:
+        return sorted(self.server.hosts)
+
     def job(self, job_id: str) -> Job:
         """A job by its id, with or without the server's name."""
         with self.lock:
@@ -247,6 +256,11 @@ class PBSSimulator:
         with self.lock:
             self.settings.scheduler = on
             self.server.plan_cycle()
+
+    def set_history(self, on: bool) -> None:
+        """The server attribute job_history_enable."""
+        with self.lock:
+            self.settings.history = on
 
     def forget_all(self, restart_sequence: bool = True) -> None:
         """The server starts with an empty database: every id is unknown, and numbers begin again."""

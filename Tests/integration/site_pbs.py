@@ -1,0 +1,355 @@
+"""A real PBS behind the methods of PBSSimulator, as far as the integration tests use them.
+
+What is changed is put back by close(): jobs that a test left are deleted, then queues,
+settings of hosts and of the server are as they were. Changes that others on the same PBS
+would feel are made in a lab (PBS_CONNECTOR_LAB) or where PBS_CONNECTOR_CHANGE_SERVER=yes;
+elsewhere the test is skipped at that point.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+from collections import Counter
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Callable, Iterable
+
+import pytest
+
+from real.lab import Lab
+from real.pbs import Host, PBSError, RealPBS, lab_program
+from real.wrapped_commands import WrappedCommands, WrappedFaults
+from simulators.pbs.job import split_variables
+from simulators.pbs.quantities import parse_duration
+
+CHANGE_SERVER = "PBS_CONNECTOR_CHANGE_SERVER"
+# Exit statuses of qstat and qdel: the job is unknown, or finished (PBSE_UNKJOBID, PBSE_HISTJOBID, modulo 256).
+ENDED = (0, 15001 % 256, 15139 % 256)
+# PBSE_PERM
+NOT_PERMITTED = 15007 % 256
+# Real jobs need a second or two to start and to end: how many times longer tests wait for them.
+PATIENCE = 4.0
+# States of a host on which no job starts.
+UNUSABLE = {"down", "offline", "state-unknown"}
+# Seconds for PBS to end the jobs of a test, and to hear from its hosts.
+CLEAN_SECONDS = 60.0
+
+
+@dataclass
+class Request:
+    """What a job asks for: Resource_List."""
+
+    listed: dict[str, str]
+
+    @property
+    def walltime(self) -> int | None:
+        """Seconds"""
+        return parse_duration(self.listed["walltime"]) if "walltime" in self.listed else None
+
+
+@dataclass(eq=False)
+class SiteJob:
+    """A job as it was when it was looked at; two of the same id are equal."""
+
+    id: str
+    attributes: dict[str, str]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, SiteJob) and other.id == self.id
+
+    def __hash__(self) -> int:
+        return hash(self.id)
+
+    @property
+    def name(self) -> str:
+        return self.attributes["Job_Name"]
+
+    @property
+    def state(self) -> str:
+        return self.attributes["job_state"]
+
+    @property
+    def substate(self) -> int:
+        return int(self.attributes["substate"])
+
+    @property
+    def live(self) -> bool:
+        """Whether the job is still ahead of its end (not in the history)."""
+        return self.state not in ("F", "M")
+
+    @property
+    def rerunable(self) -> bool:
+        return self.attributes["Rerunable"] == "True"
+
+    @property
+    def hosts(self) -> list[str]:
+        """The hosts of the job, the first one first, each once."""
+        chunks = self.attributes.get("exec_host", "").split("+")
+        return list(dict.fromkeys(chunk.split("/")[0] for chunk in chunks if chunk))
+
+    @property
+    def request(self) -> Request:
+        prefix = "Resource_List."
+        return Request({name.removeprefix(prefix): value for name, value in self.attributes.items() if name.startswith(prefix)})
+
+    def variable(self, name: str) -> str | None:
+        """One variable of Variable_List, or None."""
+        items = split_variables(self.attributes.get("Variable_List", ""))
+        return next((item.partition("=")[2] for item in items if item.partition("=")[0] == name), None)
+
+    @property
+    def pod_uid(self) -> str | None:
+        return self.variable("KUBERNETES_POD_UID")
+
+
+class SitePBS:
+    """The jobs of one test on a real PBS: those submitted by this object or by the commands in `exec_dir`.
+
+    Looks and actions of its own are not counted in `served`, and no fault strikes them.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        directory.mkdir()
+        self._real = RealPBS(directory)
+        self._commands = WrappedCommands(directory / "commands", self._real.exec_dir)
+        self._ours = {str(directory), str(directory / "commands")}
+        self._foreign: set[str] = set()
+        self._undo = ExitStack()
+        self._stopped = False
+        self._down: set[str] = set()
+        self.user = getpass.getuser()
+        # The hosts that jobs may run on.
+        self.host_names = sorted(filter(self.is_up, self.hosts()))
+
+    def provide(self, ncpus: int, hosts: int) -> None:
+        """The usable hosts are so many at least and have so many free cpus together; changed if need be, else skipped."""
+        if len(self.host_names) < hosts:
+            pytest.skip(f"this PBS has fewer than {hosts} usable hosts")
+        free = {name: host.ncpus - host.assigned_ncpus for name, host in self.hosts().items() if name in self.host_names}
+        if sum(free.values()) < ncpus:
+            for name in self.host_names:
+                self.set_ncpus(name, -(-ncpus // len(self.host_names)))
+
+    def require_no_other_connector(self) -> None:
+        """Skips where our user's jobs already stand for pods: the broker under test would take them for orphans."""
+        others = self.jobs_of_other_pods()
+        if others:
+            pytest.skip(f"jobs of {self.user} stand for pods of another connector on this PBS, such as {others[0]}")
+
+    # Looking
+
+    @property
+    def exec_dir(self) -> Path:
+        return self._commands.exec_dir
+
+    @property
+    def faults(self) -> WrappedFaults:
+        return self._commands.faults
+
+    @property
+    def served(self) -> Counter[str]:
+        return self._commands.served
+
+    def hosts(self) -> dict[str, Host]:
+        return self._real.hosts()
+
+    def is_up(self, host: str) -> bool:
+        """Whether jobs may run there."""
+        return not UNUSABLE & set(self.hosts()[host].state.split(","))
+
+    @property
+    def jobs(self) -> dict[str, SiteJob]:
+        """The jobs of this test by id, those of the history included."""
+        ids = [job_id for job_id in self._ids_of_user() if job_id not in self._foreign]
+        jobs = {job.id: job for job in self._stat(ids)}
+        ours = {job_id: job for job_id, job in jobs.items() if job.variable("PBS_O_WORKDIR") in self._ours}
+        self._foreign |= jobs.keys() - ours.keys()
+        return ours
+
+    def job(self, job_id: str) -> SiteJob:
+        """KeyError where the server does not know it."""
+        jobs = {job.id: job for job in self._stat([job_id])}
+        return jobs[job_id]
+
+    def jobs_of_other_pods(self) -> list[str]:
+        """Live jobs of our user that another connector has submitted: ours would delete them as orphans."""
+        ours = self.jobs
+        return [job.id for job in self._stat(self._ids_of_user(history=False))
+                if job.pod_uid is not None and job.id not in ours and job.live]
+
+    def _ids_of_user(self, history: bool = True) -> list[str]:
+        select = ("qselect", "-u", self.user)
+        return (self._with_history(*select) if history else self._real.run(*select)).split()
+
+    def _stat(self, ids: Iterable[str]) -> list[SiteJob]:
+        """Jobs by qstat's text form: that of JSON has the first job only (OpenPBS main branch)."""
+        ids = list(ids)
+        return list(parse_jobs(self._with_history("qstat", "-f", "-w", *ids))) if ids else []
+
+    def _with_history(self, command: str, *arguments: str) -> str:
+        """A command with -x, or without where PBS keeps no history."""
+        try:
+            return self._real.run(command, "-x", *arguments, allowed=ENDED)
+        except PBSError as error:
+            if "not configured to maintain job history" not in error.stderr:
+                raise
+        return self._real.run(command, *arguments, allowed=ENDED)
+
+    def wait(self, predicate: Callable[["SitePBS"], object], timeout: float = 10.0, what: str = "") -> None:
+        """Asks until the predicate holds. A real PBS needs its time: `timeout` counts `PATIENCE` times."""
+        try:
+            self._real.wait(lambda _: predicate(self), timeout * PATIENCE)
+        except TimeoutError as error:
+            raise TimeoutError(f"{what or 'the condition'}: {error}") from None
+
+    def wait_for_state(self, job_id: str, state: str, substate: int | None = None, timeout: float = 10.0) -> SiteJob:
+        def reached(_: SitePBS) -> bool:
+            job = self.job(job_id)
+            return job.state == state and substate in (None, job.substate)
+
+        self.wait(reached, timeout, f"job {job_id} in state {state}{substate or ''}")
+        return self.job(job_id)
+
+    # Jobs
+
+    def submit(self, name: str = "native", select: str = "1:ncpus=1:mem=64mb", variables: dict[str, str] | None = None) -> SiteJob:
+        return self.job(self._real.submit(name=name, select=select, variables=variables))
+
+    def delete(self, job_id: str) -> None:
+        self._real.delete_job(job_id)
+
+    def end_job(self, job_id: str) -> None:
+        """The job's program ends, by a signal."""
+        self._real.run("qsig", "-s", "SIGKILL", job_id)
+
+    def hold(self, job_id: str, kinds: str = "u") -> None:
+        self._as_operator("qhold", "-h", kinds, job_id)
+
+    def release(self, job_id: str, kinds: str = "u") -> None:
+        self._as_operator("qrls", "-h", kinds, job_id)
+
+    def suspend(self, job_id: str) -> None:
+        self._as_operator("qsig", "-s", "suspend", job_id)
+
+    def resume(self, job_id: str) -> None:
+        self._as_operator("qsig", "-s", "resume", job_id)
+
+    def move(self, job_id: str, queue: str) -> None:
+        self._real.run("qmove", queue, job_id)
+
+    def requeue(self, job_id: str) -> None:
+        """qrerun, which a job that is not rerunable has to be made fit for."""
+        self._as_operator("qalter", "-r", "y", job_id)
+        self._as_operator("qrerun", job_id)
+
+    def rerun(self, job_id: str, host: str) -> None:
+        """The job runs again, on `host`: where it ran is offline meanwhile."""
+        self._change_server()
+        for before in self.job(job_id).hosts:
+            self._real.run("pbsnodes", "-o", before)
+            self._undo.callback(self._real.run, "pbsnodes", "-r", before)
+        self.requeue(job_id)
+        self.wait(lambda _: self.job(job_id).hosts == [host], what=f"job {job_id} on {host}")
+
+    def forget_all(self) -> None:
+        """Every job of the test ends and leaves no history: its id is unknown."""
+        for job_id in list(self.jobs):
+            self._real.run("qdel", "-W", "force", "-x", job_id)
+
+    def _as_operator(self, command: str, *arguments: str) -> None:
+        try:
+            self._real.run(command, *arguments)
+        except PBSError as error:
+            if error.status == NOT_PERMITTED:
+                pytest.skip("this needs an operator of PBS")
+            raise
+
+    # Hosts, queues, the server
+
+    def set_scheduling(self, on: bool) -> None:
+        """The server attribute scheduling."""
+        self._change_server()
+        self._undo.callback(self._qmgr, "set server scheduling = True")
+        self._qmgr(f"set server scheduling = {on}")
+
+    def add_queue(self, name: str) -> None:
+        """A further execution queue."""
+        self._change_server()
+        self._qmgr(f"create queue {name} queue_type = Execution, enabled = True, started = True")
+        self._undo.callback(self._qmgr, f"delete queue {name}")
+
+    def set_ncpus(self, host: str, ncpus: int) -> None:
+        """The host has so many cpus for PBS from now on."""
+        self._change_server()
+        before = self.hosts()[host]
+        # Where it is what the host itself has told, that is in force again.
+        self._undo.callback(self._qmgr, f"unset node {host} resources_available.ncpus" if before.ncpus == before.pcpus
+                            else f"set node {host} resources_available.ncpus = {before.ncpus}")
+        self._qmgr(f"set node {host} resources_available.ncpus = {ncpus}")
+
+    def set_history(self, on: bool) -> None:
+        """The server attribute job_history_enable; without it all history is lost."""
+        self._in_lab()
+        self._undo.callback(self._qmgr, "set server job_history_enable = True")
+        self._qmgr(f"set server job_history_enable = {on}")
+
+    def stop(self) -> None:
+        """The server ends; jobs that run go on."""
+        lab = self._in_lab()
+        self._stopped = True
+        lab.stop_server()
+
+    def start(self) -> None:
+        self._in_lab().start_server()
+        self._stopped = False
+
+    def host_down(self, name: str) -> None:
+        """The host stops answering, and PBS has noticed."""
+        lab = self._in_lab()
+        self._down.add(name)
+        lab.kill_mom(name)
+        self.wait(lambda _: "down" in self.hosts()[name].state)
+
+    def host_up(self, name: str) -> None:
+        """The host answers again. Its MoM is a new one, which knows no jobs."""
+        self._in_lab().start_mom(name)
+        self._down.discard(name)
+
+    def _qmgr(self, directive: str) -> None:
+        self._real.run("qmgr", "-c", directive)
+
+    @staticmethod
+    def _change_server() -> None:
+        if lab_program() is None and os.environ.get(CHANGE_SERVER) != "yes":
+            pytest.skip(f"changes settings of the PBS server: only in a lab, or with {CHANGE_SERVER}=yes")
+
+    def _in_lab(self) -> Lab:
+        if lab_program() is None:
+            pytest.skip("harms others on this PBS: only in a lab (PBS_CONNECTOR_LAB)")
+        return Lab(self._real)
+
+    # The end
+
+    def close(self) -> None:
+        """Deletes what the test has left, and puts back what it has changed."""
+        with self._undo:
+            if self._stopped:
+                self.start()
+            for name in list(self._down):
+                self.host_up(name)
+            for job in self.jobs.values():
+                if job.live:
+                    self._real.run("qdel", job.id, allowed=ENDED)
+            self._real.wait(lambda _: not any(job.live for job in self.jobs.values()), CLEAN_SECONDS)
+        self._real.wait(lambda _: all(map(self.is_up, self.host_names)), CLEAN_SECONDS)
+
+
+def parse_jobs(text: str) -> Iterable[SiteJob]:
+    """The jobs of `qstat -f -w`: "Job Id: ID", then a line for each attribute, then an empty one."""
+    for block in text.split("\n\n"):
+        head, *lines = block.strip("\n").split("\n")
+        if head.startswith("Job Id: "):
+            pairs = (line.strip().partition(" = ") for line in lines)
+            yield SiteJob(head.removeprefix("Job Id: "), {name: value for name, _, value in pairs})

@@ -1,0 +1,68 @@
+"""Faults of a whole PBS that only a lab may have: its server stops, a host dies, its history is forgotten.
+
+The lab (PBS_CONNECTOR_LAB) is a PBS whose hosts are network namespaces of this machine. The
+MoM of host NAME is configured by /etc/pbs-NAME.conf, PBS's own notation (PBS_CONF_FILE).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+from pathlib import Path
+
+from .pbs import RealPBS, lab_program
+
+# Seconds for the server, with its database, to stop or start.
+SERVER_SECONDS = 60.0
+
+
+class Lab:
+    """The daemons of a lab's PBS."""
+
+    def __init__(self, pbs: RealPBS) -> None:
+        program = lab_program()
+        assert program is not None, "this PBS is a site's own"
+        self._program, self._pbs = program, pbs
+
+    def stop_server(self) -> None:
+        """Server, scheduler and communication daemon end; jobs on the hosts go on."""
+        self._server("stop")
+
+    def start_server(self) -> None:
+        """They start again. The hosts are unknown to the server until they have reported."""
+        self._server("start")
+        self._pbs.wait(lambda pbs: self._answers(), SERVER_SECONDS)
+
+    def kill_mom(self, host: str) -> None:
+        """SIGKILL to a host's MoM: PBS soon calls the host down, and its jobs' processes stay."""
+        pid = int((self._mom_home(host) / "mom_priv/mom.lock").read_text())
+        assert Path(f"/proc/{pid}/comm").read_text() == "pbs_mom\n", f"process {pid} is no pbs_mom"
+        os.kill(pid, signal.SIGKILL)
+
+    def start_mom(self, host: str) -> None:
+        """A new MoM; it ends the jobs that it finds."""
+        self._run(str(self._pbs.installed / "sbin/pbs_mom"), host=host, PBS_CONF_FILE=str(self._conf(host)))
+
+    def _server(self, action: str) -> None:
+        self._run(str(self._pbs.installed / "libexec/pbs_init.d"), action, host="")
+
+    def _answers(self) -> bool:
+        # The lab's own command: RealPBS raises where the server is away.
+        return subprocess.run([str(self._pbs.exec_dir / "bin/qstat"), "-B"], capture_output=True).returncode == 0
+
+    def _run(self, *command: str, host: str, **variables: str) -> None:
+        environment = {**os.environ, **({"HOST": host} if host else {}), **variables}
+        # Daemons keep what they inherit: a pipe would never end.
+        subprocess.run([self._program, *command], env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                       stderr=subprocess.DEVNULL, timeout=SERVER_SECONDS, check=True)
+
+    @staticmethod
+    def _conf(host: str) -> Path:
+        return Path(f"/etc/pbs-{host}.conf")
+
+    def _mom_home(self, host: str) -> Path:
+        found = re.search(r"^PBS_HOME=(\S+)", self._conf(host).read_text(), re.M)
+        assert found, f"no PBS_HOME in {self._conf(host)}"
+        return Path(found[1])
