@@ -16,7 +16,7 @@ from integration.connector import Connector, program_folder, PROGRAMS
 from integration.site import Site
 from integration.site_pbs import PATIENCE, SitePBS
 from real.kubernetes import RealKubernetes
-from real.pbs import RealPBS
+from real.pbs import RealPBS, lab_program
 from simulators.kubernetes import Kubelet, KubernetesSimulator
 from simulators.pbs import PBSSimulator
 
@@ -30,8 +30,8 @@ pbs-broker:
   terminating-patience: 1
   vanish-interval: 0.5
 """
-# A real PBS is asked less often: it may have other things to do.
-REAL_LOOK_INTERVAL = "look-interval: 0.5"
+# A real PBS is asked less often: it has other things to do.
+SITE_LOOK_INTERVAL, LAB_LOOK_INTERVAL = "look-interval: 1", "look-interval: 0.5"
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -39,6 +39,20 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         marker = metafunc.definition.get_closest_marker("simulated_pbs")
         assert marker is None or (len(marker.args) == 1 and isinstance(marker.args[0], str)), "simulated_pbs needs a reason"
         metafunc.parametrize("pbs", ["simulated_pbs"] if marker else ["simulated_pbs", "real_pbs"], indirect=True)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    # Here and not in a fixture, so that pytest -rs tells it once and not for each test.
+    parameters = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+    fixtures = item.fixturenames if isinstance(item, pytest.Function) else []
+    missing = []
+    if parameters.get("pbs") == "real_pbs":
+        missing.append(RealPBS.missing())
+    if parameters.get("either_site") == "real_api" or "real_kubernetes" in fixtures:
+        reason = RealKubernetes.missing()
+        missing.append(reason and f"no real Kubernetes here: {reason}")
+    for reason in filter(None, missing):
+        pytest.skip(reason)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -51,9 +65,6 @@ def programs() -> None:
 @pytest.fixture(scope="session")
 def real_kubernetes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealKubernetes]:
     """One real kube-apiserver for all tests that want it."""
-    reason = RealKubernetes.missing()
-    if reason:
-        pytest.skip(f"no real Kubernetes here: {reason}")
     server = RealKubernetes(tmp_path_factory.mktemp("kubernetes"))
     server.start()
     yield server
@@ -63,9 +74,6 @@ def real_kubernetes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealKu
 @pytest.fixture(scope="session")
 def real_hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """The real PBS has room for the pods of a test, as the simulated one has."""
-    reason = RealPBS.missing()
-    if reason:
-        pytest.skip(reason)
     pbs = SitePBS(tmp_path_factory.mktemp("hosts") / "pbs")
     try:
         pbs.provide(ncpus=sum(int(host["ncpus"]) for host in HOSTS.values()), hosts=len(HOSTS))
@@ -127,7 +135,8 @@ def _site(tmp_path: Path, kubernetes: Any, pbs: PBSSimulator | SitePBS) -> Itera
     kubeconfig = tmp_path / "kubeconfig"
     kubernetes.write_kubeconfig(kubeconfig)
     is_real = isinstance(pbs, SitePBS)
-    configuration = re.sub("look-interval: .*", REAL_LOOK_INTERVAL, BRISK) if is_real else BRISK
+    real_interval = LAB_LOOK_INTERVAL if lab_program() else SITE_LOOK_INTERVAL
+    configuration = re.sub("look-interval: .*", real_interval, BRISK) if is_real else BRISK
     connector = Connector(tmp_path, {"kube-watcher": kubeconfig, "binder": kubeconfig}, pbs.exec_dir,
                           configuration=configuration)
     site = Site(kubernetes, pbs, connector, PATIENCE if is_real else 1.0)

@@ -120,11 +120,18 @@ class SitePBS:
         self._stopped = False
         self._down: set[str] = set()
         self.user = getpass.getuser()
+        self._has_history = "True" in self._real.run("qmgr", "-c", "list server job_history_enable")
         # The hosts that jobs may run on.
         self.host_names = sorted(filter(self.is_up, self.hosts()))
 
     def provide(self, ncpus: int, hosts: int) -> None:
-        """The usable hosts are so many at least and have so many free cpus together; changed if need be, else skipped."""
+        """The usable hosts are so many at least and have so many free cpus together; changed if need be, else skipped.
+
+        A lab bears as many commands as the tests like.
+        """
+        if lab_program() is not None:
+            lab = Lab(self._real)
+            self._undo.callback(lab.limit_time_wait, lab.limit_time_wait(0))
         if len(self.host_names) < hosts:
             pytest.skip(f"this PBS has fewer than {hosts} usable hosts")
         free = {name: host.ncpus - host.assigned_ncpus for name, host in self.hosts().items() if name in self.host_names}
@@ -189,13 +196,8 @@ class SitePBS:
         return list(parse_jobs(self._with_history("qstat", "-f", "-w", *ids))) if ids else []
 
     def _with_history(self, command: str, *arguments: str) -> str:
-        """A command with -x, or without where PBS keeps no history."""
-        try:
-            return self._real.run(command, "-x", *arguments, allowed=ENDED)
-        except PBSError as error:
-            if "not configured to maintain job history" not in error.stderr:
-                raise
-        return self._real.run(command, *arguments, allowed=ENDED)
+        """A command with -x. Without a history PBS would answer nothing to that, and exit with 0."""
+        return self._real.run(command, *(["-x"] if self._has_history else []), *arguments, allowed=ENDED)
 
     def wait(self, predicate: Callable[["SitePBS"], object], timeout: float = 10.0, what: str = "") -> None:
         """Asks until the predicate holds. A real PBS needs its time: `timeout` counts `PATIENCE` times."""
@@ -292,8 +294,9 @@ class SitePBS:
     def set_history(self, on: bool) -> None:
         """The server attribute job_history_enable; without it all history is lost."""
         self._in_lab()
-        self._undo.callback(self._qmgr, "set server job_history_enable = True")
+        self._undo.callback(self._qmgr, f"set server job_history_enable = {self._has_history}")
         self._qmgr(f"set server job_history_enable = {on}")
+        self._has_history = on
 
     def stop(self) -> None:
         """The server ends; jobs that run go on."""

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from .pbs import RealPBS, lab_program
 
+TIME_WAIT_LIMIT = Path("/proc/sys/net/ipv4/tcp_max_tw_buckets")
 # Seconds for the server, with its database, to stop or start.
 SERVER_SECONDS = 60.0
 
@@ -25,6 +26,15 @@ class Lab:
         program = lab_program()
         assert program is not None, "this PBS is a site's own"
         self._program, self._pbs = program, pbs
+
+    def limit_time_wait(self, connections: int) -> int:
+        """How many closed connections the server's host remembers; returns how many it did before.
+
+        With 0 of them, a command's reserved port is free again at once, and not after a minute.
+        """
+        before = int(self._run("cat", str(TIME_WAIT_LIMIT)))
+        self._run("sh", "-c", f"echo {connections} > {TIME_WAIT_LIMIT}")
+        return before
 
     def stop_server(self) -> None:
         """Server, scheduler and communication daemon end; jobs on the hosts go on."""
@@ -43,19 +53,22 @@ class Lab:
 
     def start_mom(self, host: str) -> None:
         """A new MoM; it ends the jobs that it finds."""
-        self._run(str(self._pbs.installed / "sbin/pbs_mom"), host=host, PBS_CONF_FILE=str(self._conf(host)))
+        self._start_daemons(str(self._pbs.installed / "sbin/pbs_mom"), HOST=host, PBS_CONF_FILE=str(self._conf(host)))
 
     def _server(self, action: str) -> None:
-        self._run(str(self._pbs.installed / "libexec/pbs_init.d"), action, host="")
+        self._start_daemons(str(self._pbs.installed / "libexec/pbs_init.d"), action)
 
     def _answers(self) -> bool:
         # The lab's own command: RealPBS raises where the server is away.
         return subprocess.run([str(self._pbs.exec_dir / "bin/qstat"), "-B"], capture_output=True).returncode == 0
 
-    def _run(self, *command: str, host: str, **variables: str) -> None:
-        environment = {**os.environ, **({"HOST": host} if host else {}), **variables}
+    def _run(self, *command: str) -> str:
+        return subprocess.run([self._program, *command], capture_output=True, text=True, timeout=SERVER_SECONDS,
+                              check=True).stdout
+
+    def _start_daemons(self, *command: str, **variables: str) -> None:
         # Daemons keep what they inherit: a pipe would never end.
-        subprocess.run([self._program, *command], env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+        subprocess.run([self._program, *command], env={**os.environ, **variables}, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                        stderr=subprocess.DEVNULL, timeout=SERVER_SECONDS, check=True)
 
     @staticmethod
