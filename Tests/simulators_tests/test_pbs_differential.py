@@ -86,6 +86,11 @@ SCENARIOS: dict[str, list[str]] = {
         "qsub -N d8 -o /dev/null -e /dev/null -l select=1:ncpus=1 -- /bin/sleep 100", "wait {1} R 42",
         "qdel -W force {1}", "qstat -x -f -w {1}",
     ],
+    "of another server": [
+        "qsub -h -N other -- /bin/sleep 100", "qstat -f -w 1.elsewhere {1}", "qstat {1} 1.elsewhere", "qdel 1.elsewhere",
+        "qhold 1.elsewhere", "qrls 1.elsewhere", "qsig -s suspend 1.elsewhere", "qrerun 1.elsewhere",
+        "qalter -r y 1.elsewhere", "qmove workq 1.elsewhere", "qstat 5x", "qstat 99999.pbsserver 1.elsewhere",
+    ],
     "never runs": [
         "qsub -N d9 -l select=1:ncpus=1:host=nosuch -- /bin/sleep 100", "comment {1}", "qstat -s {1}", "qstat -f -w {1}",
         "qhold -h s {1}", "qstat -f -w {1}", "qrls -h u {1}", "qrls -h s {1}", "comment {1}", "qstat -s {1}", "qrun {1}",

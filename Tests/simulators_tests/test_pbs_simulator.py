@@ -223,6 +223,17 @@ def test_qdel_force_and_of_history(simulator: PBSSimulator, run: Run) -> None:
     assert run("qstat", "-x", job_id).returncode == 153
 
 
+def test_an_id_of_another_server_is_no_id(simulator: PBSSimulator, run: Run) -> None:
+    """Its server's name leads nowhere; the other ids are shown all the same."""
+    job_id = qsub(simulator, "-h")
+    answer = run("qstat", "-f", "-F", "json", "1.elsewhere", job_id)
+    assert list(json.loads(answer.stdout)["Jobs"]) == [job_id]
+    assert (answer.returncode, answer.stderr) == (1, "qstat: illegally formed job identifier: 1.elsewhere\n")
+    for command in ("qdel", "qhold", "qrls", "qrerun", "qrun"):
+        answer = run(command, "1.elsewhere")
+        assert (answer.returncode, answer.stderr) == (1, f"{command}: illegally formed job identifier: 1.elsewhere\n")
+
+
 def test_several_ids_with_unknown_ones(simulator: PBSSimulator, run: Run) -> None:
     """The known ones are shown, the unknown ones reported, and the status is the last failure's."""
     first, second = qsub(simulator, "-h"), qsub(simulator, "-h")

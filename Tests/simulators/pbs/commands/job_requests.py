@@ -33,7 +33,7 @@ def for_each_job(server: PBSServer, program: str, operands: list[str], request: 
     """
     answer = answer or Answer()
     for operand in operands:
-        if not well_formed(operand):
+        if not well_formed(operand, server.name):
             answer.fail(f"{program}: illegally formed job identifier: {operand}", 1)
             continue
         job_id = server.full_id(operand)
@@ -67,10 +67,10 @@ def qdel(server: PBSServer, call: Invocation) -> Answer:
         return _usage(problems, _QDEL_USAGE)
     answer = Answer()
     for operand in operands:
-        if not well_formed(operand):
+        if not well_formed(operand, server.name):
             answer.fail(f"qdel: illegally formed job identifier: {operand}", 1)
     # All well-formed ids go to the server in one request.
-    job_ids = [server.full_id(operand) for operand in operands if well_formed(operand)]
+    job_ids = [server.full_id(operand) for operand in operands if well_formed(operand, server.name)]
     if not any(job_id in server.jobs for job_id in job_ids):
         del job_ids[1:]
     for job_id in job_ids:

@@ -223,7 +223,7 @@ def _show_jobs(server: PBSServer, options: Options, listing: _JSONListing | None
 def _jobs_of(server: PBSServer, options: Options, operand: str) -> list[Job]:
     """The jobs of one operand: a job id, a queue, or nothing for all."""
     if looks_like_job(operand):
-        if not well_formed(operand):
+        if not well_formed(operand, server.name):
             raise PBSError(1, f"illegally formed job identifier: {operand}")
         job_id = server.full_id(operand)
         job = server.jobs.get(job_id)
