@@ -131,11 +131,23 @@ struct PBSCommandsTests {
     #expect(stat.unknown == ["99998.pbsserver", "99999.pbsserver"])
   }
 
+  @Test(arguments: [(1, ""), (153, "qstat: Unknown Job Id 99.pbsserver\n")])
+  @EventLoop func nothingIsKnownOfAnotherServersJob(_ status: Int32, _ more: String) async throws {
+    try command(
+      "qstat", output: QstatExcerpts.running,
+      error: "qstat: illegally formed job identifier: 1.elsewhere\n" + more, status: status)
+    let stat = try await pbs().stat(
+      ["1.elsewhere", "2.pbsserver"] + (more.isEmpty ? [] : ["99.pbsserver"]))
+    #expect(stat.jobs.map(\.id) == ["2.pbsserver"])
+    #expect(stat.unknown == (more.isEmpty ? [] : ["99.pbsserver"]))
+  }
+
   /// DESIGN.md, invariant 4: a failed or partial answer is no job's end.
   @Test(arguments: [
     ("", 0), ("", 1), ("", 153), ("qstat: Unknown Job Id 22.pbsserver\n", 153),
     ("qstat: Unknown Job Id 2.pbs\n", 153),
     ("qstat: Unknown Job Id 3.pbsserver\n", 153),
+    ("qstat: illegally formed job identifier: 3.pbsserver\n", 1),
     ("qstat: cannot connect to server pbsserver (errno=15010)\n", 255),
   ])
   @EventLoop func silenceAboutAJobIsAnError(_ words: String, _ status: Int32) async throws {

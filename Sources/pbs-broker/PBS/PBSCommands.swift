@@ -15,6 +15,8 @@ final class PBSCommands: PBSBackend {
   /// (pbs_error.h: PBSE_UNKJOBID 15001, PBSE_HISTJOBID 15139).
   private static let unknownJob: Int32 = 15001 & 0xff
   private static let finishedJob: Int32 = 15139 & 0xff
+  /// qstat's when the last of its complaints was of an id that is none.
+  private static let malformedID: Int32 = 1
 
   let user: String
   private let installation: PBSInstallation
@@ -88,7 +90,7 @@ final class PBSCommands: PBSBackend {
         history = []
         result = try await run("qstat", ["-f"] + batch)
       }
-      guard [0, Self.unknownJob, Self.finishedJob].contains(result.status) else {
+      guard [0, Self.unknownJob, Self.finishedJob, Self.malformedID].contains(result.status) else {
         throw failure("qstat", result)
       }
       var told: Set<String> = []
@@ -100,8 +102,10 @@ final class PBSCommands: PBSBackend {
         stat.jobs.append(job)
       }
       // Only PBS's own word for that very job counts, not a gap in a listing.
-      let unknown = Self.unknownJobs(in: result)
-      for id in batch where !told.contains(id) {
+      let unknown = Self.ids(after: "Unknown Job Id", in: result)
+      // Of an id of another server, such as a hint may bring, nothing is known.
+      let malformed = Self.ids(after: "illegally formed job identifier:", in: result)
+      for id in batch where !told.contains(id) && !malformed.contains(id) {
         guard unknown.contains(id) else {
           throw .unavailable("qstat said nothing of job \(id): \(result.words.prefix(200))")
         }
@@ -111,15 +115,13 @@ final class PBSCommands: PBSBackend {
     return stat
   }
 
-  /// The ids after "Unknown Job Id" on qstat's standard error ("qstat: Unknown Job Id 5.pbsserver").
-  private static func unknownJobs(in result: CommandResult) -> Set<String> {
+  /// The ids of which qstat complains, a line each ("qstat: Unknown Job Id 5.pbsserver").
+  private static func ids(after complaint: String, in result: CommandResult) -> Set<String> {
     var ids: Set<String> = []
-    for line in result.standardError.split(separator: 0x0A) {
-      let words = String(decoding: line, as: UTF8.self).split(separator: " ")
-      guard let index = words.lastIndex(of: "Id"), index >= 2, index + 1 < words.count,
-        words[index - 2...index].elementsEqual(["Unknown", "Job", "Id"])
-      else { continue }
-      ids.insert(String(words[index + 1]))
+    for octets in result.standardError.split(separator: 0x0A) {
+      let line = String(decoding: octets, as: UTF8.self)
+      guard let found = line.firstRange(of: complaint) else { continue }
+      ids.formUnion(line[found.upperBound...].split(separator: " ").prefix(1).map(String.init))
     }
     return ids
   }
