@@ -285,9 +285,13 @@ final class Broker {
 
   private func isHostAway(of record: PodRecord) -> Bool {
     guard let pod = record.pod, pod.isTerminating, let name = pod.nodeName else { return false }
-    tracker.needsHosts = true
     if let node = nodes[name], !node.isReady { return true }
     return hostMap.hosts.down.contains { hostMap.node(of: $0) == name }
+  }
+
+  /// Whether some pod is to go from its node, so that it matters whether that is down.
+  var hasTerminatingPods: Bool {
+    records.values.contains { $0.pod?.isTerminating == true && $0.pod?.nodeName != nil }
   }
 
   /// Pods that PBS must tell the state of: bound, not finished, with a job that we do not

@@ -17,7 +17,8 @@ final class JobTracker {
   private static let waitingRefresh = 5.0
   private static let runningRefresh = 30.0
   private static let refreshBatch = 200
-  /// Seconds between looks at PBS's hosts, and between those that some pod waits for.
+  /// Seconds between looks at PBS's hosts; and between those that some pod waits for, which is
+  /// more than a host needs to report to a server that has just started.
   private static let hostsInterval = 600.0
   private static let hostsNeededInterval = 15.0
   /// Seconds without hints after which they no longer count on.
@@ -39,11 +40,14 @@ final class JobTracker {
   private var servers: Set<Substring> = []
   /// When the first of the last looks, all of which listed no job, began.
   private var emptySince: Double?
+  private var hosts = PBSHosts()
   private var hostsLookedAt = -Double.infinity
+  /// Hosts that were down in the last look at hosts.
+  private var hostsCalledDown: Set<String> = []
 
   /// PBS did not answer the last look.
   private(set) var isAway = false
-  /// Some pod's fate depends on PBS's hosts.
+  /// Some pod asks for a host that is not known.
   var needsHosts = false
 
   init(broker: Broker) {
@@ -162,15 +166,7 @@ final class JobTracker {
       }
     }
     emptySince = listing.all.isEmpty ? emptySince ?? begun : nil
-    if begun - hostsLookedAt > (needsHosts ? Self.hostsNeededInterval : Self.hostsInterval) {
-      needsHosts = false
-      hostsLookedAt = begun
-      do throws(PBSError) {
-        broker.setHosts(try await broker.backend.hosts())
-      } catch {
-        broker.log.warning("PBS's hosts cannot be listed: \(error)")
-      }
-    }
+    await lookAtHosts(begun: begun)
     foreign.formIntersection(listing.all)
     dueLooks.removeAll { $0 <= begun }
     lookedAt = begun
@@ -186,6 +182,31 @@ final class JobTracker {
     // Submitted after the listing had begun.
     if let known = broker.jobs[job.id], known.addedAt >= begun { return false }
     return job.isWaiting || job.isRunning || job.isSuspended
+  }
+
+  /// Which hosts there are; and which are down, while the fate of a pod depends on that: those that
+  /// two looks in a row call so. A server that has just started calls all of them down until they
+  /// have reported.
+  private func lookAtHosts(begun: Double) async {
+    let downMatters = broker.hasTerminatingPods
+    if !downMatters {
+      hostsCalledDown = []
+      hosts.down = []
+      broker.setHosts(hosts)
+    }
+    let interval = downMatters || needsHosts ? Self.hostsNeededInterval : Self.hostsInterval
+    guard begun - hostsLookedAt > interval else { return }
+    needsHosts = false
+    hostsLookedAt = begun
+    do throws(PBSError) {
+      hosts = try await broker.backend.hosts()
+    } catch {
+      return broker.log.warning("PBS's hosts cannot be listed: \(error)")
+    }
+    let calledDown = downMatters ? hosts.down : []
+    hosts.down = calledDown.intersection(hostsCalledDown)
+    hostsCalledDown = calledDown
+    broker.setHosts(hosts)
   }
 
   /// The jobs of which more than the listing is needed.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from integration.site import Site
+from simulators.pbs import PBSSimulator
 
 
 def uid(pod: dict) -> str:
@@ -83,6 +84,36 @@ def test_a_pod_stuck_on_a_dead_host_releases_its_job(bare_site: Site) -> None:
     site.wait_jobs(uid(pod), 0, timeout=20)
     site.wait_event("stuck", "JobReleased")
     assert site.pod("stuck") is not None
+
+
+def test_a_pod_stuck_on_a_host_that_only_pbs_calls_down_releases_its_job(bare_site: Site) -> None:
+    site = bare_site
+    site.connector.start()
+    pod = site.create("stuck")
+    site.pbs.host_down(site.wait_bound("stuck")["spec"]["nodeName"])
+    site.kubernetes.delete_pod("default", "stuck", grace_period_seconds=1)
+    site.wait_jobs(uid(pod), 0, timeout=20)
+    site.wait_event("stuck", "JobReleased")
+    assert site.pod("stuck") is not None
+
+
+def test_a_pod_stuck_while_pbs_starts_keeps_its_job(bare_site: Site) -> None:
+    """Until a host has reported to a server that has just started, PBS calls it down."""
+    site = bare_site
+    if isinstance(site.pbs, PBSSimulator):
+        site.pbs.settings.report_delay = 5
+    site.connector.start()
+    pod = site.create("stuck")
+    site.wait_bound("stuck")
+    site.pbs.stop()
+    site.connector["pbs-broker"].wait_for_log("PBS does not answer")
+    site.kubernetes.delete_pod("default", "stuck", grace_period_seconds=1)
+    site.pbs.start()
+    looks = site.pbs.served.get("pbsnodes", 0)
+    site.pbs.wait(lambda pbs: pbs.served.get("pbsnodes", 0) > looks + 1, 60)
+    looks = site.pbs.served["qselect"]
+    site.pbs.wait(lambda pbs: pbs.served["qselect"] > looks + 6, 60)
+    assert len(site.jobs_of(uid(pod))) == 1
 
 
 def test_a_pod_stuck_on_a_healthy_host_keeps_its_job(bare_site: Site) -> None:

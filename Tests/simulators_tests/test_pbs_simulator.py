@@ -503,6 +503,16 @@ def test_host_down_and_back(simulator: PBSSimulator, run: Run) -> None:
     assert kinds(simulator, job_id) == ["queued", "started", "running"]
 
 
+def test_hosts_are_unknown_until_they_report(tmp_path: Path) -> None:
+    """After the server's start its hosts count as down, and no job starts there."""
+    with PBSSimulator(tmp_path, HOSTS, report_delay=0.3) as simulator:
+        job = simulator.submit()
+        shown = subprocess.run([simulator.exec_dir / "bin/pbsnodes", "-a", "-F", "json"], capture_output=True, text=True)
+        assert {node["state"] for node in json.loads(shown.stdout)["nodes"].values()} == {"state-unknown,down"}
+        assert job.state == "Q"
+        simulator.wait_for_state(job.id, "R", 42)
+
+
 def test_host_that_stays_away_loses_its_jobs(tmp_path: Path) -> None:
     """After node_fail_requeue a rerunable job runs elsewhere, another one ends."""
     with PBSSimulator(tmp_path, HOSTS, node_fail_requeue=0.1) as simulator:

@@ -23,6 +23,8 @@ class Host:
     state_changed: int
     last_used: int
     down: bool = False
+    # Since the server's start the host has not reported.
+    unknown: bool = False
     offline: bool = False
     assigned: dict[str, int] = field(default_factory=dict)
     slots: dict[str, set[int]] = field(default_factory=dict)
@@ -50,7 +52,7 @@ class Host:
     @property
     def free(self) -> bool:
         """Whether the scheduler considers the host at all: state "free"."""
-        return not (self.down or self.offline or self.exclusive or self.busy)
+        return not (self.down or self.unknown or self.offline or self.exclusive or self.busy)
 
     @property
     def busy(self) -> bool:
@@ -61,7 +63,7 @@ class Host:
     def state(self) -> str:
         """The state as pbsnodes shows it, several joined with commas."""
         states = [name for name, on in (
-            ("offline", self.offline), ("down", self.down),
+            ("offline", self.offline), ("state-unknown", self.unknown), ("down", self.down or self.unknown),
             ("job-exclusive", self.exclusive), ("job-busy", self.busy and not self.exclusive),
         ) if on]
         return ",".join(states) or "free"

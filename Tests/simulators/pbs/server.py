@@ -50,6 +50,7 @@ class Settings:
     kill_delay: float = 0.0
     sched_interval: float = 0.0
     node_fail_requeue: float = 310.0
+    report_delay: float = 0.0
     history: bool = True
     scheduler: bool = True
     first_id: int = 1
@@ -831,6 +832,18 @@ class PBSServer:
         for job in list(self.jobs.values()):
             self._await(job)
         self.plan_cycle()
+
+    def await_hosts(self) -> None:
+        """After a start each host is unknown, and counts as down, until it has reported (2 to 5 s on 23.06.06)."""
+        for host in self.hosts.values():
+            host.unknown = True
+        self.timers.after(self.settings.report_delay, self._hosts_reported)
+
+    def _hosts_reported(self) -> None:
+        for host in self.hosts.values():
+            host.unknown = False
+        self.plan_cycle()
+        self.changed.notify_all()
 
     def state_count(self, jobs: Iterable[Job] | None = None) -> str:
         """The attribute state_count; suspended jobs count as running, as in PBS."""
