@@ -260,6 +260,10 @@ class SitePBS:
         for job_id in list(self.jobs):
             self._real.run("qdel", "-W", "force", "-x", job_id)
 
+    def empty_listing(self, count: int = 1) -> None:
+        """The next `count` listings are empty though the jobs exist, for the program under test."""
+        self.faults.silent("qselect", count)
+
     def _as_operator(self, command: str, *arguments: str) -> None:
         try:
             self._real.run(command, *arguments)

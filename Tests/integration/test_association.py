@@ -55,6 +55,16 @@ def test_the_default_schedulers_pods_are_ours_when_asked_for(either_site: Site) 
         site.wait_bound(name)
 
 
+def test_names_that_look_like_numbers_are_understood(site: Site) -> None:
+    site.connector.start()
+    for name in ("007", "1e5", "inf"):
+        pod = site.create(name, cpu="0", memory="16Mi")
+        site.wait_bound(name)
+        (job,) = site.jobs_of(uid(pod))
+        assert job.name == name
+        assert site.job_id_of(name) == job.id
+
+
 def test_a_pod_of_another_scheduler_is_left_alone(site: Site) -> None:
     site.connector.start()
     other = site.create("other", scheduler="default-scheduler")

@@ -55,6 +55,10 @@ class WrappedFaults:
     def __init__(self, directory: Path, exec_dir: Path, seed: int) -> None:
         self._directory, self._exec_dir, self._random, self._made = directory, exec_dir, random.Random(seed), 0
 
+    def slow(self, command: str, seconds: float, count: int = 1) -> None:
+        """Carried out and answered only after so many seconds."""
+        self._add(command, count, lambda: f'sleep {seconds}; exec {self._real(command)} "$@"')
+
     def fail(self, command: str, status: int, text: str, count: int = 1) -> None:
         """Not carried out; `text` on standard error."""
         self._add(command, count, lambda: f"printf %s {shlex.quote(text)} >&2; exit {status}")
