@@ -104,12 +104,18 @@ def all_bound_within(site: Site, pods: Iterable[str], begun: float) -> None:
 
 def check(site: Site, pods: dict[str, str]) -> None:
     """Each pod is bound once, to the host of its one live job, and none has had a job deleted or been deleted."""
+    bound_pods = {name: site.wait_bound(name, timeout=20) for name in pods}
+
+    def has_one_job_each(_: object) -> bool:
+        live = Counter(job.pod_uid for job in site.live_jobs())
+        return all(live[pod_uid] == 1 for pod_uid in pods.values())
+
+    # A broker that was stopped in the middle may slip a second one in, which goes within seconds.
+    site.pbs.wait(has_one_job_each, 15, "one live job of each pod")
+    jobs = {job.pod_uid: job for job in site.live_jobs()}
     for name, pod_uid in pods.items():
-        pod = site.wait_bound(name, timeout=20)
-        # A broker that was stopped in the middle may slip a second one in, which goes within seconds.
-        (job,) = site.wait_jobs(pod_uid, 1)
-        assert site.job_id_of(name) == job.id
-        assert pod["spec"]["nodeName"] == job.hosts[0]
+        assert site.job_id_of(name) == jobs[pod_uid].id
+        assert bound_pods[name]["spec"]["nodeName"] == jobs[pod_uid].hosts[0]
     bound = Counter(entry.uid for entry in site.kubernetes.record if entry.kind == "bound")
     assert all(bound[pod_uid] == 1 for pod_uid in pods.values())
     assert not [entry for entry in site.kubernetes.record if entry.kind == "deleting"]
@@ -159,9 +165,10 @@ def test_a_killed_brokers_share_moves_and_comes_back(brokers: Site) -> None:
     del shares[pods.pop(orphaned)]
     assert {pod_uid: again[pod_uid] for pod_uid in shares} == shares, "the very same share"
     later = create(brokers, "later")
-    for name, pod_uid in later.items():
+    for name in later:
         brokers.wait_bound(name)
-        assert len(brokers.jobs_of(pod_uid)) == 1
+    live = Counter(job.pod_uid for job in brokers.live_jobs())
+    assert all(live[pod_uid] == 1 for pod_uid in later.values())
     assert submitted_by(brokers, "broker-b") & set(later)
     assert jobs_ever(brokers, pods | later) == [1] * len(pods | later)
 
