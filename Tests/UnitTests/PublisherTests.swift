@@ -121,14 +121,22 @@ struct PublisherTests {
     #expect(shelf.publisher.owner(of: "uid-1") == nil)
   }
 
-  @Test @EventLoop func whoSaysHelloLateStillBecomesASubscriber() async throws {
+  /// A process that was stopped between connecting and its hello, say. To who has heard all, a
+  /// second `synced` would say that all is gone.
+  @Test @EventLoop func whoSaysHelloLateBecomesASubscriberAndHearsSyncedOnce() async throws {
     let shelf = try Shelf(path, objects: 3)
     let binder = try Peer(path: path)
     try await binder.hears("synced")
+    #expect(!binder.messages.contains { $0.type == "ping" })
     try binder.say(ControlMessage.Hello(role: .binder, instance: "binder-1"))
-    try await binder.hears("synced", times: 2)
+    try await binder.hears("object", times: 6)
     #expect(binder.objects.suffix(3).allSatisfy { $0.owner == "binder-1" })
-    #expect(shelf.publisher.owner(of: "uid-1") == "binder-1")
+    #expect(binder.messages.contains { $0.type == "ping" })
+    shelf.put("uid-new", 1)
+    try await binder.hears("object", times: 7)
+    #expect(
+      binder.types == ["hello", "object", "object", "object", "synced"]
+        + Array(repeating: "object", count: 4))
   }
 
   // MARK: Shares

@@ -84,6 +84,25 @@ struct SubscriptionTests {
     withExtendedLifetime(shelf) {}
   }
 
+  /// What has come since the first is not absent because a second one does not follow it.
+  @Test @EventLoop func onlyTheFirstSyncedOfAConnectionCounts() async throws {
+    let server = try Server(path)
+    let reader = Reader(path)
+    let peer = try await server.peer(1)
+    try server.greet(peer)
+    try peer.say(ControlMessage.Synced())
+    try peer.say(ControlMessage.Synced())
+    try peer.say(BinderMessage.unknown(type: "last"))
+    try await reader.hears(#"{"type":"last"}"#)
+    #expect(reader.heard.items == ["connected", "synced", #"{"type":"last"}"#])
+    #expect(reader.log.all.count == 1)
+    peer.close()
+    let next = try await server.peer(2)
+    try server.greet(next)
+    try next.say(ControlMessage.Synced())
+    try await reader.hears("synced", times: 2)
+  }
+
   @Test @EventLoop func itsMessagesArrive() async throws {
     let shelf = try Shelf(path)
     let reader = Reader(path)

@@ -240,7 +240,8 @@ public final class Publisher {
     let objects = objects()
     subscriber.snapshot = objects
     subscriber.pending = Set(objects.map(\.key))
-    subscriber.owesSynced = true
+    // Once a connection: to who has heard all, a second `synced` would say that all is gone.
+    subscriber.owesSynced = !subscriber.isTold
     if subscriber.hello?.role == consumers {
       send(ControlMessage.Ping(ownsUntil: Monotonic.now + Self.ownership), to: subscriber)
     }
@@ -257,6 +258,7 @@ public final class Publisher {
     }
     if subscriber.snapshot.isEmpty, subscriber.owesSynced {
       subscriber.owesSynced = false
+      subscriber.isTold = true
       send(ControlMessage.Synced(), to: subscriber)
     }
   }
@@ -323,6 +325,8 @@ private final class Subscriber {
   var snapshot: [Published] = []
   var pending: Set<String> = []
   var owesSynced = false
+  /// `synced` has been sent.
+  var isTold = false
 
   init(_ connection: FrameConnection, pid: pid_t) {
     self.connection = connection

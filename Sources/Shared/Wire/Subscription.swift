@@ -12,6 +12,7 @@ public final class Subscription {
   private var backoff = Backoff(first: 0.1, longest: 2)
   private var retryTimer: EventSource?
   private var isComplaining = false
+  private var isSynced = false
   private var ownsUntil = 0.0
 
   /// Gets every message but the control messages: its type and its JSON.
@@ -68,6 +69,7 @@ public final class Subscription {
     let connection = FrameConnection(descriptor: descriptor)
     self.connection = connection
     ownsUntil = 0
+    isSynced = false
     connection.onFrame = { [weak self] json in self?.receive(json) }
     connection.onClose = { [weak self] reason in self?.closed(reason) }
     connection.start()
@@ -101,6 +103,9 @@ public final class Subscription {
         if ownsItsShare { onConfirmed?() }
       }
     case "synced":
+      // Only the first one is about a snapshot that began with the connection.
+      guard !isSynced else { return log.warning("\(path): said synced again, ignored") }
+      isSynced = true
       onSynced?()
     case "goodbye":
       let reason = (try? decoder.decode(ControlMessage.Goodbye.self, from: json))?.reason
