@@ -42,8 +42,8 @@ final class JobTracker {
   private var emptySince: Double?
   private var hosts = PBSHosts()
   private var hostsLookedAt = -Double.infinity
-  /// Hosts that were down in the last look at hosts.
-  private var hostsCalledDown: Set<String> = []
+  /// Hosts that were down in the last look at hosts; nil while none was made because of that.
+  private var hostsCalledDown: Set<String>?
 
   /// PBS did not answer the last look.
   private(set) var isAway = false
@@ -150,11 +150,13 @@ final class JobTracker {
 
   private func look() async throws(PBSError) {
     let begun = Monotonic.now
-    hinted.removeAll()
+    let hinted = hinted
+    self.hinted.removeAll()
     let listing = try await broker.backend.list()
     servers.formUnion(Set(listing.all.map(Self.server)))
     let expected = broker.expectedJobs()
-    let ids = worthTelling(listing, begun: begun).union(expected.keys)
+    let ids = worthTelling(listing, begun: begun).union(expected.keys).union(
+      hinted.subtracting(foreign))
     if !ids.isEmpty {
       let began = Monotonic.now
       let stat = try await broker.backend.stat(Array(ids))
@@ -190,12 +192,12 @@ final class JobTracker {
   private func lookAtHosts(begun: Double) async {
     let downMatters = broker.hasTerminatingPods
     if !downMatters {
-      hostsCalledDown = []
+      hostsCalledDown = nil
       hosts.down = []
       broker.setHosts(hosts)
     }
     let interval = downMatters || needsHosts ? Self.hostsNeededInterval : Self.hostsInterval
-    guard begun - hostsLookedAt > interval else { return }
+    guard downMatters && hostsCalledDown == nil || begun - hostsLookedAt > interval else { return }
     needsHosts = false
     hostsLookedAt = begun
     do throws(PBSError) {
@@ -203,9 +205,9 @@ final class JobTracker {
     } catch {
       return broker.log.warning("PBS's hosts cannot be listed: \(error)")
     }
-    let calledDown = downMatters ? hosts.down : []
-    hosts.down = calledDown.intersection(hostsCalledDown)
-    hostsCalledDown = calledDown
+    let calledDown = hosts.down
+    hosts.down.formIntersection(hostsCalledDown ?? [])
+    if downMatters { hostsCalledDown = calledDown }
     broker.setHosts(hosts)
   }
 
