@@ -8,6 +8,8 @@ struct BrokerSettings: Sendable {
   var hosts: [String: String] = [:]
   /// Commands that submit jobs at once.
   var submissionsInFlight = 8
+  /// Seconds after which a command of PBS is killed.
+  var commandTimeout = 60.0
   /// Seconds between looks at all jobs, without hints from PBS's hooks.
   var lookInterval = 1.0
   /// The same while hints arrive.
@@ -39,6 +41,7 @@ struct BrokerSettings: Sendable {
     hosts = try settings.table("hosts") ?? hosts
     submissionsInFlight =
       try settings.count("submissions-in-flight", in: 1...256) ?? submissionsInFlight
+    commandTimeout = try settings.number("command-timeout", in: 0.5...3600) ?? commandTimeout
     lookInterval = try settings.number("look-interval", in: 0.05...3600) ?? lookInterval
     lookIntervalWithHints =
       try settings.number("look-interval-with-hints", in: 0.05...3600) ?? lookIntervalWithHints

@@ -40,7 +40,8 @@ struct PBSBroker: ConnectorCommand {
       try settings.finish()
 
       let backend = try PBSCommands(
-        PBSInstallation.find(configured: exec), placeholder: own.placeholder, log: log)
+        PBSInstallation.find(configured: exec), placeholder: own.placeholder,
+        timeout: own.commandTimeout, log: log)
       let publisher = try Publisher(
         path: socket, role: .pbsBroker, instance: instance, consumers: .binder,
         allowedPeers: peers, log: log)

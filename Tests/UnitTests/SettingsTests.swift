@@ -152,6 +152,7 @@ import Testing
     let settings = try BrokerSettings(settings(""))
     #expect(try settings.policy.defaults == ["cpu": Quantity("1"), "memory": Quantity("256Mi")])
     #expect(settings.bindWhen == .run)
+    #expect(settings.commandTimeout == 60)
     #expect(settings.terminatingPatience == 300)
     #expect(
       settings.vanishShare == 0.2 && settings.vanishLeast == 10 && settings.vanishInterval == 30)
@@ -171,6 +172,7 @@ import Testing
         submissions-in-flight: 2
         look-interval: 2
         look-interval-with-hints: 60
+        command-timeout: 7
         orphan-grace: 10
         terminating-patience: 20
         vanish-share: 0.5
@@ -187,6 +189,7 @@ import Testing
     #expect(broker.hosts == ["mom1": "node1"])
     #expect(broker.submissionsInFlight == 2)
     #expect(broker.lookInterval == 2 && broker.lookIntervalWithHints == 60)
+    #expect(broker.commandTimeout == 7)
     #expect(broker.orphanGrace == 10 && broker.terminatingPatience == 20)
     #expect(broker.vanishShare == 0.5 && broker.vanishLeast == 3 && broker.vanishInterval == 5)
     #expect(broker.placeholder == ["/bin/cat"])

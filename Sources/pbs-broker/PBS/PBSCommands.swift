@@ -7,8 +7,6 @@ import Shared
 /// shell ever sees a pod's name.
 @EventLoop
 final class PBSCommands: PBSBackend {
-  /// Seconds that a command may take. A busy server answers late, a dead host never.
-  private static let timeout = 60.0
   /// Ids in one command line.
   private static let batch = 200
   /// Exit statuses of PBS's commands, which are PBS's error codes modulo 256
@@ -21,15 +19,21 @@ final class PBSCommands: PBSBackend {
   let user: String
   private let installation: PBSInstallation
   private let placeholder: [String]
+  private let timeout: Double
   private let environment: [String: String]
   private let log: Logger
   /// `qstat -x` tells of ended jobs as well; it fails where PBS keeps no history.
   private var history = ["-x"]
 
-  /// - Parameter placeholder: the program, with arguments, that a pod's job runs.
-  init(_ installation: PBSInstallation, placeholder: [String], log: Logger) throws {
+  /// - Parameters:
+  ///   - placeholder: the program, with arguments, that a pod's job runs.
+  ///   - timeout: seconds that a command may take. A busy server answers late, a dead host never.
+  init(
+    _ installation: PBSInstallation, placeholder: [String], timeout: Double = 60, log: Logger
+  ) throws {
     self.installation = installation
     self.placeholder = placeholder
+    self.timeout = timeout
     self.log = log
     guard let entry = getpwuid(geteuid()) else {
       throw StartupError("user id \(geteuid()) has no name, which PBS needs")
@@ -152,7 +156,7 @@ final class PBSCommands: PBSBackend {
   private func run(_ name: String, _ arguments: [String]) async throws(PBSError) -> CommandResult {
     do {
       let result = try await ChildProcess.run(
-        installation.command(name), arguments, environment: environment, timeout: Self.timeout)
+        installation.command(name), arguments, environment: environment, timeout: timeout)
       log.trace("\(name) \(arguments.joined(separator: " ")): exit \(result.status)")
       return result
     } catch {
