@@ -300,7 +300,8 @@ final class Broker {
     var expected: [String: String] = [:]
     for record in records.values {
       guard let pod = record.pod, !record.isGone, pod.nodeName != nil, !pod.isFinished,
-        let job = pod.metadata.annotations?[WellKnown.jobID], jobs[job] == nil,
+        let job = pod.metadata.annotations?[WellKnown.jobID],
+        jobs[job]?.job.pod?.uid != record.uid,
         !record.ended.contains(where: { $0.id == job })
       else { continue }
       expected[job] = record.uid
@@ -454,6 +455,7 @@ final class Broker {
   /// A job that has not ended: new, or told anew by a command that began at this moment.
   func add(_ job: Job, began: Double = 0) {
     guard let uid = job.pod?.uid else { return }
+    release(job.id, unlessOf: uid)
     let now = Monotonic.now
     var known = jobs[job.id] ?? JobRecord(job: job, addedAt: now, statAt: 0)
     // qsub's end tells less than a look that overtook it.
@@ -469,9 +471,20 @@ final class Broker {
     record.jobs.insert(job.id)
   }
 
+  /// A job of this id is another pod's, or nobody's, than we knew: PBS has lost its jobs and counts
+  /// anew. What that means for the pod that had it, the next look decides.
+  func release(_ id: String, unlessOf uid: String?) {
+    guard let former = jobs[id]?.job.pod?.uid, former != uid else { return }
+    log.warning("job \(id) no longer is the one of pod \(records[former]?.name ?? former)")
+    jobs[id] = nil
+    records[former]?.jobs.remove(id)
+    reconcile(former)
+  }
+
   /// PBS has said that a job has ended.
   func end(_ id: String, words: String, uid: String?) {
-    let known = jobs.removeValue(forKey: id)
+    let isAnothers = uid != nil && jobs[id]?.job.pod?.uid != uid
+    let known = isAnothers ? nil : jobs.removeValue(forKey: id)
     doubted.remove(id)
     guard let uid = known?.job.pod?.uid ?? uid, let record = records[uid] else { return }
     record.jobs.remove(id)

@@ -239,10 +239,15 @@ final class JobTracker {
   }
 
   private func take(_ stat: JobStat, began: Double, expected: [String: String]) {
-    let knownRunning = broker.jobs.values.filter { $0.job.isRunning && $0.deletedAt == nil }.count
+    let knownRunning = broker.jobs.values.filter { $0.isOnHost && $0.deletedAt == nil }.count
+    // Silence is not an end, and not every "unknown" is one.
+    var vanished: [String] = []
     for job in stat.jobs {
+      broker.release(job.id, unlessOf: job.pod?.uid)
+      // A PBS that has lost its jobs counts anew: this is another job.
+      if let uid = expected[job.id], uid != job.pod?.uid { vanished.append(job.id) }
       if job.hasEnded {
-        broker.end(job.id, words: words(of: job), uid: expected[job.id] ?? job.pod?.uid)
+        broker.end(job.id, words: words(of: job), uid: job.pod?.uid)
       } else if let uid = job.pod?.uid {
         broker.add(job, began: began)
         broker.reconcile(uid)
@@ -250,24 +255,22 @@ final class JobTracker {
         foreign.insert(job.id)
       }
     }
-    // Silence is not an end, and not every "unknown" is one.
-    var running: [String] = []
     for id in stat.unknown {
-      if let known = broker.jobs[id], known.deletedAt != nil || !known.job.isRunning {
+      if let known = broker.jobs[id], known.deletedAt != nil || !known.isOnHost {
         broker.end(id, words: "PBS no longer knows the job", uid: nil)
       } else if broker.jobs[id] != nil || expected[id] != nil {
-        running.append(id)
+        vanished.append(id)
       }
     }
     let wasDoubting = vanishGuard.isDoubting
-    let total = knownRunning + expected.keys.filter { broker.jobs[$0] == nil }.count
-    if vanishGuard.believes(vanished: running.count, of: total, now: Monotonic.now) {
-      for id in running {
+    let total = knownRunning + expected.count
+    if vanishGuard.believes(vanished: vanished.count, of: total, now: Monotonic.now) {
+      for id in vanished {
         broker.end(id, words: "PBS no longer knows the job", uid: expected[id])
       }
     } else if !wasDoubting {
       broker.log.error(
-        "\(running.count) of \(total) running jobs have vanished from PBS at once: no pod is deleted until two further looks, \(Int(broker.settings.vanishInterval)) s apart, agree"
+        "\(vanished.count) of \(total) running jobs have vanished from PBS at once: no pod is deleted until two further looks, \(Int(broker.settings.vanishInterval)) s apart, agree"
       )
     }
   }

@@ -74,4 +74,7 @@ struct JobRecord {
   var deletedAt: Double?
   /// Its start has been logged.
   var isAnnounced = false
+
+  /// A pod may be bound to it; a suspended job keeps its host.
+  var isOnHost: Bool { job.isRunning || job.isSuspended }
 }

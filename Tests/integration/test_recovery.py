@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 
 from integration.connector import PROGRAMS
@@ -221,6 +223,64 @@ def test_many_jobs_that_vanish_at_once_end_nothing_until_looks_agree(bare_site: 
     assert not [entry for entry in site.kubernetes.record if entry.kind == "deleting"]
     # Two further looks, three seconds apart, agree:
     site.kubernetes.wait(lambda k: len({entry.name for entry in k.record if entry.kind == "deleting"}) == 12, 30)
+
+
+def test_suspended_jobs_that_vanish_at_once_end_nothing_either(bare_site: Site) -> None:
+    site = bare_site
+    site.connector.configuration = site.connector.configuration.replace("vanish-interval: 0.5", "vanish-interval: 3")
+    site.connector.__post_init__()
+    site.connector.start()
+    names = [f"pod-{index}" for index in range(12)]
+    for name in names:
+        site.create(name)
+    one_job_each(site, names)
+    suspended = site.job_id_of("pod-0")
+    assert suspended is not None
+    site.pbs.suspend(suspended)
+    site.wait_event("pod-0", "JobSuspended")
+    site.pbs.forget_all()
+    site.connector["pbs-broker"].wait_for_log("12 of 12 running jobs have vanished from PBS at once")
+    looks = site.pbs.served["qselect"]
+    site.pbs.wait(lambda pbs: pbs.served["qselect"] > looks + 20, 30)
+    assert not [entry for entry in site.kubernetes.record if entry.kind == "deleting"]
+
+
+@pytest.mark.parametrize(("running", "restart"), [(False, False), (False, True), (True, True)])
+def test_a_number_that_pbs_gives_again_is_another_job(bare_site: Site, running: bool, restart: bool) -> None:
+    """A PBS with a new database counts anew: job 1 is no longer the one of the first pod."""
+    site = bare_site
+    site.connector.start()
+    site.create("first")
+    site.wait_bound("first")
+    first = site.job_id_of("first")
+    site.pbs.set_scheduling(running)
+    site.connector["kube-watcher"].signal(signal.SIGSTOP)
+    second = site.create("second")
+    with site.pbs.lock:
+        site.pbs.forget_all()
+        again = site.pbs.submit("second", variables={"KUBERNETES_POD_UID": uid(second), "KUBERNETES_POD_NAME": "second",
+                                                     "KUBERNETES_POD_NAMESPACE": "default"})
+    assert again.id == first
+    site.connector["kube-watcher"].signal(signal.SIGCONT)
+    if restart:
+        site.connector.restart("pbs-broker")
+    site.kubernetes.wait(lambda _: "deletionTimestamp" in site.pod("first")["metadata"], 15)
+    site.pbs.set_scheduling(True)
+    one_job_each(site, ["second"])
+
+
+def test_commands_that_hang_are_given_up_and_tried_again(site: Site) -> None:
+    site.connector.configuration += "  command-timeout: 0.5\n"
+    site.connector.__post_init__()
+    for command in ("qsub", "qselect", "qstat", "qdel"):
+        site.pbs.faults.hang(command, count=1)
+    site.connector.start()
+    pod = site.create("one")
+    one_job_each(site, ["one"])
+    site.kubernetes.delete_pod("default", "one")
+    site.wait_jobs(uid(pod), 0, timeout=30)
+    assert len([job for job in site.pbs.jobs.values() if job.pod_uid == uid(pod)]) == 1
+    assert {command for command, _ in site.pbs.faults.struck} == {"qsub", "qselect", "qstat", "qdel"}
 
 
 def test_few_jobs_that_vanish_end_at_once(bare_site: Site) -> None:
