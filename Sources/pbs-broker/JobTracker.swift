@@ -145,7 +145,8 @@ final class JobTracker {
     hinted.removeAll()
     guard !ids.isEmpty else { return }
     let began = Monotonic.now
-    take(try await broker.backend.stat(Array(ids)), began: began, expected: [:])
+    let stat = try await broker.backend.stat(Array(ids))
+    take(stat, began: began, expected: [:], isWhole: false)
   }
 
   private func look() async throws(PBSError) {
@@ -161,7 +162,7 @@ final class JobTracker {
       let began = Monotonic.now
       let stat = try await broker.backend.stat(Array(ids))
       let leftOut = stat.jobs.first { isLeftOut($0, of: listing, begun: begun) }
-      take(stat, began: began, expected: expected)
+      take(stat, began: began, expected: expected, isWhole: true)
       if let leftOut {
         // Pods that wait for this look must not take it for PBS's word that they have no job.
         throw .unavailable("qselect did not list job \(leftOut.id), which is there")
@@ -238,7 +239,10 @@ final class JobTracker {
     return ids
   }
 
-  private func take(_ stat: JobStat, began: Double, expected: [String: String]) {
+  /// - Parameter isWhole: whether all jobs were looked at, not some that hints were about.
+  private func take(
+    _ stat: JobStat, began: Double, expected: [String: String], isWhole: Bool
+  ) {
     let knownRunning = broker.jobs.values.filter { $0.isOnHost && $0.deletedAt == nil }.count
     // Silence is not an end, and not every "unknown" is one.
     var vanished: [String] = []
@@ -264,6 +268,8 @@ final class JobTracker {
     }
     let wasDoubting = vanishGuard.isDoubting
     let total = knownRunning + expected.count
+    // What some jobs say neither ends a doubt nor confirms it.
+    guard isWhole || !wasDoubting else { return }
     if vanishGuard.believes(vanished: vanished.count, of: total, now: Monotonic.now) {
       for id in vanished {
         broker.end(id, words: "PBS no longer knows the job", uid: expected[id])

@@ -45,6 +45,13 @@ import Testing
     #expect(believed == [false, false, true, false])
   }
 
+  @Test func podsThatGoByThemselvesDoNotEndTheDoubt() {
+    var vanishGuard = VanishGuard()
+    let looks = [(12, 0.0), (9, 10), (1, 30), (1, 59), (1, 60)]
+    let believed = looks.map { vanishGuard.believes(vanished: $0.0, of: 50, now: $0.1) }
+    #expect(believed == [false, false, false, false, true])
+  }
+
   @Test func jobsThatAreBackEndTheDoubt() {
     var vanishGuard = VanishGuard()
     let looks = [(50, 0.0), (50, 30), (0, 59), (50, 60), (50, 90), (50, 120)]

@@ -26,7 +26,10 @@ struct VanishGuard: Sendable {
   ///   - now: seconds, monotonic.
   /// - Returns: whether to believe it.
   mutating func believes(vanished: Int, of known: Int, now: Double) -> Bool {
-    guard vanished >= least, Double(vanished) > share * Double(known) else {
+    let isMany = vanished >= least && Double(vanished) > share * Double(known)
+    // Once in doubt, that some of the pods have gone by themselves makes the others' jobs no
+    // more certain; only that all jobs are back does.
+    guard isMany || (isDoubting && vanished > 0) else {
       isDoubting = false
       return true
     }
