@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
+
+from .lasting import Lasting
 
 
 class Downtime:
@@ -20,6 +23,20 @@ class Downtime:
         since = self._since.pop(name, None)
         if since is not None:
             self._intervals.append((name, since, time.monotonic()))
+
+    def lasts(self, name: str, seconds: float, lasting: Lasting, begin: Callable[[], None], end: Callable[[], None]) -> bool:
+        """Takes it down for so many seconds, from `begin` to `end`; False where it is down already."""
+        if self.is_down(name):
+            return False
+
+        def returns() -> None:
+            end()
+            self.ends(name)
+
+        self.begins(name)
+        begin()
+        lasting.lasts(seconds, returns)
+        return True
 
     def is_down(self, name: str) -> bool:
         return name in self._since

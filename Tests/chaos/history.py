@@ -31,6 +31,8 @@ class JobHistory:
     runs: list[Run] = field(default_factory=list)
     deletions: list[tuple[float, str]] = field(default_factory=list)
     ended: float = math.inf
+    # When PBS lost it, while it ran.
+    lost: float = math.inf
 
     @property
     def runs_now(self) -> bool:
@@ -56,7 +58,8 @@ class JobHistory:
 class PodHistory:
     """A pod object from its creation until it is gone. `node`, `job`, `run` (PBS's run_count) and `bound` are what its binding said, and when.
 
-    `deletions` are the requests that took effect: when, and the API's user.
+    `deletions` are the requests that took effect: when, and the API's user. `overdue` is the end of the grace period
+    of the first one, for a pod that did not go at once.
     """
 
     uid: str
@@ -67,6 +70,7 @@ class PodHistory:
     job: str | None = None
     run: int = 1
     deletions: list[tuple[float, str]] = field(default_factory=list)
+    overdue: float = math.inf
     finished: float = math.inf
     gone: float = math.inf
 
@@ -84,16 +88,20 @@ class PodHistory:
         return min(self.finished, self.gone)
 
 
-def jobs_of(record: Iterable[RecordEntry]) -> dict[str, JobHistory]:
-    """The jobs of pods, by job id; native jobs are left out."""
-    jobs: dict[str, JobHistory] = {}
+def jobs_of(record: Iterable[RecordEntry]) -> dict[tuple[str, str], JobHistory]:
+    """The jobs of pods, by job id and pod UID; native jobs are left out.
+
+    A PBS that has lost its jobs gives their ids again. Where a pod gets the same id twice, the later job counts:
+    the earlier one is over, and its pod was not bound by it.
+    """
+    jobs: dict[tuple[str, str], JobHistory] = {}
     for entry in record:
         if entry.pod_uid is None:
             continue
         if entry.kind == "queued":
-            jobs[entry.job_id] = JobHistory(entry.job_id, entry.pod_uid, entry.monotonic)
+            jobs[entry.job_id, entry.pod_uid] = JobHistory(entry.job_id, entry.pod_uid, entry.monotonic)
         else:
-            _add(jobs[entry.job_id], entry)
+            _add(jobs[entry.job_id, entry.pod_uid], entry)
     return jobs
 
 
@@ -110,6 +118,8 @@ def _add(job: JobHistory, entry: RecordEntry) -> None:
     elif entry.kind in ("ended", "requeued", "rerun", "run refused", "forgotten"):
         if job.runs_now:
             job.runs[-1].until = entry.monotonic
+            if entry.kind == "forgotten":
+                job.lost = entry.monotonic
         if entry.kind in ("ended", "forgotten"):
             job.ended = min(job.ended, entry.monotonic)
 
@@ -129,6 +139,7 @@ def pods_of(record: Iterable[Entry]) -> dict[str, PodHistory]:
             pod.run = int(entry.annotations.get("pbs-connector/run-count", 1))
         elif entry.kind == "deleting":
             pod.deletions.append((entry.monotonic, entry.user))
+            pod.overdue = min(pod.overdue, entry.monotonic + float(entry.details["gracePeriodSeconds"]))
         elif entry.kind == "gone":
             pod.gone = entry.monotonic
             # A pod that no kubelet has goes at once, without a time of termination.

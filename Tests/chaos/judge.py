@@ -6,8 +6,9 @@ returns is what was violated, in words that name the pod, the job and the moment
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from simulators.kubernetes import Entry
 from simulators.pbs import RecordEntry
@@ -20,6 +21,14 @@ TWO_JOBS_SECONDS = 10.0
 # arrive: Kubernetes cannot make a Binding depend on what PBS knows. Its pod is then deleted like any other
 # whose job has ended.
 BINDING_ON_ITS_WAY_SECONDS = 10.0
+# When so many bound pods' jobs, all of them, are lost by PBS at once, that is a mass disappearance (pbs-broker's
+# vanish-least); pods that were bound so many seconds before, at least, are known to every broker that works.
+MASS_LEAST = 10
+KNOWN_SECONDS = 1.0
+# Seconds for which a host may be taken for down after it has returned: pbs-broker looks at the hosts every 15 s.
+HOST_SEEN_SECONDS = 16.0
+# A deletionTimestamp has whole seconds.
+TIMESTAMP_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -30,6 +39,10 @@ class Evidence:
     PBS did not answer. `live_jobs` maps the jobs that PBS still has at the end
     to their pods' UIDs. `pod_users` are the connector's users of the API,
     `job_user` its user of PBS. `end` is the moment at which all had settled.
+    `hosts_away` has for each host the intervals in which it was NotReady or
+    down. `patience` is pbs-broker's terminating-patience, `doubt` the seconds
+    for which it must doubt a mass disappearance. `pod_record_late` is by how
+    many seconds what the record says of a pod may be late.
     """
 
     pod_record: Sequence[Entry]
@@ -39,6 +52,10 @@ class Evidence:
     outages: Sequence[tuple[float, float]] = ()
     pod_users: Collection[str] = ("binder", "kube-watcher")
     job_user: str = "root"
+    hosts_away: Mapping[str, Sequence[tuple[float, float]]] = field(default_factory=dict)
+    patience: float = math.inf
+    doubt: float = 0.0
+    pod_record_late: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -60,13 +77,14 @@ class Judge:
         self.jobs_of_pod: dict[str, list[JobHistory]] = {}
         for job in self.jobs.values():
             self.jobs_of_pod.setdefault(job.uid, []).append(job)
+        self._mass_losses = self._find_mass_losses()
 
     def violations(self) -> list[Violation]:
         """All violations in the order of time."""
         found: list[Violation] = []
         for pod in self.pods.values():
             for rule in (self._bound_at_all, self._bound_where_the_job_runs, self._bound_by_the_first_job,
-                         self._deleted_only_after_the_job, self._ended_with_the_job):
+                         self._deleted_only_after_the_job, self._deleted_after_doubt, self._ended_with_the_job):
                 found += rule(pod)
         for uid in self.jobs_of_pod:
             found += self._one_live_job(uid)
@@ -86,8 +104,8 @@ class Judge:
         """A pod is bound to its own job's host while the job runs there: the run that the binding names."""
         if not pod.is_bound:
             return
-        job = self.jobs.get(pod.job or "")
-        if job is None or job.uid != pod.uid:
+        job = self._job(pod)
+        if job is None:
             yield Violation("bound without its job", pod.bound, f"pod {pod.name} was bound to {pod.node}, job {pod.job}")
             return
         if not self._runs_there(job, pod):
@@ -105,7 +123,7 @@ class Judge:
 
     def _bound_by_the_first_job(self, pod: PodHistory) -> Iterator[Violation]:
         """Nothing is bound by a second job while an older one has been running all the time."""
-        job = self.jobs.get(pod.job or "")
+        job = self._job(pod)
         if job is None or not job.runs:
             return
         for other in self.jobs_of_pod.get(pod.uid, []):
@@ -125,9 +143,35 @@ class Judge:
                 yield Violation("pod deleted without its job's end", moment,
                                 f"pod {pod.name} on {pod.node or 'no node'} was deleted by {user}, job {pod.job}")
 
+    def _deleted_after_doubt(self, pod: PodHistory) -> Iterator[Violation]:
+        """Where PBS has lost all jobs at once, and they were many, the connector deletes their pods only after a while."""
+        job = self._job(pod)
+        if job is None or job.lost not in self._mass_losses:
+            return
+        for moment, user in pod.deletions:
+            if user in self.evidence.pod_users and job.lost <= moment < job.lost + self.evidence.doubt:
+                yield Violation("mass disappearance believed", moment,
+                                f"pod {pod.name} was deleted by {user} {moment - job.lost:.1f} s after PBS had lost job {job.id}")
+
+    def _find_mass_losses(self) -> set[float]:
+        """The moments at which PBS lost the jobs of many bound pods."""
+        counts: dict[float, int] = {}
+        for pod in self.pods.values():
+            job = self._job(pod)
+            if (job is not None and pod.bound + KNOWN_SECONDS < job.lost < pod.end
+                    and all(moment > job.lost for moment, _ in pod.deletions)):
+                counts[job.lost] = counts.get(job.lost, 0) + 1
+        # All jobs that are lost together are lost within a moment, one after the other.
+        return {moment for moment in counts
+                if sum(count for other, count in counts.items() if abs(other - moment) < KNOWN_SECONDS) >= MASS_LEAST}
+
+    def _job(self, pod: PodHistory) -> JobHistory | None:
+        """The job that the pod's binding named, if that is the pod's own."""
+        return self.jobs.get((pod.job or "", pod.uid))
+
     def _run_is_over(self, pod: PodHistory, moment: float) -> bool:
         """Whether the run that the pod was bound for had ended by then."""
-        job = self.jobs.get(pod.job or "")
+        job = self._job(pod)
         run = job.run_numbered(pod.run) if job is not None else None
         return run is not None and run.until <= moment
 
@@ -135,7 +179,7 @@ class Judge:
         """A bound pod that has not finished has its job running at the end."""
         if not pod.is_bound or pod.is_over:
             return
-        if pod.job not in self.evidence.live_jobs or self._run_is_over(pod, self.evidence.end):
+        if self.evidence.live_jobs.get(pod.job or "") != pod.uid or self._run_is_over(pod, self.evidence.end):
             yield Violation("pod outlived its job", self.evidence.end, f"pod {pod.name} is on {pod.node}, job {pod.job}")
 
     # Jobs
@@ -161,17 +205,24 @@ class Judge:
         return sum(max(0.0, min(end, until) - max(start, since)) for since, until in self.evidence.outages)
 
     def _released_after_the_pod(self, job: JobHistory) -> Iterator[Violation]:
-        """The connector deletes a job only when the pod bound by it is gone or has finished."""
+        """The connector deletes a job only when the pod bound by it is gone or has finished, or is stuck on a host that
+        is away."""
         pod = self.pods.get(job.uid)
         if pod is None or not pod.is_bound or pod.job != job.id:
             return
         deleted = job.deleted_by(self.evidence.job_user)
-        if deleted is None or deleted >= pod.end:
+        if deleted is None or deleted >= pod.end - self.evidence.pod_record_late:
             return
         # A job that was over for its pod (requeued, say) holds nothing for it.
-        if pod.bound <= deleted and not self._run_is_over(pod, deleted):
+        if pod.bound <= deleted and not self._run_is_over(pod, deleted) and not self._is_stuck(pod, deleted):
             yield Violation("job released early", deleted,
                             f"job {job.id} was deleted while pod {pod.name} was on {pod.node}")
+
+    def _is_stuck(self, pod: PodHistory, moment: float) -> bool:
+        """Whether it was still Terminating, long after its grace period, on a host that is or has just been away."""
+        return (moment >= pod.overdue + self.evidence.patience - TIMESTAMP_SECONDS
+                and any(since <= moment <= until + HOST_SEEN_SECONDS
+                        for since, until in self.evidence.hosts_away.get(pod.node, ())))
 
     def _no_job_left(self) -> Iterator[Violation]:
         """At the end PBS has the jobs of bound pods that have not finished, one each, and no others."""

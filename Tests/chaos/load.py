@@ -10,12 +10,14 @@ from functools import partial
 from typing import Any
 
 from integration.site import pod_manifest
-from simulators.kubernetes import APIError, KubernetesSimulator
+from simulators.kubernetes import APIError
 from simulators.pbs.timers import Timers
 
+from .api import API
 from .downtime import Downtime
+from .host_faults import kubelet_down
 
-# Seconds after which somebody tries again while the API server is away.
+# Seconds after which somebody tries again while the API server, or the pod's node, is away.
 _RETRY_SECONDS = 0.2
 
 
@@ -61,7 +63,7 @@ def plan(seed: int, pods: int, seconds: float) -> list[PlannedPod]:
 class Load:
     """Carries out a plan. `follow` is to be called whenever the simulator's record may have grown."""
 
-    def __init__(self, kubernetes: KubernetesSimulator, timers: Timers, downtime: Downtime, planned: list[PlannedPod]) -> None:
+    def __init__(self, kubernetes: API, timers: Timers, downtime: Downtime, planned: list[PlannedPod]) -> None:
         self._kubernetes = kubernetes
         self._timers = timers
         self._downtime = downtime
@@ -139,7 +141,12 @@ class Load:
         def act() -> None:
             present = self._present(uid, pod)
             # Containers that are being stopped end as their kubelet says.
-            if present is not None and "deletionTimestamp" not in present["metadata"]:
+            if present is None or "deletionTimestamp" in present["metadata"]:
+                return
+            # A kubelet that is away says nothing.
+            if self._downtime.is_down(kubelet_down(present["spec"]["nodeName"])):
+                self._timers.after(_RETRY_SECONDS, lambda: self._finish(uid, pod))
+            else:
                 self._kubernetes.set_pod_phase("default", pod.name, pod.phase)
 
         self._served(act)

@@ -11,16 +11,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from integration.connector import Connector
-from simulators.kubernetes import Kubelet, KubernetesSimulator, Tokens
 from simulators.kubernetes.pods import is_finished
 from simulators.pbs import Job, PBSSimulator
 from simulators.pbs.timers import Timers
 
+from .cluster import NAMESPACE, Cluster, SimulatedCluster
 from .disturbances import ADMINISTRATOR, Disturbances
 from .downtime import Downtime
+from .host_faults import HostFaults, kubelet_down, pbs_down
+from .job_faults import QUEUE, JobFaults
 from .judge import Evidence, Judge, Violation, merged
+from .lasting import Lasting
 from .load import Fate, Load, PlannedPod, plan
-from .supervisor import FIRST, SECOND, Supervisor
+from .pbs_faults import COMMAND_TIMEOUT, PBSFaults
+from .process_faults import ProcessFaults
+from .supervisor import ONE_WATCHER, TWO_WATCHERS, Layout, Supervisor
 
 # Room for a third of the pods that are there at once beside those that stay: the others have to queue.
 CPUS_PER_POD_THAT_STAYS = 1.25
@@ -32,16 +37,21 @@ SETTLE_SECONDS = 120.0
 PLANS_SECONDS = 120.0
 _PROBLEMS_SHOWN = 25
 
-_CONFIGURATION = """
+# Settings that make a minute long enough for all of it.
+PATIENCE = 3.0
+VANISH_INTERVAL = 2.0
+_CONFIGURATION = f"""
 kube-watcher:
   watch-silence: 5
 pbs-broker:
   look-interval: 0.5
   orphan-grace: 5
-  vanish-interval: 2
+  vanish-interval: {VANISH_INTERVAL}
+  command-timeout: {COMMAND_TIMEOUT}
+  terminating-patience: {PATIENCE}
 """
-_TOKENS: Tokens = {"token-of-kube-watcher": "kube-watcher", "token-of-binder": "binder",
-           "token-of-administrator": ("administrator", ["system:masters"])}
+# Seconds after which the jobs of a host that is down are over.
+_HOST_LOST_SECONDS = 5.0
 
 
 @dataclass
@@ -62,50 +72,64 @@ class Result:
         return "\n".join(lines)
 
 
-def run(directory: Path, seed: int, pods: int, seconds: float) -> Result:
-    """Runs for so many seconds, and until all has settled; `directory` must be empty."""
+def run(directory: Path, seed: int, pods: int, seconds: float, real: bool = False) -> Result:
+    """Runs for so many seconds, and until all has settled; `directory` must be empty.
+
+    With `real` the Kubernetes is a real kube-apiserver, which must be to be had here.
+    """
     planned = plan(seed, pods, seconds)
     staying = sum(pod.fate is Fate.STAYS for pod in planned)
     cpus = int(staying * CPUS_PER_POD_THAT_STAYS + CPUS_BESIDES) // 2
     hosts: dict[str, dict[str, int | str]] = {name: {"ncpus": cpus, "mem": "1tb"} for name in ("node1", "node2")}
     dice = random.Random(f"site {seed}")
-    version, history = dice.choice(("1.20", "1.36")), dice.random() < 0.75
-    kubernetes = KubernetesSimulator(version, kubelet=Kubelet(start_delay=0.1, stop_delay=0.3), tokens=_TOKENS,
-                                     bookmark_interval=2, source=random.Random(f"kubernetes {seed}"))
-    pbs = PBSSimulator(directory / "pbs", hosts, user=ADMINISTRATOR, start_delay=0.1, kill_delay=0.1, seed=seed, history=history)
-    with kubernetes, pbs:
-        for node in hosts:
-            kubernetes.create_node(node)
-        kubeconfigs = {}
-        for program in ("kube-watcher", "binder"):
-            kubeconfigs[program] = directory / f"{program}.kubeconfig"
-            kubernetes.write_kubeconfig(kubeconfigs[program], token=f"token-of-{program}")
-        connector = Connector(directory, kubeconfigs, pbs.exec_dir, configuration=_CONFIGURATION)
-        try:
-            return _Run(seed, seconds, planned, kubernetes, pbs, connector).result()
-        finally:
-            connector.close()
+    release, history = dice.choice(("1.20", "1.36")), dice.random() < 0.75
+    layout = TWO_WATCHERS if dice.random() < 0.4 else ONE_WATCHER
+    cluster = SimulatedCluster(seed, release)
+    pbs = PBSSimulator(directory / "pbs", hosts, user=ADMINISTRATOR, start_delay=0.1, kill_delay=0.1, seed=seed, history=history,
+                       node_fail_requeue=_HOST_LOST_SECONDS)
+    pbs.add_queue(QUEUE)
+    try:
+        cluster.begin(list(hosts))
+        with pbs:
+            kubeconfigs = {program: directory / f"{program}.kubeconfig" for program in ("kube-watcher", "binder")}
+            for program, path in kubeconfigs.items():
+                cluster.write_kubeconfig(path, program)
+            connector = Connector(directory, kubeconfigs, pbs.exec_dir, configuration=_CONFIGURATION)
+            try:
+                return _Run(seed, seconds, planned, list(hosts), cluster, pbs, connector, layout).result()
+            finally:
+                connector.close()
+    finally:
+        cluster.end()
 
 
 class _Run:
-    def __init__(self, seed: int, seconds: float, planned: list[PlannedPod], kubernetes: KubernetesSimulator,
-                 pbs: PBSSimulator, connector: Connector) -> None:
+    def __init__(self, seed: int, seconds: float, planned: list[PlannedPod], hosts: list[str], cluster: Cluster,
+                 pbs: PBSSimulator, connector: Connector, layout: Layout) -> None:
         self._result = Result(seed)
         self._seconds = seconds
-        self._kubernetes = kubernetes
+        self._hosts = hosts
+        self._cluster = cluster
+        self._kubernetes = cluster.api
         self._pbs = pbs
         self._timers = Timers()
         self._downtime = Downtime()
         self._beginning = time.monotonic()
-        self._supervisor = Supervisor(connector, self._timers, self._downtime)
-        self._load = Load(kubernetes, self._timers, self._downtime, planned)
-        self._disturbances = Disturbances(seed, kubernetes, pbs, self._supervisor, self._timers, self._downtime)
+        self._supervisor = Supervisor(layout, connector, self._lease_holder, self._timers, self._downtime)
+        self._load = Load(self._kubernetes, self._timers, self._downtime, planned)
+        lasting = Lasting(self._timers)
+        self._api_faults = cluster.faults(self._timers, lasting, self._downtime)
+        host_faults = HostFaults(hosts, self._kubernetes, pbs, lasting, self._downtime)
+        self._disturbances = Disturbances(seed, self._timers, lasting, [
+            *ProcessFaults(self._supervisor, lasting).kinds(), *self._api_faults.kinds(),
+            *PBSFaults(pbs, self._timers, lasting, self._downtime).kinds(), *host_faults.kinds(),
+            *JobFaults(pbs, lasting, self._downtime, host_faults.down).kinds()])
 
     def result(self) -> Result:
         dice = random.Random(f"second instances {self._result.seed}")
-        self._supervisor.start(*FIRST)
-        self._timers.after(self._seconds * dice.uniform(0.1, 0.3), lambda: self._supervisor.start(*SECOND))
-        self._timers.after(self._seconds * dice.uniform(0.7, 0.9), lambda: self._supervisor.retire(*SECOND))
+        self._supervisor.start_first()
+        self._timers.after(self._seconds * dice.uniform(0.1, 0.3), self._supervisor.start_second)
+        self._timers.after(self._seconds * dice.uniform(0.7, 0.9), self._supervisor.retire_second)
         self._disturbances.begin()
         while (left := self._beginning + self._seconds - time.monotonic()) > 0:
             self._step(left)
@@ -135,7 +159,7 @@ class _Run:
 
     def _calm(self) -> None:
         self._disturbances.calm()
-        self._supervisor.retire(*SECOND)
+        self._supervisor.retire_second()
         self._supervisor.start_all()
 
     def _settle(self) -> None:
@@ -147,6 +171,10 @@ class _Run:
         except TimeoutError:
             self._result.problems.append(f"not settled in {SETTLE_SECONDS:g} s: "
                                          + " ".join(self._restless_pods() + self._restless_jobs()))
+
+    def _lease_holder(self) -> str | None:
+        return next((lease["spec"].get("holderIdentity") for lease in self._kubernetes.leases()
+                     if lease["metadata"]["namespace"] == NAMESPACE), None)
 
     def _restless_pods(self) -> list[str]:
         """Pods that wait or terminate."""
@@ -167,19 +195,22 @@ class _Run:
 
     def _judge(self, calm: float) -> None:
         end = time.monotonic()
-        outages = merged(self._downtime.of("brokers", "pbs"))
+        # A job on a host that is down cannot be deleted.
+        outages = merged(self._downtime.of("brokers", "pbs", "commands", *map(pbs_down, self._hosts)))
         judge = Judge(Evidence(
-            self._kubernetes.record, self._pbs.record, {job.id: job.pod_uid or "" for job in self._live_jobs()}, end, outages,
-            job_user=pwd.getpwuid(os.geteuid()).pw_name))
+            self._cluster.evidence(), self._pbs.record, {job.id: job.pod_uid or "" for job in self._live_jobs()}, end, outages,
+            self._cluster.users, pwd.getpwuid(os.geteuid()).pw_name,
+            {host: self._downtime.of(pbs_down(host), kubelet_down(host)) for host in self._hosts}, PATIENCE,
+            doubt=2 * VANISH_INTERVAL, pod_record_late=self._cluster.record_late))
         result = self._result
         result.problems += self._supervisor.ended
         violations = judge.violations()
         result.problems += [self._words(violation) for violation in violations]
-        ended_pods = [pod for pod in judge.pods.values() if any(user == "binder" for _, user in pod.deletions)]
+        ended_pods = [pod for pod in judge.pods.values() if any(user in self._cluster.users for _, user in pod.deletions)]
         doubles = [seconds for uid in judge.jobs_of_pod for _, _, seconds in judge.doubles(uid)]
         result.figures = {
-            "site": f"Kubernetes {self._kubernetes.release.name}, PBS {'with' if self._pbs.settings.history else 'without'}"
-                    " job history",
+            "site": f"{self._cluster.name}, PBS {'with' if self._pbs.settings.history else 'without'} job history, "
+                    f"{'two kube-watchers, one of which leads' if self._supervisor.elects else 'one kube-watcher'}",
             "pods": len(judge.pods), "bound": sum(pod.is_bound for pod in judge.pods.values()),
             "finished": sum(pod.finished <= end for pod in judge.pods.values()),
             "deleted with their job": len(ended_pods), "jobs": len(judge.jobs),
@@ -187,7 +218,7 @@ class _Run:
             "at once": f"{len(doubles)}, for {max(doubles, default=0.0):.1f} s at most",
             "pods left": len(self._kubernetes.pods()), "jobs left": len(self._live_jobs()),
             "disturbances": ", ".join(f"{count} {name}" for name, count in sorted(self._disturbances.counts.items())),
-            "struck by faults": f"{self._disturbances.struck} requests, {len(self._pbs.faults.struck)} commands",
+            "struck by faults": f"{self._api_faults.struck} requests, {len(self._pbs.faults.struck)} commands",
             "without a broker or PBS": f"{sum(min(until, end) - since for since, until in outages):.1f} s",
             "settled": f"{end - calm:.1f} s after the last disturbance",
         }

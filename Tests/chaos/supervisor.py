@@ -4,26 +4,48 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 
 from integration.connector import Connector, RunningProcess
 from simulators.pbs.timers import Timers
 
 from .downtime import Downtime
 
-BROKERS = ("pbs-broker", "pbs-broker-2")
-# Instance and program. The first of each role run all the time, the second ones for a part of it.
-PROGRAMS = {"kube-watcher": "kube-watcher", "pbs-broker": "pbs-broker", "binder": "binder",
-            "pbs-broker-2": "pbs-broker", "binder-2": "binder"}
-FIRST = ("kube-watcher", "pbs-broker", "binder")
-SECOND = ("pbs-broker-2", "binder-2")
+
+@dataclass(frozen=True)
+class Layout:
+    """Which processes there are. `programs` has the program of each instance, `watchers` the kube-watcher of each
+    broker. Those of `first` run all the time, those of `second` for a part of it. `elects`: the kube-watchers are
+    active and standby by a Lease."""
+
+    programs: Mapping[str, str]
+    watchers: Mapping[str, str]
+    first: tuple[str, ...]
+    second: tuple[str, ...]
+    elects: bool
+
+
+ONE_WATCHER = Layout(
+    {"kube-watcher": "kube-watcher", "pbs-broker": "pbs-broker", "binder": "binder", "pbs-broker-2": "pbs-broker",
+     "binder-2": "binder"},
+    {"pbs-broker": "kube-watcher", "pbs-broker-2": "kube-watcher"},
+    ("kube-watcher", "pbs-broker", "binder"), ("pbs-broker-2", "binder-2"), elects=False)
+# As on two hosts, each with its own kube-watcher and broker.
+TWO_WATCHERS = Layout(
+    {**ONE_WATCHER.programs, "kube-watcher-2": "kube-watcher"},
+    {"pbs-broker": "kube-watcher", "pbs-broker-2": "kube-watcher-2"},
+    ("kube-watcher", "kube-watcher-2", "pbs-broker", "pbs-broker-2", "binder"), ("binder-2",), elects=True)
 
 
 class Supervisor:
-    """`ended` says which processes have ended by themselves, which none may."""
+    """`ended` says which processes have ended by themselves, which none may. `holder` tells who holds the Lease."""
 
-    def __init__(self, connector: Connector, timers: Timers, downtime: Downtime) -> None:
+    def __init__(self, layout: Layout, connector: Connector, holder: Callable[[], str | None], timers: Timers,
+                 downtime: Downtime) -> None:
+        self._layout = layout
         self._connector = connector
+        self._holder = holder
         self._timers = timers
         self._downtime = downtime
         self._running: dict[str, RunningProcess] = {}
@@ -36,7 +58,33 @@ class Supervisor:
     @property
     def working(self) -> list[str]:
         """Instances that run and are not stopped, in order."""
-        return [name for name in PROGRAMS if name in self._running and name not in self._stopped]
+        return [name for name in self._layout.programs if self._works(name)]
+
+    @property
+    def elects(self) -> bool:
+        return self._layout.elects
+
+    @property
+    def leader(self) -> str | None:
+        """The kube-watcher that leads, if that works."""
+        holder = self._holder()
+        return holder if holder is not None and self._works(holder) else None
+
+    def has_standby(self, leader: str) -> bool:
+        """Whether another kube-watcher could lead in its place."""
+        return any(name != leader and self._layout.programs[name] == "kube-watcher" for name in self.working)
+
+    def _works(self, name: str) -> bool:
+        return name in self._running and name not in self._stopped
+
+    def start_first(self) -> None:
+        self.start(*self._layout.first)
+
+    def start_second(self) -> None:
+        self.start(*self._layout.second)
+
+    def retire_second(self) -> None:
+        self.retire(*self._layout.second)
 
     def start(self, *names: str) -> None:
         for name in names:
@@ -45,7 +93,10 @@ class Supervisor:
 
     def _start(self, name: str) -> None:
         if name in self._wanted and name not in self._running:
-            process = self._connector.start_process(PROGRAMS[name], instance=name, brokers=BROKERS)
+            program = self._layout.programs[name]
+            process = self._connector.start_process(
+                program, instance=name, watcher=self._layout.watchers.get(name, ""), brokers=tuple(self._layout.watchers),
+                options=["--leader-elect"] if program == "kube-watcher" and self.elects else [])
             self._running[name] = process
             self._all.append((time.monotonic(), process))
         self._note()
@@ -73,7 +124,8 @@ class Supervisor:
         process = self._running.pop(name)
         self._stopped.discard(name)
         status = process.stop()
-        if status != 0:
+        # One that has only just been started does not handle the signal yet.
+        if status != 0 and not (status == -signal.SIGTERM and not process.lines):
             self.ended.append(f"{name} ended with status {status} on SIGTERM")
         self._note()
 
@@ -99,6 +151,7 @@ class Supervisor:
                 status = process.wait()
                 self.ended.append(f"{name} ended by itself with status {status}: {' / '.join(process.lines[-3:])}")
                 self._start(name)
+        self._note()
 
     def start_all(self) -> None:
         """Starts what is to run and does not, without waiting for its time."""
@@ -106,8 +159,9 @@ class Supervisor:
             self._start(name)
 
     def _note(self) -> None:
-        """Keeps account of the time in which no broker could act."""
-        if any(name in BROKERS for name in self.working):
+        """Keeps account of the time in which no broker could act. A standby's broker owns no pod."""
+        if any(self._works(broker) and (not self.elects or self.leader == watcher)
+               for broker, watcher in self._layout.watchers.items()):
             self._downtime.ends("brokers")
         else:
             self._downtime.begins("brokers")

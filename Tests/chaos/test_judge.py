@@ -25,7 +25,7 @@ class Case:
     def pod(self, moment: float, kind: Kind, user: str = "simulator", node: str = NODE, job: str = JOB,
             run: int = 1, phase: str = "Running") -> Case:
         annotations = {"pbs-connector/job-id": job, "pbs-connector/run-count": str(run)}
-        self.pods.append(Entry(moment, moment, kind, "default", "pod", UID, node, annotations, user, {"phase": phase}))
+        self.pods.append(Entry(moment, moment, kind, "default", "pod", UID, node, annotations, user, {"phase": phase, "gracePeriodSeconds": 2}))
         return self
 
     def job(self, moment: float, kind: str, job: str = JOB, host: str = NODE, why: str = "", uid: str = UID) -> Case:

@@ -830,7 +830,10 @@ class PBSServer:
         self.timers.clear()
         self._cycle_planned = False
         for job in list(self.jobs.values()):
-            self._await(job)
+            if any(self.hosts[name].down for name in job.hosts[:1]) and job.state in ("R", "S"):
+                self._await_loss(job)
+            else:
+                self._await(job)
         self.plan_cycle()
 
     def await_hosts(self) -> None:
