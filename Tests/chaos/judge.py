@@ -198,11 +198,14 @@ class Judge:
             for second in jobs[index + 1:]:
                 start, end = second.queued, min(first.ended, second.ended, self.evidence.end)
                 if end > start:
-                    yield first, second, end - start - self._outage(start, end)
+                    yield first, second, end - start - self._outage(start, end, first, second)
 
-    def _outage(self, start: float, end: float) -> float:
-        """Seconds between two moments in which no broker or no PBS was there. The outages do not overlap."""
-        return sum(max(0.0, min(end, until) - max(start, since)) for since, until in self.evidence.outages)
+    def _outage(self, start: float, end: float, *jobs: JobHistory) -> float:
+        """Seconds between two moments in which no broker or no PBS was there, or a host of the jobs was away: PBS
+        deletes no job on a host that is down."""
+        hosts = {run.host for job in jobs for run in job.runs}
+        away = [interval for host in hosts for interval in self.evidence.hosts_away.get(host, ())]
+        return sum(max(0.0, min(end, until) - max(start, since)) for since, until in merged([*self.evidence.outages, *away]))
 
     def _released_after_the_pod(self, job: JobHistory) -> Iterator[Violation]:
         """The connector deletes a job only when the pod bound by it is gone or has finished, or is stuck on a host that

@@ -195,8 +195,7 @@ class _Run:
 
     def _judge(self, calm: float) -> None:
         end = time.monotonic()
-        # A job on a host that is down cannot be deleted.
-        outages = merged(self._downtime.of("brokers", "pbs", "commands", *map(pbs_down, self._hosts)))
+        outages = merged(self._downtime.of("brokers", "pbs", "commands"))
         judge = Judge(Evidence(
             self._cluster.evidence(), self._pbs.record, {job.id: job.pod_uid or "" for job in self._live_jobs()}, end, outages,
             self._cluster.users, pwd.getpwuid(os.geteuid()).pw_name,

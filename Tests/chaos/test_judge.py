@@ -21,15 +21,23 @@ class Case:
         self.jobs: list[RecordEntry] = []
         self.live: dict[str, str] = {}
         self.outages: list[tuple[float, float]] = []
+        self.away: list[tuple[float, float]] = []
 
     def pod(self, moment: float, kind: Kind, user: str = "simulator", node: str = NODE, job: str = JOB,
-            run: int = 1, phase: str = "Running") -> Case:
+            run: int = 1, phase: str = "Running", uid: str = UID) -> Case:
         annotations = {"pbs-connector/job-id": job, "pbs-connector/run-count": str(run)}
-        self.pods.append(Entry(moment, moment, kind, "default", "pod", UID, node, annotations, user, {"phase": phase, "gracePeriodSeconds": 2}))
+        self.pods.append(Entry(moment, moment, kind, "default", "pod", uid, node, annotations, user, {"phase": phase, "gracePeriodSeconds": 2}))
+        return self
+
+    def is_away(self, since: float, until: float) -> Case:
+        """The node, for Kubernetes or PBS."""
+        self.away.append((since, until))
         return self
 
     def job(self, moment: float, kind: str, job: str = JOB, host: str = NODE, why: str = "", uid: str = UID) -> Case:
         self.jobs.append(RecordEntry(kind, job, uid, host, moment, moment, None, why))
+        if kind == "forgotten":
+            self.live.pop(job, None)
         return self
 
     def runs(self, moment: float = 1.0, job: str = JOB, host: str = NODE) -> Case:
@@ -45,7 +53,8 @@ class Case:
         return self.job(moment, "deleted", job, why=by).ends(moment + 0.1, job)
 
     def verdict(self) -> list[str]:
-        evidence = Evidence(self.pods, self.jobs, self.live, 100.0, merged(self.outages))
+        evidence = Evidence(self.pods, self.jobs, self.live, 100.0, merged(self.outages), hosts_away={NODE: self.away},
+                            patience=5.0, doubt=6.0)
         return [violation.rule for violation in Judge(evidence).violations()]
 
 
@@ -56,6 +65,17 @@ def created() -> Case:
 def bound() -> Case:
     """A pod that is bound at 3 by the job that runs on its node since 1.6."""
     return created().runs().pod(3, "bound", "binder")
+
+
+def lost(count: int, deleted: float) -> Case:
+    """So many bound pods whose jobs PBS loses at 9, and which the connector then deletes."""
+    case = Case()
+    for index in range(count):
+        uid, job = f"uid-{index}", f"{index}.pbsserver"
+        case.pod(0, "created", uid=uid).job(1, "queued", job, uid=uid).job(1.5, "started", job, uid=uid)
+        case.job(1.6, "running", job, uid=uid).pod(3, "bound", "binder", job=job, uid=uid).job(9, "forgotten", job, uid=uid)
+        case.pod(deleted, "deleting", "binder", job=job, uid=uid).pod(deleted + 1, "gone", "kubelet", job=job, uid=uid)
+    return case
 
 
 IN_ORDER = {
@@ -88,6 +108,17 @@ IN_ORDER = {
     "the binding was on its way when an administrator deleted the job":
         created().runs().is_deleted(2.5, ADMINISTRATOR).pod(3, "bound", "binder").pod(4, "deleting", "binder")
         .pod(5, "gone", "kubelet"),
+    "stuck on a host that is away, so its job was released":
+        bound().is_away(8, 30).pod(9, "deleting").is_deleted(16.5, CONNECTOR).pod(31, "gone", "kubelet"),
+    "stuck on a host that has just returned":
+        bound().is_away(8, 14).pod(9, "deleting").is_deleted(16.5, CONNECTOR).pod(17, "gone", "kubelet"),
+    "a second job on a host that was away":
+        bound().is_away(21, 40).runs(20, "2.pbsserver").is_deleted(45, CONNECTOR, "2.pbsserver"),
+    "many jobs lost by PBS, and doubted": lost(10, deleted=15.5),
+    "few jobs lost by PBS": lost(9, deleted=9.5),
+    "PBS gives a number again":
+        bound().job(9, "forgotten").job(9.5, "queued", uid="another").pod(9.5, "deleting", "binder").pod(10, "gone", "kubelet")
+        .job(10, "deleted", why=ADMINISTRATOR, uid="another"),
     "a native job at the end": bound().job(50, "queued", "9.pbsserver", uid="another"),
 }
 IN_ORDER["a second job while no broker was there"].outages += [(22, 35), (30, 40)]
@@ -133,6 +164,10 @@ VIOLATIONS: dict[str, dict[str, Case]] = {
         "the pod runs": bound().is_deleted(9, CONNECTOR).pod(10, "deleting", "binder").pod(11, "gone", "kubelet"),
         "the pod still terminates":
             bound().pod(8, "deleting").is_deleted(9, CONNECTOR).pod(10, "gone", "kubelet"),
+        "too early for a host that is away":
+            bound().is_away(8, 30).pod(9, "deleting").is_deleted(14, CONNECTOR).pod(31, "gone", "kubelet"),
+        "its host was away long ago":
+            bound().is_away(5, 8).pod(9, "deleting").is_deleted(30, CONNECTOR).pod(31, "gone", "kubelet"),
     },
     "job left": {
         "its pod is gone": bound().pod(9, "gone", "kubelet"),
@@ -148,6 +183,10 @@ VIOLATIONS["job left"]["its pod never existed"].is_deleted(61, CONNECTOR, "2.pbs
 def violations() -> list[tuple[str, str, Case]]:
     return [(rule, name, case) for rule, cases in VIOLATIONS.items()
             for name, case in cases.items()]
+
+
+def test_a_mass_disappearance_that_is_believed_at_once_is_found_for_each_pod() -> None:
+    assert lost(10, deleted=12).verdict() == ["mass disappearance believed"] * 10
 
 
 @pytest.mark.parametrize("name", IN_ORDER)
