@@ -32,9 +32,10 @@ class APIFaults(Protocol):
 
 class Cluster(ABC):
     """`name` is for the report. `users` are the connector's users of the API, `record_late` is by how many seconds at
-    most the record says of a pod what happened, too late."""
+    most the record says of a pod what happened, too late, `watch_silence` what kube-watcher is to be set to."""
 
     name: str
+    watch_silence: int
     users: Collection[str]
     record_late: float
 
@@ -59,6 +60,9 @@ class Cluster(ABC):
     def faults(self, timers: Timers, lasting: Lasting, downtime: Downtime) -> APIFaults:
         """What can happen to it."""
 
+    def check(self) -> None:
+        """Raises what has gone wrong in the cluster's own machinery."""
+
     @abstractmethod
     def evidence(self) -> list[Entry]:
         """What happened to the pods, and who did it."""
@@ -67,6 +71,7 @@ class Cluster(ABC):
 class SimulatedCluster(Cluster):
     """Everything in it happens at once, and is recorded as it happens."""
 
+    watch_silence = 5
     users = ("binder", "kube-watcher")
     record_late = 0.0
 

@@ -6,11 +6,15 @@ import random
 from collections.abc import Sequence
 
 from simulators.pbs import PBSSimulator
+from simulators.pbs.timers import Timers
 
 from .api import API
 from .disturbances import Kind
 from .downtime import Downtime
 from .lasting import Lasting
+
+# Seconds after which a kubelet tries again while the API server is away.
+_RETRY_SECONDS = 0.2
 
 
 def pbs_down(host: str) -> str:
@@ -26,10 +30,12 @@ def kubelet_down(node: str) -> str:
 class HostFaults:
     """`down` are the hosts that PBS calls down now."""
 
-    def __init__(self, hosts: Sequence[str], kubernetes: API, pbs: PBSSimulator, lasting: Lasting, downtime: Downtime) -> None:
+    def __init__(self, hosts: Sequence[str], kubernetes: API, pbs: PBSSimulator, timers: Timers, lasting: Lasting,
+                 downtime: Downtime) -> None:
         self._hosts = hosts
         self._kubernetes = kubernetes
         self._pbs = pbs
+        self._timers = timers
         self._lasting = lasting
         self._downtime = downtime
         self.down: set[str] = set()
@@ -64,7 +70,18 @@ class HostFaults:
                 and self._downtime.lasts(pbs_down(host), seconds, self._lasting, begin, end))
 
     def _silences(self, node: str, seconds: float) -> bool:
-        return (not self._downtime.is_down("kubernetes")
-                and self._downtime.lasts(kubelet_down(node), seconds, self._lasting,
-                                         lambda: self._kubernetes.set_node_ready(node, False),
-                                         lambda: self._kubernetes.set_node_ready(node, True)))
+        name = kubelet_down(node)
+        if self._downtime.is_down("kubernetes") or self._downtime.is_down(name):
+            return False
+
+        def end() -> None:
+            if self._downtime.is_down("kubernetes"):
+                self._timers.after(_RETRY_SECONDS, end)
+            else:
+                self._kubernetes.set_node_ready(node, True)
+                self._downtime.ends(name)
+
+        self._downtime.begins(name)
+        self._kubernetes.set_node_ready(node, False)
+        self._lasting.lasts(seconds, end)
+        return True

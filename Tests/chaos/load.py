@@ -147,22 +147,26 @@ class Load:
             if self._downtime.is_down(kubelet_down(present["spec"]["nodeName"])):
                 self._timers.after(_RETRY_SECONDS, lambda: self._finish(uid, pod))
             else:
-                self._kubernetes.set_pod_phase("default", pod.name, pod.phase)
+                _unless_gone(lambda: self._kubernetes.set_pod_phase("default", pod.name, pod.phase))
 
         self._served(act)
 
     def _delete(self, uid: str, pod: PlannedPod) -> None:
         def act() -> None:
             if self._present(uid, pod) is not None:
-                try:
-                    self._kubernetes.delete_pod("default", pod.name)
-                except APIError as error:
-                    # Its kubelet was faster by a hair.
-                    if error.code != 404:
-                        raise
+                _unless_gone(lambda: self._kubernetes.delete_pod("default", pod.name))
 
         self._served(act)
 
     def _present(self, uid: str, pod: PlannedPod) -> dict[str, Any] | None:
         present = self._kubernetes.pod("default", pod.name)
         return present if present is not None and present["metadata"]["uid"] == uid else None
+
+
+def _unless_gone(call: Callable[[], object]) -> None:
+    """Does it, unless the pod's kubelet was faster by a hair."""
+    try:
+        call()
+    except APIError as error:
+        if error.code != 404:
+            raise

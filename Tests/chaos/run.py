@@ -25,6 +25,7 @@ from .lasting import Lasting
 from .load import Fate, Load, PlannedPod, plan
 from .pbs_faults import COMMAND_TIMEOUT, PBSFaults
 from .process_faults import ProcessFaults
+from .real_cluster import RealCluster
 from .supervisor import ONE_WATCHER, TWO_WATCHERS, Layout, Supervisor
 
 # Room for a third of the pods that are there at once beside those that stay: the others have to queue.
@@ -41,8 +42,6 @@ _PROBLEMS_SHOWN = 25
 PATIENCE = 3.0
 VANISH_INTERVAL = 2.0
 _CONFIGURATION = f"""
-kube-watcher:
-  watch-silence: 5
 pbs-broker:
   look-interval: 0.5
   orphan-grace: 5
@@ -84,7 +83,7 @@ def run(directory: Path, seed: int, pods: int, seconds: float, real: bool = Fals
     dice = random.Random(f"site {seed}")
     release, history = dice.choice(("1.20", "1.36")), dice.random() < 0.75
     layout = TWO_WATCHERS if dice.random() < 0.4 else ONE_WATCHER
-    cluster = SimulatedCluster(seed, release)
+    cluster: Cluster = RealCluster(directory / "kubernetes", seed, seconds) if real else SimulatedCluster(seed, release)
     pbs = PBSSimulator(directory / "pbs", hosts, user=ADMINISTRATOR, start_delay=0.1, kill_delay=0.1, seed=seed, history=history,
                        node_fail_requeue=_HOST_LOST_SECONDS)
     pbs.add_queue(QUEUE)
@@ -94,7 +93,8 @@ def run(directory: Path, seed: int, pods: int, seconds: float, real: bool = Fals
             kubeconfigs = {program: directory / f"{program}.kubeconfig" for program in ("kube-watcher", "binder")}
             for program, path in kubeconfigs.items():
                 cluster.write_kubeconfig(path, program)
-            connector = Connector(directory, kubeconfigs, pbs.exec_dir, configuration=_CONFIGURATION)
+            connector = Connector(directory, kubeconfigs, pbs.exec_dir, 
+                                  configuration=f"{_CONFIGURATION}kube-watcher:\n  watch-silence: {cluster.watch_silence}\n")
             try:
                 return _Run(seed, seconds, planned, list(hosts), cluster, pbs, connector, layout).result()
             finally:
@@ -119,7 +119,7 @@ class _Run:
         self._load = Load(self._kubernetes, self._timers, self._downtime, planned)
         lasting = Lasting(self._timers)
         self._api_faults = cluster.faults(self._timers, lasting, self._downtime)
-        host_faults = HostFaults(hosts, self._kubernetes, pbs, lasting, self._downtime)
+        host_faults = HostFaults(hosts, self._kubernetes, pbs, self._timers, lasting, self._downtime)
         self._disturbances = Disturbances(seed, self._timers, lasting, [
             *ProcessFaults(self._supervisor, lasting).kinds(), *self._api_faults.kinds(),
             *PBSFaults(pbs, self._timers, lasting, self._downtime).kinds(), *host_faults.kinds(),
@@ -156,6 +156,7 @@ class _Run:
         self._load.follow()
         self._timers.run_due()
         self._supervisor.check()
+        self._cluster.check()
 
     def _calm(self) -> None:
         self._disturbances.calm()
@@ -164,13 +165,11 @@ class _Run:
 
     def _settle(self) -> None:
         deadline = time.monotonic() + SETTLE_SECONDS
-        try:
-            while self._restless_pods() or self._restless_jobs():
-                self._kubernetes.wait(lambda _: not self._restless_pods(), deadline - time.monotonic())
-                self._pbs.wait(lambda _: not self._restless_jobs(), deadline - time.monotonic())
-        except TimeoutError:
-            self._result.problems.append(f"not settled in {SETTLE_SECONDS:g} s: "
-                                         + " ".join(self._restless_pods() + self._restless_jobs()))
+        while restless := self._restless_pods() + self._restless_jobs():
+            if time.monotonic() > deadline:
+                self._result.problems.append(f"not settled in {SETTLE_SECONDS:g} s: {' '.join(restless)}")
+                break
+            self._step(0.2)
 
     def _lease_holder(self) -> str | None:
         return next((lease["spec"].get("holderIdentity") for lease in self._kubernetes.leases()

@@ -3,6 +3,8 @@
     CHAOS_SEED      what happens, and to whom; printed by each run (default 1)
     CHAOS_SECONDS   how long things fail (default 60)
     CHAOS_PODS      how many pods arrive meanwhile (default 300)
+
+and CHAOS_REAL_SECONDS (default 20), CHAOS_REAL_PODS (default 60) on a real kube-apiserver.
 """
 
 from __future__ import annotations
@@ -13,17 +15,29 @@ from pathlib import Path
 import pytest
 
 from chaos.run import run
+from real.kubernetes import RealKubernetes
 
 
-def test_nothing_is_lost_doubled_or_left_behind(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def check(directory: Path, capsys: pytest.CaptureFixture[str], pods: int, seconds: float, real: bool = False) -> None:
     seed = int(os.environ.get("CHAOS_SEED") or 1)
     with capsys.disabled():
         # At once, so that it is known of a run that hangs as well.
         print(f"\nchaos: CHAOS_SEED={seed}", flush=True)
-        result = run(tmp_path, seed, int(os.environ.get("CHAOS_PODS") or 300), float(os.environ.get("CHAOS_SECONDS") or 60))
+        result = run(directory, seed, pods, seconds, real)
         print(result.report())
         if result.problems:
-            log = tmp_path / "chaos.log"
+            log = directory / "chaos.log"
             log.write_text("\n".join(result.log) + "\n")
             print(f"chaos: what happened is in {log}")
     assert result.problems == []
+
+
+def test_nothing_is_lost_doubled_or_left_behind(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    check(tmp_path, capsys, int(os.environ.get("CHAOS_PODS") or 300), float(os.environ.get("CHAOS_SECONDS") or 60))
+
+
+def test_nothing_is_lost_doubled_or_left_behind_on_a_real_api_server(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    reason = RealKubernetes.missing()
+    if reason is not None:
+        pytest.skip(f"no real Kubernetes here: {reason}")
+    check(tmp_path, capsys, int(os.environ.get("CHAOS_REAL_PODS") or 60), float(os.environ.get("CHAOS_REAL_SECONDS") or 20), True)
