@@ -3,7 +3,7 @@
 #   make demo      install what is missing, build, show the main job, stop
 #   make test      install what is missing, build, run every test
 #   make build     debug build                make release   static, stripped executables
-#   make bench     speed and memory           make chaos MINUTES=30
+#   make bench     speed and memory           make chaos MINUTES=30 [KUBERNETES=real]
 #   make fuzz SECONDS=60 [TARGETS="pod qstat"]
 #   make format    swift format               make lint      the same, as a check
 
@@ -14,6 +14,8 @@ PYTHON := $(shell python3 -c 'import pytest' 2>/dev/null && echo python3 || echo
 MINUTES ?= 30
 SECONDS ?= 60
 TARGETS ?=
+# What chaos fails against: a simulated API server, or a real one.
+KUBERNETES ?= simulated
 
 .PHONY: demo test build release bench chaos fuzz format lint prepare prepare-tests kubernetes
 
@@ -48,8 +50,8 @@ test: prepare-tests build kubernetes
 bench: prepare-tests release kubernetes
 	PBS_CONNECTOR_BIN=.build/release $(PYTHON) -m bench
 
-chaos: prepare-tests build
-	$(PYTHON) -m chaos --minutes $(MINUTES)
+chaos: prepare-tests build $(if $(filter real,$(KUBERNETES)),kubernetes)
+	$(PYTHON) -m chaos --minutes $(MINUTES) --kubernetes $(KUBERNETES)
 
 # Each target for so many seconds, in a build of its own (.build-fuzz).
 fuzz: prepare-tests

@@ -1,4 +1,4 @@
-"""The chaos test at length: `python3 -m chaos --minutes 30 [--seed N]`, with PYTHONPATH=Tests."""
+"""The chaos test at length: `python3 -m chaos --minutes 30 [--seed N] [--kubernetes real]`, with PYTHONPATH=Tests."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import random
 import sys
 import tempfile
 from pathlib import Path
+
+from real.kubernetes import RealKubernetes
 
 from .run import run
 
@@ -19,14 +21,19 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=1.0, help="how long things fail (default 1)")
     parser.add_argument("--pods", type=int, help=f"how many pods arrive meanwhile (default {PODS_PER_SECOND:g} a second)")
     parser.add_argument("--seed", type=int, help="what happens, and to whom (default: another one each time)")
+    parser.add_argument("--kubernetes", choices=("simulated", "real"), default="simulated",
+                        help="the Kubernetes API: a simulated one, or a real kube-apiserver with its etcd (default: simulated)")
     parser.add_argument("--log", type=Path, help="where to write what happened (default: a new file, kept where there are problems)")
     options = parser.parse_args()
+    real = options.kubernetes == "real"
+    if real and (reason := RealKubernetes.missing()) is not None:
+        parser.error(f"no real Kubernetes here: {reason}")
     seed = random.SystemRandom().randrange(1_000_000) if options.seed is None else options.seed
     seconds = options.minutes * 60
     pods = int(seconds * PODS_PER_SECOND) if options.pods is None else options.pods
-    print(f"chaos: seed {seed}, {pods} pods in {seconds:g} s", flush=True)
+    print(f"chaos: seed {seed}, {pods} pods in {seconds:g} s, {options.kubernetes} Kubernetes", flush=True)
     with tempfile.TemporaryDirectory(prefix="pbs-connector-chaos-") as directory:
-        result = run(Path(directory), seed, pods, seconds)
+        result = run(Path(directory), seed, pods, seconds, real)
     print(result.report())
     if result.problems or options.log:
         log = options.log or Path(tempfile.mkdtemp(prefix="chaos-")) / "chaos.log"

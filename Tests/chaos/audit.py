@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from simulators.kubernetes import Entry
 
@@ -77,7 +78,7 @@ class _Life:
         self.last = created
 
 
-def _events(log: Path) -> Iterator[dict]:
+def _events(log: Path) -> Iterator[dict[str, Any]]:
     lines = log.read_text().splitlines() if log.exists() else []
     for index, line in enumerate(lines):
         try:

@@ -24,7 +24,9 @@ NAMESPACE = "pbs-connector"
 class APIFaults(Protocol):
     """`struck` counts what a fault has met."""
 
-    struck: int
+    @property
+    def struck(self) -> int:
+        """How many requests, or connections."""
 
     def kinds(self) -> list[Kind]:
         """What can happen to the API server."""

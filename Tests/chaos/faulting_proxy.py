@@ -54,7 +54,11 @@ class FaultingProxy:
 
     def reset_all(self) -> None:
         """Resets all connections."""
-        self._call(lambda: [self._strike_down(link) for link in list(self._links)])
+        def strike() -> None:
+            for link in list(self._links):
+                self._strike_down(link)
+
+        self._call(strike)
 
     def hang(self) -> None:
         """Forwards nothing more, either way; connections stay open, and are accepted."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 
 from simulators.pbs import Job, PBSSimulator
 
@@ -17,7 +17,7 @@ QUEUE = "later"
 class JobFaults:
     """`hosts_down` are the hosts on which nothing can be done to a job."""
 
-    def __init__(self, pbs: PBSSimulator, lasting: Lasting, downtime: Downtime, hosts_down: Collection[str]) -> None:
+    def __init__(self, pbs: PBSSimulator, lasting: Lasting, downtime: Downtime, hosts_down: set[str]) -> None:
         self._pbs = pbs
         self._lasting = lasting
         self._downtime = downtime

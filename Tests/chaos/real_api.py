@@ -15,7 +15,7 @@ from real.kubernetes_client import KubernetesError
 from simulators.kubernetes import APIError, Entry
 from simulators.kubernetes.record import entries_of
 from simulators.kubernetes.resources import PODS
-from simulators.kubernetes.store import Change, Stored
+from simulators.kubernetes.store import Change, EventType, Stored
 
 from .etcd_watch import EtcdWatch
 
@@ -89,7 +89,7 @@ class RealAPI:
         name = key.removeprefix("/registry/pods/")
         present = after or before
         assert present is not None, key
-        kind = "DELETED" if after is None else "ADDED" if before is None else "MODIFIED"
+        kind: EventType = "DELETED" if after is None else "ADDED" if before is None else "MODIFIED"
         previous = Stored(name, before, 0) if before is not None else None
         entries = entries_of(Change(PODS.stored_as, kind, Stored(name, present, 0), previous, ""))
         with self._changed:

@@ -35,7 +35,7 @@ class RealAPIFaults:
 
     def kinds(self) -> list[Kind]:
         # A start takes some 5 s, so it does not happen often.
-        return [Kind(4, "kubernetes is killed", self._killed), Kind(5, "kubernetes hangs", self._hangs),
+        return [Kind(7, "kubernetes killed", self._killed), Kind(5, "kubernetes hangs", self._hangs),
                 Kind(20, "network errs", self._network_errs), Kind(6, "connections reset", self._resets)]
 
     def _killed(self, dice: random.Random) -> str | None:

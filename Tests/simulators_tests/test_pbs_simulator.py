@@ -526,6 +526,18 @@ def test_host_that_stays_away_loses_its_jobs(tmp_path: Path) -> None:
         assert (rerunable.run_count, fixed.exit_status) == (2, -20)
 
 
+def test_a_restarted_server_waits_anew_for_a_host_that_is_down(tmp_path: Path) -> None:
+    """The time node_fail_requeue begins again: nothing remembers when the host went down."""
+    with PBSSimulator(tmp_path, HOSTS, node_fail_requeue=0.3) as simulator:
+        job = simulator.submit(rerunable=False)
+        simulator.wait_for_state(job.id, "R", 42)
+        simulator.host_down(job.hosts[0])
+        simulator.stop()
+        simulator.start()
+        simulator.wait_for_state(job.id, "F")
+        assert job.exit_status == -20
+
+
 # Faults
 
 
