@@ -3,7 +3,7 @@
 #   make demo      install what is missing, build, show the main job, stop
 #   make test      install what is missing, build, run every test
 #   make build     debug build                make release   static, stripped executables
-#   make bench     speed and memory           make chaos MINUTES=30 [KUBERNETES=real]
+#   make bench     speed and memory           make chaos MINUTES=30 [KUBERNETES=real] [SEED=7]
 #   make fuzz SECONDS=60 [TARGETS="pod qstat"]
 #   make format    swift format               make lint      the same, as a check
 
@@ -51,7 +51,7 @@ bench: prepare-tests release kubernetes
 	PBS_CONNECTOR_BIN=.build/release $(PYTHON) -m bench
 
 chaos: prepare-tests build $(if $(filter real,$(KUBERNETES)),kubernetes)
-	$(PYTHON) -m chaos --minutes $(MINUTES) --kubernetes $(KUBERNETES)
+	$(PYTHON) -m chaos --minutes $(MINUTES) --kubernetes $(KUBERNETES) $(if $(SEED),--seed $(SEED))
 
 # Each target for so many seconds, in a build of its own (.build-fuzz).
 fuzz: prepare-tests
