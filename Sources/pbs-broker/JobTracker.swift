@@ -245,11 +245,11 @@ final class JobTracker {
   ) {
     let knownRunning = broker.jobs.values.filter { $0.isOnHost && $0.deletedAt == nil }.count
     // Silence is not an end, and not every "unknown" is one.
-    var vanished: [String] = []
+    var vanished: Set<String> = []
     for job in stat.jobs {
       broker.release(job.id, unlessOf: job.pod?.uid)
       // A PBS that has lost its jobs counts anew: this is another job.
-      if let uid = expected[job.id], uid != job.pod?.uid { vanished.append(job.id) }
+      if let uid = expected[job.id], uid != job.pod?.uid { vanished.insert(job.id) }
       if job.hasEnded {
         broker.end(job.id, words: words(of: job), uid: job.pod?.uid)
       } else if let uid = job.pod?.uid {
@@ -263,18 +263,17 @@ final class JobTracker {
       if let known = broker.jobs[id], known.deletedAt != nil || !known.isOnHost {
         broker.end(id, words: "PBS no longer knows the job", uid: nil)
       } else if broker.jobs[id] != nil || expected[id] != nil {
-        vanished.append(id)
+        vanished.insert(id)
       }
     }
     let wasDoubting = vanishGuard.isDoubting
     let total = knownRunning + expected.count
     // What some jobs say neither ends a doubt nor confirms it.
     guard isWhole || !wasDoubting else { return }
-    if vanishGuard.believes(vanished: vanished.count, of: total, now: Monotonic.now) {
-      for id in vanished {
-        broker.end(id, words: "PBS no longer knows the job", uid: expected[id])
-      }
-    } else if !wasDoubting {
+    for id in vanishGuard.believed(vanished, of: total, now: Monotonic.now) {
+      broker.end(id, words: "PBS no longer knows the job", uid: expected[id])
+    }
+    if vanishGuard.isDoubting, !wasDoubting {
       broker.log.error(
         "\(vanished.count) of \(total) running jobs have vanished from PBS at once: no pod is deleted until two further looks, \(Int(broker.settings.vanishInterval)) s apart, agree"
       )

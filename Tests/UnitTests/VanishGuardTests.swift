@@ -5,6 +5,11 @@ import Testing
 /// DESIGN.md, invariant 4: when more than 20% and at least 10 of the known running jobs
 /// vanish within one look, nothing counts until two further looks, 30 s apart, agree.
 @Suite struct VanishGuardTests {
+  /// Ids of so many jobs.
+  private func jobs(_ count: Int) -> Set<String> {
+    Set((0..<count).map { "\($0).pbsserver" })
+  }
+
   @Test(arguments: [
     (0, 0, true), (0, 100, true), (1, 1, true), (9, 9, true), (10, 10, false), (10, 49, false),
     (10, 50, true),
@@ -12,8 +17,8 @@ import Testing
   ])
   func doubtsAMassDisappearance(_ vanished: Int, _ known: Int, _ believes: Bool) {
     var vanishGuard = VanishGuard()
-    let believed = vanishGuard.believes(vanished: vanished, of: known, now: 0)
-    #expect(believed == believes)
+    let believed = vanishGuard.believed(jobs(vanished), of: known, now: 0)
+    #expect(believed == (believes ? jobs(vanished) : []))
     #expect(vanishGuard.isDoubting == !believes)
   }
 
@@ -24,8 +29,8 @@ import Testing
     _ share: Double, _ least: Int, _ vanished: Int, _ known: Int, _ believes: Bool
   ) {
     var vanishGuard = VanishGuard(share: share, least: least)
-    let believed = vanishGuard.believes(vanished: vanished, of: known, now: 0)
-    #expect(believed == believes)
+    let believed = vanishGuard.believed(jobs(vanished), of: known, now: 0)
+    #expect(believed == (believes ? jobs(vanished) : []))
   }
 
   /// Looks that all see 50 of 100 gone, in seconds; the last one alone is believed.
@@ -34,28 +39,47 @@ import Testing
   ])
   func twoFurtherLooksApartConvince(_ looks: [Double]) {
     var vanishGuard = VanishGuard()
-    let believed = looks.map { vanishGuard.believes(vanished: 50, of: 100, now: $0) }
-    #expect(believed == looks.dropLast().map { _ in false } + [true])
+    let believed = looks.map { vanishGuard.believed(jobs(50), of: 100, now: $0) }
+    #expect(believed == looks.dropLast().map { _ in [] } + [jobs(50)])
     #expect(!vanishGuard.isDoubting)
   }
 
   @Test func theNextDisappearanceIsDoubtedAnew() {
     var vanishGuard = VanishGuard()
-    let believed = [0.0, 30, 60, 61].map { vanishGuard.believes(vanished: 50, of: 100, now: $0) }
-    #expect(believed == [false, false, true, false])
+    let believed = [0.0, 30, 60, 61].map { vanishGuard.believed(jobs(50), of: 100, now: $0) }
+    #expect(believed == [[], [], jobs(50), []])
   }
 
-  @Test func podsThatGoByThemselvesDoNotEndTheDoubt() {
+  @Test func podsThatGoByThemselvesDoNotEndTheDoubtOfOthers() {
     var vanishGuard = VanishGuard()
     let looks = [(12, 0.0), (9, 10), (1, 30), (1, 59), (1, 60)]
-    let believed = looks.map { vanishGuard.believes(vanished: $0.0, of: 50, now: $0.1) }
-    #expect(believed == [false, false, false, false, true])
+    let believed = looks.map { vanishGuard.believed(jobs($0.0), of: 50, now: $0.1) }
+    #expect(believed == [[], [], [], [], jobs(1)])
+  }
+
+  @Test func whatVanishesLaterIsDoubtedForItself() {
+    var vanishGuard = VanishGuard()
+    let looks = [(12, 0.0), (12, 30), (40, 59), (40, 60), (28, 61), (28, 89), (28, 119)]
+    let later = jobs(40).subtracting(jobs(12))
+    let believed = looks.map { count, now in
+      vanishGuard.believed(count == 28 ? later : jobs(count), of: 50, now: now)
+    }
+    #expect(believed == [[], [], [], jobs(12), [], [], later])
+  }
+
+  @Test func oneThatVanishesByItselfIsBelievedAlthoughFewOthersAreDoubted() {
+    var vanishGuard = VanishGuard()
+    let few = vanishGuard.believed(jobs(12), of: 50, now: 0).union(
+      vanishGuard.believed(jobs(3).union(["77.pbsserver"]), of: 41, now: 1))
+    #expect(few == ["77.pbsserver"])
+    #expect(vanishGuard.isDoubting)
   }
 
   @Test func jobsThatAreBackEndTheDoubt() {
     var vanishGuard = VanishGuard()
     let looks = [(50, 0.0), (50, 30), (0, 59), (50, 60), (50, 90), (50, 120)]
-    let believed = looks.map { vanishGuard.believes(vanished: $0.0, of: 100, now: $0.1) }
-    #expect(believed == [false, false, true, false, false, true])
+    let believed = looks.map { vanishGuard.believed(jobs($0.0), of: 100, now: $0.1) }
+    #expect(believed == [[], [], [], [], [], jobs(50)])
+    #expect(!vanishGuard.isDoubting)
   }
 }

@@ -1,5 +1,5 @@
 /// Keeps a PBS that has lost its memory from ending pods: when many running jobs vanish
-/// within one look, their end counts only after two further looks, some time apart,
+/// within one look, the end of each counts only after two further looks, some time apart,
 /// have agreed.
 struct VanishGuard: Sendable {
   /// The share of known running jobs, 0 to 1, and the number, that must both be exceeded.
@@ -8,10 +8,15 @@ struct VanishGuard: Sendable {
   /// Seconds between the looks that count.
   var interval = 30.0
 
-  private(set) var confirmations = 0
-  private var countedAt = 0.0
+  private struct Doubt {
+    var confirmations = 0
+    /// When it was counted last; monotonic seconds.
+    var countedAt: Double
+  }
+
+  private var doubts: [String: Doubt] = [:]
   /// Whether a mass disappearance is being doubted now.
-  private(set) var isDoubting = false
+  var isDoubting: Bool { !doubts.isEmpty }
 
   init(share: Double = 0.2, least: Int = 10, interval: Double = 30) {
     self.share = share
@@ -19,32 +24,30 @@ struct VanishGuard: Sendable {
     self.interval = interval
   }
 
-  /// Judges one look.
+  /// Judges one look at all jobs.
   /// - Parameters:
-  ///   - vanished: running jobs that PBS no longer knows.
+  ///   - vanished: ids of running jobs that PBS does not know now.
   ///   - known: all jobs that ran at the look before.
   ///   - now: seconds, monotonic.
-  /// - Returns: whether to believe it.
-  mutating func believes(vanished: Int, of known: Int, now: Double) -> Bool {
-    let isMany = vanished >= least && Double(vanished) > share * Double(known)
-    // Once in doubt, that some of the pods have gone by themselves makes the others' jobs no
-    // more certain; only that all jobs are back does.
-    guard isMany || (isDoubting && vanished > 0) else {
-      isDoubting = false
-      return true
+  /// - Returns: those of `vanished` whose end is to be believed.
+  mutating func believed(_ vanished: Set<String>, of known: Int, now: Double) -> Set<String> {
+    let isMany = vanished.count >= least && Double(vanished.count) > share * Double(known)
+    var believed: Set<String> = []
+    for id in vanished {
+      // Each has its own doubt: others that are back, or that went with their pods meanwhile,
+      // make it no more certain, and others that vanish later are not covered by it.
+      guard var doubt = doubts[id] else {
+        if isMany { doubts[id] = Doubt(countedAt: now) } else { believed.insert(id) }
+        continue
+      }
+      if now - doubt.countedAt >= interval {
+        doubt.confirmations += 1
+        doubt.countedAt = now
+      }
+      doubts[id] = doubt
+      if doubt.confirmations >= 2 { believed.insert(id) }
     }
-    if !isDoubting {
-      isDoubting = true
-      confirmations = 0
-      countedAt = now
-      return false
-    }
-    if now - countedAt >= interval {
-      confirmations += 1
-      countedAt = now
-    }
-    guard confirmations >= 2 else { return false }
-    isDoubting = false
-    return true
+    doubts = doubts.filter { vanished.contains($0.key) && !believed.contains($0.key) }
+    return believed
   }
 }
