@@ -492,7 +492,8 @@ final class Broker {
     if !record.isGone {
       record.ended.append(EndedJob(id: id, words: words))
       if record.ended.count > 4 { record.ended.removeFirst() }
-      if !wasOurs, record.pod?.nodeName == nil {
+      // The broker of a kube-watcher that stands by knows of jobs, but of no pods.
+      if !wasOurs, let pod = record.pod, pod.nodeName == nil {
         let delay = record.backoff.delay()
         record.notBefore = Monotonic.now + delay
         log.warning("job \(id) of pod \(record.name) ended before it was bound: \(words)")
