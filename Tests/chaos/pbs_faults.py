@@ -16,8 +16,9 @@ from .lasting import Lasting
 COMMAND_TIMEOUT = 3.0
 # Commands without which nothing can be learned of jobs, or done to them.
 _LOOKS = ("qstat", "qselect", "qdel", "*")
-# A PBS server loses its jobs once a minute at most.
+# A PBS server loses its jobs once a minute at most, and when so many pods' jobs run that it is a mass disappearance.
 _LOSS_INTERVAL = 60.0
+_LOSS_LEAST = 12
 
 
 class PBSFaults:
@@ -31,7 +32,7 @@ class PBSFaults:
     def kinds(self) -> list[Kind]:
         return [Kind(5, "pbs stops", self._stops), Kind(5, "pbs hangs", self._hangs), Kind(20, "pbs errs", self._errs),
                 Kind(5, "commands hang", self._commands_hang), Kind(3, "pbs lists nothing", self._lists_nothing),
-                Kind(3, "pbs loses all jobs", self._loses_all_jobs)]
+                Kind(4, "pbs loses all jobs", self._loses_all_jobs)]
 
     def _stops(self, dice: random.Random) -> str | None:
         seconds = dice.uniform(0.1, 5)
@@ -96,6 +97,9 @@ class PBSFaults:
         counts_anew = dice.random() < 0.5
         if self._downtime.is_down("pbs") or time.monotonic() - self._lost_at < _LOSS_INTERVAL:
             return None
+        with self._pbs.lock:
+            if sum(job.state == "R" and job.pod_uid is not None for job in self._pbs.jobs.values()) < _LOSS_LEAST:
+                return None
+            self._pbs.forget_all(restart_sequence=counts_anew)
         self._lost_at = time.monotonic()
-        self._pbs.forget_all(restart_sequence=counts_anew)
         return f"pbs has lost all jobs{', and counts anew' if counts_anew else ''}"

@@ -21,6 +21,10 @@ from .etcd_watch import EtcdWatch
 
 Object = dict[str, Any]
 
+# Entries of the record among which a pod's creation is looked for, right after it; and the seconds that etcd's word of
+# it may take, on a machine that is busy.
+_RECENT = 1000
+_ETCD_SECONDS = 30.0
 # Only who deletes pods is asked of the audit log: RequestReceived is written before the request is carried out.
 _AUDIT_POLICY = {
     "apiVersion": "audit.k8s.io/v1", "kind": "Policy",
@@ -134,7 +138,11 @@ class RealAPI:
     # What is asked of the server
 
     def create_pod(self, manifest: Object) -> Object:
-        return self._server.create_pod(manifest)
+        created = self._server.create_pod(manifest)
+        uid = created["metadata"]["uid"]
+        # Who asks for the pod right away is to find it.
+        self.wait(lambda api: any(entry.uid == uid for entry in api.record[-_RECENT:]), _ETCD_SECONDS)
+        return created
 
     def delete_pod(self, namespace: str, name: str) -> None:
         with _TranslatedErrors():
