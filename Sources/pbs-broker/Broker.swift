@@ -138,6 +138,7 @@ final class Broker {
     told.removeAll()
     syncedSince = Monotonic.now
     log.debug("kube-watcher has told all")
+    if !expectedJobs().isEmpty { tracker.lookSoon(within: 0) }
     reconcileAll()
   }
 
@@ -295,9 +296,11 @@ final class Broker {
   }
 
   /// Pods that PBS must tell the state of: bound, not finished, with a job that we do not
-  /// know yet.
+  /// know yet. None before all pods were told: of a mass disappearance the first few alone would
+  /// look like single ends.
   func expectedJobs() -> [String: String] {
     var expected: [String: String] = [:]
+    guard syncedSince != nil else { return expected }
     for record in records.values {
       guard let pod = record.pod, !record.isGone, pod.nodeName != nil, !pod.isFinished,
         let job = pod.metadata.annotations?[WellKnown.jobID],

@@ -139,7 +139,8 @@ def pods_of(record: Iterable[Entry]) -> dict[str, PodHistory]:
             pod.run = int(entry.annotations.get("pbs-connector/run-count", 1))
         elif entry.kind == "deleting":
             pod.deletions.append((entry.monotonic, entry.user))
-            pod.overdue = min(pod.overdue, entry.monotonic + float(entry.details["gracePeriodSeconds"]))
+            if math.isinf(pod.overdue):
+                pod.overdue = entry.monotonic + float(entry.details["gracePeriodSeconds"])
         elif entry.kind == "gone":
             pod.gone = entry.monotonic
             # A pod that no kubelet has goes at once, without a time of termination.

@@ -12,10 +12,10 @@ from integration.site import Site
 UID = "22222222-0000-0000-0000-000000000000"
 
 
-def bound_pod(job_id: str, node: str) -> dict[str, Any]:
+def bound_pod(job_id: str, node: str, uid: str = UID) -> dict[str, Any]:
     """A pod message as kube-watcher sends it for a bound pod that the broker owns."""
     annotations = {"pbs-connector/job-id": job_id, "pbs-connector/run-count": "1"}
-    pod = {"metadata": {"name": "told", "namespace": "default", "uid": UID, "annotations": annotations},
+    pod = {"metadata": {"name": "told", "namespace": "default", "uid": uid, "annotations": annotations},
            "spec": {"schedulerName": "pbs", "nodeName": node, "containers": [{"name": "main"}]},
            "status": {"phase": "Running"}}
     return {"type": "pod", "owner": "pbs-broker", "pod": pod}
@@ -46,6 +46,32 @@ def test_a_pod_told_before_its_node_is_not_deleted(site: Site) -> None:
             messages = observer.until("evict", 10 * site.patience)
             assert [message["type"] for message in messages] == ["evict"]
             assert f"terminated by {site.pbs.user}@" in messages[0]["message"]
+
+
+def test_a_mass_disappearance_is_one_although_the_pods_are_told_one_by_one(site: Site) -> None:
+    """A machine starts with a PBS that has lost its jobs: the first pods are told, looked at, then the others."""
+    # With a job that it knows the broker keeps looking.
+    site.pbs.submit("known", variables={"KUBERNETES_POD_UID": UID, "KUBERNETES_POD_NAME": "known", "KUBERNETES_POD_NAMESPACE": "default"},
+                    user="root")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+        listener.bind(str(site.connector.socket("kube-watcher")))
+        listener.listen()
+        broker = site.connector.start_process("pbs-broker")
+        connection, _ = listener.accept()
+        with Peer(connection=connection) as watcher, Peer(site.connector.socket("pbs-broker")) as observer:
+            observer.until("synced")
+            watcher.hello("kube-watcher")
+            watcher.send({"type": "ping", "ownsUntil": time.monotonic() + 60})
+            watcher.send({"type": "node", "node": {"metadata": {"name": "node1"}}})
+            for index in range(12):
+                watcher.send(bound_pod(f"{index + 101}.pbsserver", "node1", f"uid-{index}"))
+                if index == 4:
+                    looks = site.pbs.served["qselect"]
+                    site.pbs.wait(lambda pbs: pbs.served["qselect"] > looks + 6)
+            watcher.send({"type": "synced"})
+            broker.wait_for_log("12 of 13 running jobs have vanished from PBS at once")
+            assert "has ended" not in broker.log()
+            observer.until("evict", 10)
 
 
 def test_a_node_that_is_deleted_ends_no_pod(bare_site: Site) -> None:
