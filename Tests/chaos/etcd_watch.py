@@ -19,7 +19,7 @@ Listener = Callable[[str, "Object | None", "Object | None"], None]
 
 
 class EtcdWatch:
-    """Watches all keys that begin with `prefix`, whose values are JSON, in a thread of its own."""
+    """Watches all keys that begin with `prefix`, whose values are objects of the API as JSON, in a thread of its own."""
 
     def __init__(self, port: int, prefix: str, listener: Listener) -> None:
         self._prefix = prefix
@@ -61,4 +61,6 @@ def _encoded(text: str) -> str:
 
 def _object(pair: Object) -> Object:
     value: Object = json.loads(base64.b64decode(pair["value"]))
+    # Not stored: the API server takes it from etcd as well.
+    value["metadata"]["resourceVersion"] = pair["mod_revision"]
     return value

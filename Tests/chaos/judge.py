@@ -77,7 +77,6 @@ class Judge:
         self.jobs_of_pod: dict[str, list[JobHistory]] = {}
         for job in self.jobs.values():
             self.jobs_of_pod.setdefault(job.uid, []).append(job)
-        self._mass_losses = self._find_mass_losses()
 
     def violations(self) -> list[Violation]:
         """All violations in the order of time."""
@@ -144,26 +143,34 @@ class Judge:
                                 f"pod {pod.name} on {pod.node or 'no node'} was deleted by {user}, job {pod.job}")
 
     def _deleted_after_doubt(self, pod: PodHistory) -> Iterator[Violation]:
-        """Where PBS has lost all jobs at once, and they were many, the connector deletes their pods only after a while."""
+        """Where PBS has lost all jobs at once, and many of their pods are still there, the connector deletes these only
+        after a while."""
         job = self._job(pod)
-        if job is None or job.lost not in self._mass_losses:
+        if job is None or math.isinf(job.lost):
             return
         for moment, user in pod.deletions:
-            if user in self.evidence.pod_users and job.lost <= moment < job.lost + self.evidence.doubt:
+            if (user in self.evidence.pod_users and job.lost <= moment < job.lost + self.evidence.doubt
+                    and self._lost_and_there(job.lost, moment) >= MASS_LEAST):
                 yield Violation("mass disappearance believed", moment,
                                 f"pod {pod.name} was deleted by {user} {moment - job.lost:.1f} s after PBS had lost job {job.id}")
 
-    def _find_mass_losses(self) -> set[float]:
-        """The moments at which PBS lost the jobs of many bound pods."""
-        counts: dict[float, int] = {}
+    def _lost_and_there(self, lost: float, moment: float) -> int:
+        """How many pods, all known to be bound when PBS lost their jobs at the moment `lost`, were there at `moment`,
+        but for those that the connector itself had deleted since."""
+        count = 0
         for pod in self.pods.values():
             job = self._job(pod)
-            if (job is not None and pod.bound + KNOWN_SECONDS < job.lost < pod.end
-                    and all(moment > job.lost for moment, _ in pod.deletions)):
-                counts[job.lost] = counts.get(job.lost, 0) + 1
-        # All jobs that are lost together are lost within a moment, one after the other.
-        return {moment for moment in counts
-                if sum(count for other, count in counts.items() if abs(other - moment) < KNOWN_SECONDS) >= MASS_LEAST}
+            # All jobs that are lost together are lost within a moment, one after the other.
+            if (job is not None and abs(job.lost - lost) < KNOWN_SECONDS and pod.bound + KNOWN_SECONDS < job.lost
+                    and pod.finished > moment
+                    and not self._deleted_by_others(pod, moment)):
+                count += 1
+        return count
+
+    def _deleted_by_others(self, pod: PodHistory, moment: float) -> bool:
+        """Whether somebody else than the connector was the first to delete it, before `moment`."""
+        first = min(pod.deletions, default=(math.inf, ""))
+        return first[0] < moment and first[1] not in self.evidence.pod_users
 
     def _job(self, pod: PodHistory) -> JobHistory | None:
         """The job that the pod's binding named, if that is the pod's own."""

@@ -66,10 +66,9 @@ class PlayedKubelets:
         return "start" if pod["status"]["phase"] == "Pending" else None
 
     def _act(self, key: tuple[str, str], pod: Object) -> None:
-        namespace, name = pod["metadata"]["namespace"], pod["metadata"]["name"]
         try:
             if key[0] == "start":
-                self._api.set_pod_phase(namespace, name, "Running")
+                self._api.start_pod(pod)
             else:
                 self._api.remove_pod(pod)
         except APIError as error:

@@ -152,6 +152,15 @@ class RealAPI:
         with _TranslatedErrors():
             self._server.set_pod_phase(namespace, name, phase)
 
+    def start_pod(self, pod: Object) -> None:
+        """A pod that waits for its kubelet runs; APIError (409) where it has changed meanwhile."""
+        metadata = pod["metadata"]
+        change = {"metadata": {"resourceVersion": metadata["resourceVersion"]},
+                  "status": {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}}
+        path = f"/api/v1/namespaces/{metadata['namespace']}/pods/{metadata['name']}/status"
+        with _TranslatedErrors():
+            self._server.client.json("PATCH", path, change, "application/strategic-merge-patch+json")
+
     def remove_pod(self, pod: Object) -> None:
         """The end of a Terminating pod, and not of another one of its name."""
         metadata = pod["metadata"]

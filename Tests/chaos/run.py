@@ -181,12 +181,14 @@ class _Run:
                 and ("nodeName" not in pod["spec"] or "deletionTimestamp" in pod["metadata"])]
 
     def _restless_jobs(self) -> list[str]:
-        """Jobs that do not run for a pod that does."""
-        needed = {pod["metadata"]["uid"] for pod in self._kubernetes.pods()
-                  if not is_finished(pod) and "nodeName" in pod["spec"]}
+        """Jobs that do not run for a pod that does, or run for the second time while their pod is of the first: without
+        hints pbs-broker looks for these every 30 s."""
+        needed = {pod["metadata"]["uid"]: int(pod["metadata"]["annotations"]["pbs-connector/run-count"])
+                  for pod in self._kubernetes.pods() if not is_finished(pod) and "nodeName" in pod["spec"]}
         jobs = self._live_jobs()
         doubled = {uid for uid, count in Counter(job.pod_uid for job in jobs).items() if count > 1}
-        return [job.id for job in jobs if job.state != "R" or job.pod_uid not in needed or job.pod_uid in doubled]
+        return [job.id for job in jobs
+                if job.state != "R" or needed.get(job.pod_uid or "") != job.run_count or job.pod_uid in doubled]
 
     def _live_jobs(self) -> list[Job]:
         with self._pbs.lock:

@@ -67,14 +67,16 @@ def bound() -> Case:
     return created().runs().pod(3, "bound", "binder")
 
 
-def lost(count: int, deleted: float) -> Case:
-    """So many bound pods whose jobs PBS loses at 9, and which the connector then deletes."""
+def lost(count: int, deleted: float, by_users: int = 0) -> Case:
+    """So many bound pods whose jobs PBS loses at 9, and which the connector then deletes, but for those that their
+    users delete before."""
     case = Case()
     for index in range(count):
         uid, job = f"uid-{index}", f"{index}.pbsserver"
         case.pod(0, "created", uid=uid).job(1, "queued", job, uid=uid).job(1.5, "started", job, uid=uid)
         case.job(1.6, "running", job, uid=uid).pod(3, "bound", "binder", job=job, uid=uid).job(9, "forgotten", job, uid=uid)
-        case.pod(deleted, "deleting", "binder", job=job, uid=uid).pod(deleted + 1, "gone", "kubelet", job=job, uid=uid)
+        user, moment = ("user", deleted - 1) if index < by_users else ("binder", deleted)
+        case.pod(moment, "deleting", user, job=job, uid=uid).pod(moment + 1.5, "gone", "kubelet", job=job, uid=uid)
     return case
 
 
@@ -116,6 +118,7 @@ IN_ORDER = {
         bound().is_away(21, 40).runs(20, "2.pbsserver").is_deleted(45, CONNECTOR, "2.pbsserver"),
     "many jobs lost by PBS, and doubted": lost(10, deleted=15.5),
     "few jobs lost by PBS": lost(9, deleted=9.5),
+    "many jobs lost by PBS while no broker was there, and few pods left": lost(12, deleted=12, by_users=3),
     "PBS gives a number again":
         bound().job(9, "forgotten").job(9.5, "queued", uid="another").pod(9.5, "deleting", "binder").pod(10, "gone", "kubelet")
         .job(10, "deleted", why=ADMINISTRATOR, uid="another"),
@@ -187,6 +190,7 @@ def violations() -> list[tuple[str, str, Case]]:
 
 def test_a_mass_disappearance_that_is_believed_at_once_is_found_for_each_pod() -> None:
     assert lost(10, deleted=12).verdict() == ["mass disappearance believed"] * 10
+    assert lost(12, deleted=12, by_users=2).verdict() == ["mass disappearance believed"] * 10
 
 
 @pytest.mark.parametrize("name", IN_ORDER)
