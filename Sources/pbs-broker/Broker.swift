@@ -252,7 +252,7 @@ final class Broker {
     let situation = Situation(
       presence: presence, jobs: record.jobs.compactMap { jobs[$0]?.job },
       olderThanBinding: record.jobs.filter { (jobs[$0]?.statBegan ?? 0) < record.boundSince ?? 0 },
-      ended: record.ended,
+      vanished: record.jobs.filter { jobs[$0]?.hasVanished == true }, ended: record.ended,
       nodeOf: { map.node(of: $0) }, isHostAway: isHostAway(of: record), bindWhen: settings.bindWhen,
       patience: settings.terminatingPatience)
     let decision = Reconciliation.decide(situation)
@@ -466,12 +466,20 @@ final class Broker {
     if job.owner != "" {
       known.statAt = now
       known.statBegan = began
+      known.hasVanished = false
       doubted.remove(job.id)
     }
     jobs[job.id] = known
     let record = records[uid] ?? PodRecord(uid: uid)
     records[uid] = record
     record.jobs.insert(job.id)
+  }
+
+  /// PBS does not know this job, with many others.
+  func doubtEnd(of id: String) {
+    guard jobs[id]?.hasVanished == false, let uid = jobs[id]?.job.pod?.uid else { return }
+    jobs[id]?.hasVanished = true
+    reconcile(uid)
   }
 
   /// A job of this id is another pod's, or nobody's, than we knew: PBS has lost its jobs and counts

@@ -204,7 +204,11 @@ final class JobTracker {
     do throws(PBSError) {
       hosts = try await broker.backend.hosts()
     } catch {
-      return broker.log.warning("PBS's hosts cannot be listed: \(error)")
+      broker.log.warning("PBS's hosts cannot be listed: \(error)")
+      // A host may have returned meanwhile.
+      hosts.down = []
+      hostsCalledDown = []
+      return broker.setHosts(hosts)
     }
     let calledDown = hosts.down
     hosts.down.formIntersection(hostsCalledDown ?? [])
@@ -270,9 +274,11 @@ final class JobTracker {
     let total = knownRunning + expected.count
     // What some jobs say neither ends a doubt nor confirms it.
     guard isWhole || !wasDoubting else { return }
-    for id in vanishGuard.believed(vanished, of: total, now: Monotonic.now) {
+    let believed = vanishGuard.believed(vanished, of: total, now: Monotonic.now)
+    for id in believed {
       broker.end(id, words: "PBS no longer knows the job", uid: expected[id])
     }
+    for id in vanished.subtracting(believed) where expected[id] == nil { broker.doubtEnd(of: id) }
     if vanishGuard.isDoubting, !wasDoubting {
       broker.log.error(
         "\(vanished.count) of \(total) running jobs have vanished from PBS at once: no pod is deleted until two further looks, \(Int(broker.settings.vanishInterval)) s apart, agree"

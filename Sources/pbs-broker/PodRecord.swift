@@ -74,6 +74,8 @@ struct JobRecord {
   var deletedAt: Double?
   /// Its start has been logged.
   var isAnnounced = false
+  /// PBS does not know it, with many others: whether it has ended is doubted.
+  var hasVanished = false
 
   /// A pod may be bound to it; a suspended job keeps its host.
   var isOnHost: Bool { job.isRunning || job.isSuspended }

@@ -27,10 +27,12 @@ import Testing
   private static func situation(
     _ presence: Situation.Presence, jobs: [Job] = [], ended: [EndedJob] = [],
     nodes: [String: String]? = nil, olderThanBinding: Set<String> = [],
+    vanished: Set<String> = [],
     hostAway: Bool = false, bindWhen: BindWhen = .run, patience: Double = 300
   ) -> Situation {
     Situation(
-      presence: presence, jobs: jobs, olderThanBinding: olderThanBinding, ended: ended,
+      presence: presence, jobs: jobs, olderThanBinding: olderThanBinding,
+      vanished: vanished, ended: ended,
       nodeOf: { nodes == nil ? $0 : nodes?[$0] },
       isHostAway: hostAway,
       bindWhen: bindWhen, patience: patience, now: now)
@@ -135,6 +137,18 @@ import Testing
       "nor without a host",
       situation(pod(), jobs: [job(5, .running)]),
       Decision(message: waits(5, "job 5.s runs on no host, which is not a node of this cluster"))),
+    Case(
+      "nor by a job that has vanished with many others, whose end is doubted; nor is another submitted",
+      situation(pod(), jobs: [job(5, .running, on: "node1")], vanished: ["5.s"]),
+      Decision(message: waits(5, "job 5.s: PBS does not know it, and will be asked again"))),
+    Case(
+      "rather by one that PBS knows",
+      situation(
+        pod(), jobs: [job(5, .running, on: "node1"), job(6, .running, on: "node2")],
+        vanished: ["5.s"]),
+      Decision(
+        message: bind(6, to: "node2"),
+        deletions: delete(5, because: "job 6.s stands for the same pod"))),
     Case(
       "nor by a job that is on its way out",
       situation(pod(), jobs: [job(5, .exiting, substate: 51, on: "node1")]), nothing),

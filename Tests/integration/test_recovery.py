@@ -245,6 +245,27 @@ def test_suspended_jobs_that_vanish_at_once_end_nothing_either(bare_site: Site) 
     assert not [entry for entry in site.kubernetes.record if entry.kind == "deleting"]
 
 
+def test_no_pod_is_bound_by_a_job_that_vanished_with_many(bare_site: Site) -> None:
+    site = bare_site
+    site.connector.configuration = site.connector.configuration.replace("vanish-interval: 0.5", "vanish-interval: 3")
+    site.connector.__post_init__()
+    site.connector.start("kube-watcher", "pbs-broker")
+    names = [f"pod-{index}" for index in range(12)]
+    for name in names:
+        site.create(name)
+    broker = site.connector["pbs-broker"]
+    site.pbs.wait(lambda pbs: sum(job.substate == 42 for job in pbs.jobs.values()) == 12)
+    lost = set(site.pbs.jobs)
+    for job in lost:
+        broker.wait_for_log(f"job {job} runs on")
+    site.pbs.forget_all(restart_sequence=False)
+    broker.wait_for_log("12 of 12 running jobs have vanished from PBS at once")
+    site.connector.start("binder")
+    one_job_each(site, names)
+    bindings = [entry.annotations["pbs-connector/job-id"] for entry in site.kubernetes.record if entry.kind == "bound"]
+    assert len(bindings) == 12 and not lost & set(bindings)
+
+
 @pytest.mark.parametrize(("running", "restart"), [(False, False), (False, True), (True, True)])
 def test_a_number_that_pbs_gives_again_is_another_job(bare_site: Site, running: bool, restart: bool) -> None:
     """A PBS with a new database counts anew: job 1 is no longer the one of the first pod."""

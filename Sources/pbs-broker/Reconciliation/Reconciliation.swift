@@ -33,7 +33,7 @@ enum Reconciliation {
   private static func waiting(
     _ pod: Pod, _ reference: PodReference, _ situation: Situation
   ) -> Decision {
-    guard let job = keeper(of: situation.jobs) else {
+    guard let job = keeper(of: situation.jobs, vanished: situation.vanished) else {
       var decision = Decision(submits: true)
       if let ended = situation.ended.last {
         decision.message = .report(
@@ -44,7 +44,11 @@ enum Reconciliation {
     }
     var decision = releasing(
       situation.jobs.filter { $0.id != job.id }, "job \(job.id) stands for the same pod")
-    if isStarted(job, situation.bindWhen) {
+    if situation.vanished.contains(job.id) {
+      // Neither is the pod bound by it, nor is another one submitted, which PBS might then have too.
+      let words = "PBS does not know it, and will be asked again"
+      decision.message = .report(report(reference, job.id, "job \(job.id): \(words)"))
+    } else if isStarted(job, situation.bindWhen) {
       if let host = job.host, let node = situation.nodeOf(host) {
         decision.message = .bind(
           .init(pod: reference, node: node, job: job.id, runCount: job.runCount))
@@ -175,11 +179,12 @@ enum Reconciliation {
 
   // MARK: Jobs
 
-  /// Of several jobs of one pod the running one stays, else the older.
-  static func keeper(of jobs: [Job]) -> Job? {
+  /// Of several jobs of one pod the running one stays, else the older; one that PBS knows in any
+  /// case.
+  static func keeper(of jobs: [Job], vanished: Set<String> = []) -> Job? {
     jobs.min { a, b in
-      let ranks = (rank(a), rank(b))
-      return ranks.0 == ranks.1 ? a.sequence < b.sequence : ranks.0 < ranks.1
+      let ranks = [a, b].map { rank($0) + (vanished.contains($0.id) ? 10 : 0) }
+      return ranks[0] == ranks[1] ? a.sequence < b.sequence : ranks[0] < ranks[1]
     }
   }
 

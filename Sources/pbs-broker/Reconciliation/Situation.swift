@@ -18,6 +18,8 @@ struct Situation: Sendable {
   /// Those of which all that is known may be older than the pod's binding: a broker that was
   /// stopped, or whose PBS did not answer, may hear of another broker's binding first.
   var olderThanBinding: Set<String> = []
+  /// Those that PBS does not know at the moment, with many others, so that it is not believed yet.
+  var vanished: Set<String> = []
   /// Jobs that carry the pod's UID, or that the pod names, and that have ended by PBS's own
   /// word.
   var ended: [EndedJob] = []
