@@ -29,6 +29,11 @@ final class Binder {
   private struct Work {
     var message: BrokerMessage
     var from: Subscription
+
+    /// Asked for in the same words by the same broker: another one has to hear an answer of its own.
+    func isSame(as other: Work?) -> Bool {
+      message == other?.message && from === other?.from
+    }
   }
 
   init(
@@ -136,7 +141,7 @@ final class Binder {
       return settle(work, uid, PodActions.Answer(result: .retry, words: "ownership is in doubt"))
     }
     let isWanted: @EventLoop () -> Bool = { [unowned self] in
-      wanted[uid]?.message == work.message && work.from.ownsItsShare
+      work.isSame(as: wanted[uid]) && work.from.ownsItsShare
     }
     let answer: PodActions.Answer
     switch work.message {
@@ -167,7 +172,7 @@ final class Binder {
 
   /// Answers, unless a newer message stands.
   private func settle(_ work: Work, _ uid: String, _ answer: PodActions.Answer) {
-    guard wanted[uid]?.message == work.message else { return }
+    guard work.isSame(as: wanted[uid]) else { return }
     wanted[uid] = nil
     let (request, job) = work.message.kind
     let pod = work.message.pod ?? PodReference(uid: uid, namespace: "", name: "")

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import signal
+import socket
 import time
 from collections import Counter
-from typing import Callable, Iterable
+from contextlib import contextmanager
+from typing import Any, Callable, Iterable, Iterator
 
 import pytest
 
 from integration.connector import RunningProcess
 from integration.peer import Peer
 from integration.site import Site
+from simulators.kubernetes import Delay, Fault
 
 BROKERS = ("broker-a", "broker-b")
 BINDERS = ("binder-a", "binder-b")
@@ -23,6 +26,30 @@ TAKEOVER = 10.0  # seconds in which a share must have moved (issue "Nothing lost
 def create(site: Site, prefix: str, count: int = PODS) -> dict[str, str]:
     """Create so many pods; their UIDs by name."""
     return {name: site.create(name)["metadata"]["uid"] for name in (f"{prefix}-{index}" for index in range(count))}
+
+
+@contextmanager
+def pretended_broker(site: Site, name: str) -> Iterator[socket.socket]:
+    """A socket on which a test is the broker."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+        listener.bind(str(site.connector.socket(name)))
+        listener.listen()
+        listener.settimeout(10)
+        yield listener
+
+
+@contextmanager
+def asks_to_bind(listener: socket.socket, pod: dict[str, Any]) -> Iterator[Peer]:
+    """The connection of a broker to the binder, which it asks to bind this pod."""
+    connection, _ = listener.accept()
+    with Peer(connection=connection) as peer:
+        peer.hello("pbs-broker")
+        peer.send({"type": "ping", "ownsUntil": time.monotonic() + 60})
+        metadata = pod["metadata"]
+        peer.send({"type": "bind", "owner": "binder", "node": "node1", "job": "1.pbsserver", "runCount": 1,
+                   "pod": {key: metadata[key] for key in ("uid", "namespace", "name")}})
+        peer.send({"type": "synced"})
+        yield peer
 
 
 @pytest.fixture
@@ -230,3 +257,21 @@ def test_a_binder_that_was_stopped_does_no_harm_when_woken(binders: Site) -> Non
     check(binders, pods | later)
     assert not bound_by(binders, "binder-b", pods)
     assert bound_by(binders, "binder-b", later)
+
+
+def test_a_broker_that_takes_over_hears_the_outcome_of_what_it_asks_for(site: Site) -> None:
+    """The first broker dies while its binding is under way; the other one asks for the same in the same words."""
+    pod = site.create("one")
+    delayed = site.kubernetes.faults.add(Fault("/binding", Delay(2.0), count=1))
+    with pretended_broker(site, "broker-a") as first, pretended_broker(site, "broker-b") as second:
+        site.connector.start_process("binder", brokers=BROKERS)
+        with asks_to_bind(first, pod):
+            # The simulator tells of requests when they are answered only.
+            deadline = time.monotonic() + 10
+            while not delayed.hits:
+                assert time.monotonic() < deadline, "no binding was asked for"
+                time.sleep(0.01)
+        with asks_to_bind(second, pod) as peer:
+            outcome = peer.until("outcome", 10)[-1]
+    assert (outcome["request"], outcome["result"]) == ("bind", "bound")
+    assert site.node_of("one") == "node1"
