@@ -475,6 +475,11 @@ final class Broker {
     record.jobs.insert(job.id)
   }
 
+  /// Has the next look tell all of these jobs.
+  func doubt(_ ids: Set<String>) {
+    doubted.formUnion(ids)
+  }
+
   /// PBS does not know this job, with many others.
   func doubtEnd(of id: String) {
     guard jobs[id]?.hasVanished == false, let uid = jobs[id]?.job.pod?.uid else { return }

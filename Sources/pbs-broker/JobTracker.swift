@@ -160,9 +160,20 @@ final class JobTracker {
       hinted.subtracting(foreign))
     if !ids.isEmpty {
       let began = Monotonic.now
+      let wasDoubting = vanishGuard.isDoubting
       let stat = try await broker.backend.stat(Array(ids))
       let leftOut = stat.jobs.first { isLeftOut($0, of: listing, begun: begun) }
       take(stat, began: began, expected: expected, isWhole: true)
+      if vanishGuard.isDoubting, !wasDoubting {
+        // Where PBS has lost its jobs and counts anew, those that seem to be there may be others, and
+        // have been submitted for pods that wait for this look.
+        foreign.removeAll()
+        let rest = listing.all.subtracting(ids)
+        broker.doubt(rest.intersection(broker.jobs.keys))
+        let began = Monotonic.now
+        let stat = try await broker.backend.stat(Array(rest))
+        take(stat, began: began, expected: [:], isWhole: false)
+      }
       if let leftOut {
         // Pods that wait for this look must not take it for PBS's word that they have no job.
         throw .unavailable("qselect did not list job \(leftOut.id), which is there")
@@ -228,6 +239,7 @@ final class JobTracker {
       } else if listing.running.contains(id) != known.job.isRunning
         || listing.suspended.contains(id) != known.job.isSuspended
         || (known.job.isRunning && known.job.substate != 42) || known.deletedAt != nil
+        || known.hasVanished
       {
         ids.insert(id)
       } else if known.job.isRunning {

@@ -290,6 +290,24 @@ def test_a_number_that_pbs_gives_again_is_another_job(bare_site: Site, running: 
     one_job_each(site, ["second"])
 
 
+def test_a_number_given_again_to_a_job_whose_qsub_was_garbled_is_found(bare_site: Site) -> None:
+    site = bare_site
+    site.connector.configuration = site.connector.configuration.replace("vanish-interval: 0.5", "vanish-interval: 3")
+    site.connector.__post_init__()
+    site.connector.start()
+    names = [f"pod-{index}" for index in range(12)]
+    for name in names:
+        site.create(name)
+    one_job_each(site, names)
+    with site.pbs.lock:
+        site.pbs.forget_all()
+        site.pbs.faults.garbage("qsub", count=1)
+    # Job 1 again, which the broker knows as one of the others'.
+    late = site.create("late")
+    one_job_each(site, ["late"])
+    assert [entry.job_id for entry in site.pbs.record if entry.kind == "queued" and entry.pod_uid == uid(late)] == ["1.pbsserver"]
+
+
 def test_commands_that_hang_are_given_up_and_tried_again(site: Site) -> None:
     site.connector.configuration += "  command-timeout: 0.5\n"
     site.connector.__post_init__()
