@@ -237,7 +237,6 @@ final class JobTracker {
         // Not there: ask, unless it was submitted after the listing had begun.
         if known.addedAt < begun { ids.insert(id) }
       } else if listing.running.contains(id) != known.job.isRunning
-        || listing.suspended.contains(id) != known.job.isSuspended
         || (known.job.isRunning && known.job.substate != 42) || known.deletedAt != nil
         || known.hasVanished
       {

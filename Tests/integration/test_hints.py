@@ -56,7 +56,7 @@ def slow(bare_site: Site) -> Site:
     hint(site, "0.pbsserver")
     site.connector["pbs-broker"].wait_for_log("hint: runjob of job 0.pbsserver")
     # As long as PBS has not named itself, a hint leads to a whole look.
-    site.pbs.wait(lambda pbs: pbs.served.get("qselect", 0) >= looks + 3)
+    site.pbs.wait(lambda pbs: pbs.served.get("qselect", 0) >= looks + 2)
     pod = site.create("waits")
     site.wait_jobs(pod["metadata"]["uid"], 1)
     return site

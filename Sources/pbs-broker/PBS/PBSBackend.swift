@@ -45,7 +45,6 @@ enum PBSError: Error, Equatable, CustomStringConvertible {
 struct JobListing: Sendable, Equatable {
   var all: Set<String>
   var running: Set<String>
-  var suspended: Set<String>
 }
 
 /// What PBS says of the jobs asked for.

@@ -69,8 +69,7 @@ final class PBSCommands: PBSBackend {
     // All first: a job that starts between two looks is then seen in the later one.
     let all = try await select([])
     let running = try await select(["-s", "R"])
-    let suspended = try await select(["-s", "SU"])
-    return JobListing(all: all.union(running), running: running, suspended: suspended)
+    return JobListing(all: all.union(running), running: running)
   }
 
   private func select(_ arguments: [String]) async throws(PBSError) -> Set<String> {
