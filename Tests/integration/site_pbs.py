@@ -31,6 +31,8 @@ ENDED = (0, 15001 % 256, 15139 % 256)
 NOT_PERMITTED = 15007 % 256
 # Real jobs need a second or two to start and to end: how many times longer tests wait for them.
 PATIENCE = 4.0
+# Jobs that qstat is asked about one by one.
+FEW = 4
 # States of a host on which no job starts.
 UNUSABLE = {"down", "offline", "state-unknown"}
 # Seconds for PBS to end the jobs of a test, and to hear from its hosts.
@@ -115,12 +117,16 @@ class SitePBS:
         self._real = RealPBS(directory)
         self._commands = WrappedCommands(directory / "commands", self._real.exec_dir)
         self._ours = {str(directory), str(directory / "commands")}
+        # Jobs of our user that are not of this test; and this test's, as last seen.
         self._foreign: set[str] = set()
+        self._ended: dict[str, SiteJob] = {}
+        self._live: dict[str, SiteJob] = {}
         self._undo = ExitStack()
         self._stopped = False
         self._down: set[str] = set()
         self.user = getpass.getuser()
         self._has_history = "True" in self._real.run("qmgr", "-c", "list server job_history_enable")
+        self._foreign.update(self._ids_of_user())
         # The hosts that jobs may run on.
         self.host_names = sorted(filter(self.is_up, self.hosts()))
 
@@ -169,11 +175,16 @@ class SitePBS:
     @property
     def jobs(self) -> dict[str, SiteJob]:
         """The jobs of this test by id, those of the history included."""
-        ids = [job_id for job_id in self._ids_of_user() if job_id not in self._foreign]
-        jobs = {job.id: job for job in self._stat(ids)}
-        ours = {job_id: job for job_id, job in jobs.items() if job.variable("PBS_O_WORKDIR") in self._ours}
-        self._foreign |= jobs.keys() - ours.keys()
-        return ours
+        ids = [job_id for job_id in self._ids_of_user() if job_id not in self._foreign and job_id not in self._ended]
+        for job in self._stat(ids):
+            if job.variable("PBS_O_WORKDIR") not in self._ours:
+                self._foreign.add(job.id)
+            elif not job.live:
+                self._ended[job.id] = job
+            else:
+                self._live[job.id] = job
+        self._live = {job_id: self._live[job_id] for job_id in ids if job_id in self._live and job_id not in self._ended}
+        return {**self._ended, **self._live}
 
     def job(self, job_id: str) -> SiteJob:
         """KeyError where the server does not know it."""
@@ -191,9 +202,18 @@ class SitePBS:
         return (self._with_history(*select) if history else self._real.run(*select)).split()
 
     def _stat(self, ids: Iterable[str]) -> list[SiteJob]:
-        """Jobs by qstat's text form: that of JSON has the first job only (OpenPBS main branch)."""
-        ids = list(ids)
-        return list(parse_jobs(self._with_history("qstat", "-f", "-w", *ids))) if ids else []
+        """Jobs by qstat's text form: that of JSON has the first job only (OpenPBS main branch).
+
+        qstat connects once for each id, and each connection uses up a reserved port: of many
+        jobs those that have not ended are picked out of everybody's, which is one connection.
+        """
+        wanted, found = set(ids), {}
+        if len(wanted) > FEW:
+            found = {job.id: job for job in parse_jobs(self._real.run("qstat", "-f", "-w")) if job.id in wanted}
+        rest = sorted(wanted - found.keys())
+        if rest:
+            found |= {job.id: job for job in parse_jobs(self._with_history("qstat", "-f", "-w", *rest))}
+        return list(found.values())
 
     def _with_history(self, command: str, *arguments: str) -> str:
         """A command with -x. Without a history PBS would answer nothing to that, and exit with 0."""
@@ -259,6 +279,7 @@ class SitePBS:
         """Every job of the test ends and leaves no history: its id is unknown."""
         for job_id in list(self.jobs):
             self._real.run("qdel", "-W", "force", "-x", job_id)
+            self._ended.pop(job_id, None)
 
     def empty_listing(self, count: int = 1) -> None:
         """The next `count` listings are empty though the jobs exist, for the program under test."""
