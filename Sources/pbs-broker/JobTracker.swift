@@ -6,8 +6,11 @@ import Shared
 /// something changed or its turn has come (qstat).
 @EventLoop
 final class JobTracker {
-  /// Seconds between looks while jobs are about to start.
+  /// Seconds between looks while jobs are about to start; and when that has gone on for a while:
+  /// each command takes one of the server's reserved ports for a minute.
   private static let briskInterval = 0.25
+  private static let steadyInterval = 0.5
+  private static let steadyAfter = 1.0
   /// Seconds between looks while there is nothing to do.
   private static let idleInterval = 10.0
   /// Seconds for which a submission keeps the looks brisk.
@@ -29,6 +32,8 @@ final class JobTracker {
   private var vanishGuard: VanishGuard
   private var backoff = Backoff(first: 0.5, longest: 10)
   private var submittedAt = -Double.infinity
+  /// When the submissions began that have been following each other.
+  private var stirredAt = -Double.infinity
   private var hintedAt = -Double.infinity
   private var hinted: Set<String> = []
   private var lookedAt = -Double.infinity
@@ -98,8 +103,10 @@ final class JobTracker {
 
   func submitted(_ job: String) {
     servers.insert(Self.server(of: job))
-    submittedAt = Monotonic.now
-    wakeup.wake(within: Self.briskInterval)
+    let now = Monotonic.now
+    if now - submittedAt > Self.briskFor { stirredAt = now }
+    submittedAt = now
+    wakeup.wake(within: attentiveInterval)
   }
 
   /// Looks at this job soon. Of a server that PBS has not named itself, qstat is not asked: it
@@ -128,10 +135,14 @@ final class JobTracker {
     broker.jobs.values.filter { $0.job.isRunning && $0.job.substate != 42 }.map(\.job.id)
   }
 
+  private var attentiveInterval: Double {
+    Monotonic.now - stirredAt < Self.steadyAfter ? Self.briskInterval : Self.steadyInterval
+  }
+
   private var interval: Double {
     if let due = dueLooks.min() { return min(max(due - Monotonic.now, 0), fullInterval) }
     let isBrisk = Monotonic.now - submittedAt < Self.briskFor
-    if !starting.isEmpty || (isBrisk && !hasHints) { return min(Self.briskInterval, fullInterval) }
+    if !starting.isEmpty || (isBrisk && !hasHints) { return min(attentiveInterval, fullInterval) }
     if broker.jobs.isEmpty, broker.expectedJobs().isEmpty {
       return max(Self.idleInterval, fullInterval)
     }
