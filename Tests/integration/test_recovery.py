@@ -9,7 +9,7 @@ import pytest
 from integration.connector import PROGRAMS
 from integration.site import Site
 from simulators.kubernetes import Fault as KubernetesFault
-from simulators.kubernetes import LoseAnswer, Reset, SilenceWatch, Status, TooManyRequests
+from simulators.kubernetes import Gone, LoseAnswer, Reset, SilenceWatch, Status, TooManyRequests
 
 
 def uid(pod: dict) -> str:
@@ -352,6 +352,17 @@ def test_a_real_api_server_that_restarts_ends_nothing(real_api_site: Site) -> No
     site.create("two")
     site.wait_bound("two", timeout=60)
     assert len(site.live_jobs()) == 2
+
+
+def test_a_history_that_is_gone_again_and_again_is_listed_each_time(site: Site) -> None:
+    """The watch's end and our breaking it off come together; that must not hit the listing that follows."""
+    site.connector.start()
+    site.connector["pbs-broker"].wait_for_log("kube-watcher has told all")
+    gone = site.kubernetes.faults.add(KubernetesFault("watch=", Gone(), count=500))
+    site.kubernetes.close_watches()
+    site.kubernetes.wait(lambda _: gone.hits == 500, 60)
+    site.create("after")
+    one_job_each(site, ["after"])
 
 
 def test_a_history_that_is_gone_means_to_list_again(site: Site) -> None:

@@ -110,9 +110,9 @@ public final class HTTPClient {
     }
   }
 
-  /// Hands a transfer's handle to the cancellation handler.
+  /// Hands a transfer to the cancellation handler.
   @EventLoop private final class Ticket {
-    var handle: UnsafeMutableRawPointer?
+    var transfer: Transfer?
     nonisolated init() {}
   }
 
@@ -124,12 +124,16 @@ public final class HTTPClient {
     return try await withTaskCancellationHandler {
       try await withCheckedThrowingContinuation { continuation in
         guard !Task.isCancelled else { return continuation.resume(throwing: CancellationError()) }
-        ticket.handle = start(request, onData, continuation)
-        ticket.handle.flatMap { transfers[$0] }?.onHead = onHead
+        ticket.transfer = start(request, onData, continuation)
+        ticket.transfer?.onHead = onHead
       }
     } onCancel: {
       Task { @EventLoop in
-        if let handle = ticket.handle { self.finish(handle, .failure(CancellationError())) }
+        // This may come late, when the handle already serves another request.
+        guard let transfer = ticket.transfer, self.transfers[transfer.handle] === transfer else {
+          return
+        }
+        self.finish(transfer.handle, .failure(CancellationError()))
       }
     }
   }
@@ -137,7 +141,7 @@ public final class HTTPClient {
   private func start(
     _ request: HTTPRequest, _ onData: @escaping @EventLoop (Int, UnsafeRawBufferPointer) -> Void,
     _ continuation: CheckedContinuation<Head, any Error>
-  ) -> UnsafeMutableRawPointer? {
+  ) -> Transfer? {
     guard let handle = idle.popLast() ?? curl_easy_init() else {
       continuation.resume(throwing: HTTPError(reason: "libcurl: no easy handle"))
       return nil
@@ -195,7 +199,7 @@ public final class HTTPClient {
       return size * count
     }
     curl_multi_add_handle(UnsafeMutableRawPointer(multi), handle)
-    return handle
+    return transfer
   }
 
   private static func receive(_ transfer: Transfer, _ chunk: UnsafeRawBufferPointer) {

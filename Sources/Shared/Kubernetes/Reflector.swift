@@ -60,7 +60,7 @@ public final class Reflector<Object: Decodable & Sendable> {
         if resourceVersion == nil { try await list() }
         try await watch()
         backoff.reset()
-      } catch is CancellationError {
+      } catch is CancellationError where Task.isCancelled {
         return
       } catch let error as KubernetesError where error.isGone {
         log.info("\(path): resourceVersion \(resourceVersion ?? "") is gone, listing again")
