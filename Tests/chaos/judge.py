@@ -148,6 +148,10 @@ class Judge:
         job = self._job(pod)
         if job is None or math.isinf(job.lost):
             return
+        run = job.run_numbered(pod.run)
+        if run is not None and run.until < job.lost:
+            # It was to be deleted before: its job had been requeued, say.
+            return
         for moment, user in pod.deletions:
             if (user in self.evidence.pod_users and job.lost <= moment < job.lost + self.evidence.doubt
                     and self._lost_and_there(job.lost, moment) >= MASS_LEAST):

@@ -67,14 +67,17 @@ def bound() -> Case:
     return created().runs().pod(3, "bound", "binder")
 
 
-def lost(count: int, deleted: float, by_users: int = 0) -> Case:
+def lost(count: int, deleted: float, by_users: int = 0, rerun: bool = False) -> Case:
     """So many bound pods whose jobs PBS loses at 9, and which the connector then deletes, but for those that their
-    users delete before."""
+    users delete before. With `rerun`, the jobs had been started again before that."""
     case = Case()
     for index in range(count):
         uid, job = f"uid-{index}", f"{index}.pbsserver"
         case.pod(0, "created", uid=uid).job(1, "queued", job, uid=uid).job(1.5, "started", job, uid=uid)
-        case.job(1.6, "running", job, uid=uid).pod(3, "bound", "binder", job=job, uid=uid).job(9, "forgotten", job, uid=uid)
+        case.job(1.6, "running", job, uid=uid).pod(3, "bound", "binder", job=job, uid=uid)
+        if rerun:
+            case.job(5, "rerun", job, uid=uid).job(5, "started", job, uid=uid).job(5.1, "running", job, uid=uid)
+        case.job(9, "forgotten", job, uid=uid)
         user, moment = ("user", deleted - 1) if index < by_users else ("binder", deleted)
         case.pod(moment, "deleting", user, job=job, uid=uid).pod(moment + 1.5, "gone", "kubelet", job=job, uid=uid)
     return case
@@ -117,6 +120,7 @@ IN_ORDER = {
     "a second job on a host that was away":
         bound().is_away(21, 40).runs(20, "2.pbsserver").is_deleted(45, CONNECTOR, "2.pbsserver"),
     "many jobs lost by PBS, and doubted": lost(10, deleted=15.5),
+    "many jobs lost by PBS, which had been started again": lost(10, deleted=9.5, rerun=True),
     "few jobs lost by PBS": lost(9, deleted=9.5),
     "many jobs lost by PBS while no broker was there, and few pods left": lost(12, deleted=12, by_users=3),
     "PBS gives a number again":
