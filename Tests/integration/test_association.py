@@ -131,7 +131,7 @@ def test_a_host_selector_is_honoured_where_pbs_knows_the_host_by_its_short_name(
     pod = site.wait_bound("there")
     assert pod["spec"]["nodeName"] == "node2.site.org"
     (job,) = site.jobs_of(uid(pod))
-    assert "select=1:ncpus=1:mem=64mb:host=node2" in job.submit_arguments
+    assert job.request.listed["select"] == "1:ncpus=1:mem=64mb:host=node2"
 
 
 def test_a_node_that_is_no_host_of_pbs_is_refused_by_name(site: Site) -> None:

@@ -36,7 +36,7 @@ def test_what_ended_while_the_broker_was_down_is_acted_upon(bare_site: Site, dow
     site.kubernetes.set_pod_phase("default", "pod-finished", "Succeeded")
     site.kubernetes.remove_pod("default", "pod-created-again")
     again = site.create("pod-created-again")
-    site.pbs.delete(jobs["job-ended"].id, user="root")
+    site.pbs.delete(jobs["job-ended"].id)
     host = jobs["job-elsewhere"].hosts[0]
     site.pbs.rerun(jobs["job-elsewhere"].id, "node2" if host == "node1" else "node1")
     site.pbs.set_scheduling(True)
