@@ -37,10 +37,11 @@ def test_what_ended_while_the_broker_was_down_is_acted_upon(bare_site: Site, dow
     site.kubernetes.remove_pod("default", "pod-created-again")
     again = site.create("pod-created-again")
     site.pbs.delete(jobs["job-ended"].id)
-    host = jobs["job-elsewhere"].hosts[0]
-    site.pbs.rerun(jobs["job-elsewhere"].id, "node2" if host == "node1" else "node1")
     site.pbs.set_scheduling(True)
     site.pbs.wait_for_state(started.id, "R")
+    started = site.pbs.job(started.id)
+    host = jobs["job-elsewhere"].hosts[0]
+    site.pbs.rerun(jobs["job-elsewhere"].id, "node2" if host == "node1" else "node1")
     site.connector.start(*down)
 
     site.wait_jobs(uid(pods["pod-gone"]), 0)
