@@ -650,6 +650,20 @@ def test_pause(simulator: PBSSimulator, run: Run) -> None:
 # Restart
 
 
+def test_a_restarted_server_has_no_word_on_a_job_that_ran(tmp_path: Path) -> None:
+    """As seen on OpenPBS 23.06.06: no comment, neither while the job runs on nor at its end."""
+    with PBSSimulator(tmp_path, HOSTS) as simulator:
+        running = qsub(simulator, "-l", "select=1:ncpus=1")
+        simulator.wait_for_state(running, "R", 42)
+        assert simulator.job(running).comment is not None
+        simulator.stop()
+        simulator.start()
+        assert "comment" not in execute(simulator, "qstat", "-f", running).stdout
+        simulator.delete(running)
+        simulator.wait_for_state(running, "F")
+        assert "comment" not in execute(simulator, "qstat", "-x", "-f", running).stdout
+
+
 def test_stop_and_start_keep_the_jobs(tmp_path: Path) -> None:
     """Commands find no server in between; jobs run on, what was due meanwhile happens."""
     simulator = PBSSimulator(tmp_path, HOSTS)

@@ -78,6 +78,10 @@ class PBSSimulator:
             saved = self.directory / _SAVED
             if saved.exists() and not self.server.jobs:
                 self._load(saved)
+            for job in self.server.jobs.values():
+                # As on OpenPBS 23.06.06: a restarted server has no comment of a running job, nor one at its end.
+                if job.state == "R":
+                    job.comment = None
             self.server.resume_timers()
             if self.settings.report_delay > 0:
                 self.server.await_hosts()
