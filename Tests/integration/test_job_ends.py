@@ -45,6 +45,7 @@ def test_walltime_exceeded_ends_the_pod(bare_site: Site) -> None:
     deleted_with(bare_site, "timed", "exceeded resource walltime")
 
 
+@pytest.mark.simulated_pbs("how long a server waits for a host is the site's own setting")
 def test_a_host_that_pbs_gives_up_ends_its_pods(bare_site: Site) -> None:
     site = bare_site
     site.connector.start()
