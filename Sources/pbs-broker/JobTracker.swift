@@ -10,7 +10,7 @@ final class JobTracker {
   /// each command takes one of the server's reserved ports for a minute.
   private static let briskInterval = 0.25
   private static let steadyInterval = 0.5
-  private static let steadyAfter = 1.0
+  private static let steadyAfter = 3.0
   /// Seconds between looks while there is nothing to do.
   private static let idleInterval = 10.0
   /// Seconds for which a submission keeps the looks brisk.
