@@ -113,7 +113,8 @@ final class Watcher {
       return
     }
     publisher.announce(
-      key: key(reference.uid), uid: reference.uid, WatcherMessage.podGone(reference))
+      key: key(reference.uid), uid: reference.uid,
+      WatcherMessage.podGone(reference, wasDeleted: false))
   }
 
   private nonisolated func key(_ uid: String) -> String { "pod \(uid)" }

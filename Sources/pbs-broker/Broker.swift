@@ -92,9 +92,10 @@ final class Broker {
     }
     switch message {
     case .pod(let pod, let owner): update(pod, owner: owner)
-    case .podGone(let pod): remove(pod.uid)
+    case .podGone(let pod, _): remove(pod.uid)
     case .node(let node): update(node)
     case .nodeGone(let name): removeNode(name)
+    case .cluster, .claim, .claimGone: break
     case .unknown(let type):
       if let type = unknownTypes.new(type) {
         log.warning("kube-watcher: message \(type) is unknown, ignored")
@@ -442,7 +443,7 @@ final class Broker {
           "pod \(pod.fullName): PBS refuses the job: \(words); again in \(String(rounded: delay)) s"
         )
         record.refusal = words
-      case .unavailable(let words):
+      case .unavailable(let words), .busy(let words), .limit(let words), .unauthorized(let words):
         log.warning("pod \(pod.fullName): qsub: \(words)")
         // Not the pod's fault, so it does not wait as long as one that PBS refuses.
         record.notBefore = Monotonic.now + record.unansweredBackoff.delay()

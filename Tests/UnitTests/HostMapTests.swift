@@ -59,7 +59,9 @@ import Testing
     _ table: [String: String], _ nodes: Set<String>, _ hosts: Set<String>, _ node: String,
     _ host: String?
   ) {
-    let map = HostMap(table: table, nodes: nodes, hosts: PBSHosts(all: hosts))
+    let map = HostMap(
+      table: table, nodes: nodes,
+      hosts: PBSHosts(vnodes: hosts.map { PBSVnode(name: $0, host: $0) }))
     #expect(map.host(of: node) == host)
   }
 }

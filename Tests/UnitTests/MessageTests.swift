@@ -32,7 +32,22 @@ import Testing
         owner: nil),
       #"{"pod":{"metadata":\#(reference),"spec":{"containers":[{"name":"a","resources":{"requests":{"cpu":"1"}}}]}},"type":"pod"}"#
     ),
-    (.podGone(redis), #"{"pod":\#(reference),"type":"pod-gone"}"#),
+    (
+      .podGone(redis, wasDeleted: true),
+      #"{"deleted":true,"pod":\#(reference),"type":"pod-gone"}"#
+    ),
+    (
+      .cluster(Cluster(id: "c-1", schedulerNames: ["batch", "pbs"])),
+      #"{"cluster":{"id":"c-1","schedulerNames":["batch","pbs"]},"type":"cluster"}"#
+    ),
+    (
+      .claim(VolumeClaim(namespace: "default", name: "data", waitsForConsumer: true)),
+      #"{"claim":{"isBound":false,"isForOnePod":false,"name":"data","namespace":"default","waitsForConsumer":true},"type":"claim"}"#
+    ),
+    (
+      .claimGone(namespace: "default", name: "data"),
+      #"{"name":"data","namespace":"default","type":"claim-gone"}"#
+    ),
     (
       .node(Node(metadata: ObjectMeta(name: "node1"), ready: true)),
       #"{"node":{"metadata":{"name":"node1"},"status":{"conditions":[{"status":"True","type":"Ready"}]}},"type":"node"}"#

@@ -26,6 +26,10 @@ public enum WellKnown {
   public static let podName = "KUBERNETES_POD_NAME"
   public static let podNamespace = "KUBERNETES_POD_NAMESPACE"
 
+  /// In a pod's job: whose it is. The cluster's identity, and the pod's scheduler name.
+  public static let cluster = "KUBERNETES_CLUSTER"
+  public static let podScheduler = "KUBERNETES_POD_SCHEDULER"
+
   /// A node's host name, the one label that a PBS select can ask for.
   public static let hostnameLabel = "kubernetes.io/hostname"
 }

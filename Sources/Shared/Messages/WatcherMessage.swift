@@ -2,18 +2,27 @@
 public enum WatcherMessage: Sendable, Equatable {
   /// A pod of ours as it is now. `owner` is the broker that is to act on it.
   case pod(Pod, owner: String?)
-  /// The pod object no longer exists.
-  case podGone(PodReference)
+  /// The pod object no longer exists. `wasDeleted` is whether Kubernetes said that it was deleted;
+  /// false when it was only missing from a list.
+  case podGone(PodReference, wasDeleted: Bool)
   /// A node as it is now.
   case node(Node)
   /// The node object no longer exists.
   case nodeGone(name: String)
+  /// Which cluster this is; the first message of each snapshot.
+  case cluster(Cluster)
+  /// A volume claim of a namespace in which a pod of ours uses claims, as it is now.
+  case claim(VolumeClaim)
+  /// The volume claim no longer exists.
+  case claimGone(namespace: String, name: String)
   /// Something that this version does not know.
   case unknown(type: String)
 }
 
 extension WatcherMessage: Codable {
-  private enum Key: String, CodingKey { case type, owner, pod, node, name }
+  private enum Key: String, CodingKey {
+    case type, owner, pod, node, name, deleted, cluster, claim, namespace
+  }
 
   public init(from decoder: any Decoder) throws {
     let container = try decoder.container(keyedBy: Key.self)
@@ -23,9 +32,18 @@ extension WatcherMessage: Codable {
       self = .pod(
         try container.decode(Pod.self, forKey: .pod),
         owner: try container.decodeIfPresent(String.self, forKey: .owner))
-    case "pod-gone": self = .podGone(try container.decode(PodReference.self, forKey: .pod))
+    case "pod-gone":
+      self = .podGone(
+        try container.decode(PodReference.self, forKey: .pod),
+        wasDeleted: try container.decodeIfPresent(Bool.self, forKey: .deleted) ?? false)
     case "node": self = .node(try container.decode(Node.self, forKey: .node))
     case "node-gone": self = .nodeGone(name: try container.decode(String.self, forKey: .name))
+    case "cluster": self = .cluster(try container.decode(Cluster.self, forKey: .cluster))
+    case "claim": self = .claim(try container.decode(VolumeClaim.self, forKey: .claim))
+    case "claim-gone":
+      self = .claimGone(
+        namespace: try container.decode(String.self, forKey: .namespace),
+        name: try container.decode(String.self, forKey: .name))
     default: self = .unknown(type: type)
     }
   }
@@ -37,14 +55,25 @@ extension WatcherMessage: Codable {
     case .pod(let pod, _):
       try container.encode("pod", forKey: .type)
       try container.encode(pod, forKey: .pod)
-    case .podGone(let reference):
+    case .podGone(let reference, let wasDeleted):
       try container.encode("pod-gone", forKey: .type)
       try container.encode(reference, forKey: .pod)
+      try container.encode(wasDeleted, forKey: .deleted)
     case .node(let node):
       try container.encode("node", forKey: .type)
       try container.encode(node, forKey: .node)
     case .nodeGone(let name):
       try container.encode("node-gone", forKey: .type)
+      try container.encode(name, forKey: .name)
+    case .cluster(let cluster):
+      try container.encode("cluster", forKey: .type)
+      try container.encode(cluster, forKey: .cluster)
+    case .claim(let claim):
+      try container.encode("claim", forKey: .type)
+      try container.encode(claim, forKey: .claim)
+    case .claimGone(let namespace, let name):
+      try container.encode("claim-gone", forKey: .type)
+      try container.encode(namespace, forKey: .namespace)
       try container.encode(name, forKey: .name)
     case .unknown(let type):
       try container.encode(type, forKey: .type)

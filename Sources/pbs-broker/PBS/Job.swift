@@ -20,6 +20,19 @@ struct Job: Sendable, Equatable {
   var owner: String
   /// KUBERNETES_POD_UID and its companions, where the job carries them.
   var pod: PodReference?
+  /// KUBERNETES_CLUSTER: the cluster whose pod it stands for; nil for a job of before that.
+  var cluster: String?
+  /// KUBERNETES_POD_SCHEDULER: its pod's scheduler name; nil for a job of before that.
+  var scheduler: String?
+  /// What PBS gave it: a chunk for each vnode of exec_vnode; empty while it has none.
+  var chunks: [AllocatedChunk] = []
+
+  /// "(node1:ncpus=2:mem=655360kb)": what a job holds on one vnode.
+  struct AllocatedChunk: Sendable, Equatable {
+    var vnode: String
+    /// By PBS's names, in PBS's spelling ("ncpus": "2", "mem": "655360kb").
+    var resources: [String: String]
+  }
 
   /// PBS's state letters. (PBS Professional Reference Guide, "Job States".)
   enum State: String, Sendable {
@@ -83,5 +96,7 @@ extension Job {
         uid: uid, namespace: variables[WellKnown.podNamespace] ?? "",
         name: variables[WellKnown.podName] ?? "")
     }
+    cluster = variables[WellKnown.cluster]
+    scheduler = variables[WellKnown.podScheduler]
   }
 }

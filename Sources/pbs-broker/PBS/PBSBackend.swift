@@ -15,15 +15,35 @@ protocol PBSBackend: AnyObject {
   /// Deletes a job; one that has ended already counts as deleted.
   /// - Parameter force: also when its host cannot be reached.
   func delete(_ id: String, force: Bool) async throws(PBSError)
+  /// The server's name, as it stands in its jobs' ids ("pbsserver").
+  func server() async throws(PBSError) -> String
   /// PBS's execution hosts.
   func hosts() async throws(PBSError) -> PBSHosts
 }
 
-/// PBS's execution hosts, by the names that `select=host=` and exec_host use.
+/// One vnode as `pbsnodes -a` tells it.
+struct PBSVnode: Sendable, Equatable {
+  /// Its own name, which exec_vnode uses.
+  var name: String
+  /// resources_available.host, which `select=host=` uses; the name where it has none.
+  var host: String
+  /// PBS cannot reach it.
+  var isDown = false
+}
+
+/// PBS's execution hosts.
 struct PBSHosts: Sendable, Equatable {
-  var all: Set<String> = []
+  var vnodes: [PBSVnode] = []
+
+  /// Every name of a host or of a vnode.
+  var all: Set<String> { Set(vnodes.flatMap { [$0.name, $0.host] }) }
   /// Those that PBS cannot reach.
   var down: Set<String> = []
+
+  /// All names of the vnodes that PBS calls down.
+  var calledDown: Set<String> {
+    Set(vnodes.filter(\.isDown).flatMap { [$0.name, $0.host] })
+  }
 }
 
 /// Why PBS did not do what was asked.
@@ -31,12 +51,22 @@ enum PBSError: Error, Equatable, CustomStringConvertible {
   /// The server does not answer, or a command could not run to its end: whether it took
   /// effect is not known.
   case unavailable(String)
-  /// PBS says no, in its own words.
+  /// PBS's own state is at fault, not the request ("Invalid credential", "Server is busy"): nothing
+  /// took effect, and the same request works later.
+  case busy(String)
+  /// A limit of the user, the queue or the server is reached: nothing took effect, and the same
+  /// request works when other jobs have ended.
+  case limit(String)
+  /// PBS refuses this very request, in its own words.
   case refused(String)
+  /// PBS refuses since our user has no right to it: it can never work until an administrator acts.
+  case unauthorized(String)
 
   var description: String {
     switch self {
-    case .unavailable(let words), .refused(let words): words
+    case .unavailable(let words), .busy(let words), .limit(let words), .refused(let words),
+      .unauthorized(let words):
+      words
     }
   }
 }

@@ -136,19 +136,28 @@ final class PBSCommands: PBSBackend {
     throw failure("qdel", result)
   }
 
+  func server() async throws(PBSError) -> String {
+    let result = try await run("qstat", ["-B", "-f"])
+    guard result.status == 0 else { throw failure("qstat", result) }
+    guard let server = PBSText.parse(result.standardOutput, prefix: "Server: ").first else {
+      throw .unavailable("qstat -B named no server")
+    }
+    return server.name
+  }
+
   func hosts() async throws(PBSError) -> PBSHosts {
     let result = try await run("pbsnodes", ["-a"])
     guard result.status == 0 else { throw failure("pbsnodes", result) }
     var hosts = PBSHosts()
     for node in PBSText.parse(result.standardOutput, prefix: "") {
-      // A vnode's name is its host's unless the site has cut hosts into several vnodes.
-      let names = [node.name, node.attributes["resources_available.host"] ?? node.name]
-      hosts.all.formUnion(names)
       let states = node.attributes["state"]?.split(separator: ",") ?? []
-      if states.contains(where: { $0 == "down" || $0.hasSuffix("unknown") }) {
-        hosts.down.formUnion(names)
-      }
+      hosts.vnodes.append(
+        PBSVnode(
+          // A vnode's name is its host's unless the site has cut hosts into several vnodes.
+          name: node.name, host: node.attributes["resources_available.host"] ?? node.name,
+          isDown: states.contains { $0 == "down" || $0.hasSuffix("unknown") }))
     }
+    hosts.down = hosts.calledDown
     return hosts
   }
 
