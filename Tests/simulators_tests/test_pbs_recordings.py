@@ -21,8 +21,6 @@ from simulators.pbs.server import Submission
 
 from .recordings import DIRECTORY, Recording
 
-pytestmark = pytest.mark.skipif(not DIRECTORY.is_dir(), reason=f"no recordings of PBS commands at {DIRECTORY}")
-
 HOSTS: dict[str, dict[str, int | str]] = {name: {"ncpus": 2, "mem": "24684096kb"} for name in ("node1", "node2")}
 EARLIER = 1795490229  # when most of the recordings were made, seconds since the epoch
 LATER = 1795491287  # when job 2 of alice started: Tue Nov 24 03:34:47 2026 UTC
