@@ -136,6 +136,11 @@ class PBSSimulator:
         return self.settings.manager
 
     @property
+    def submitter(self) -> str:
+        """Whose jobs the commands submit: who runs them."""
+        return account(os.getuid())[0]
+
+    @property
     def host_names(self) -> list[str]:
         return sorted(self.server.hosts)
 
