@@ -11,24 +11,21 @@ LOG_SIZE = 100_000
 _JOB_ID = re.compile(r"[0-9]+\.[\w.-]+")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Call:
-    """One call of a command; `monotonic` is time.monotonic()."""
+    """One call of a command; `monotonic` is time.monotonic().
+
+    `connections`: to the server, as the real command makes them; each takes a reserved port for a
+    minute where PBS authenticates by them. 1 until the command has been carried out.
+    """
 
     monotonic: float
     program: str
     arguments: tuple[str, ...]
     user: str
+    connections: int = 1
 
     @property
     def job_ids(self) -> tuple[str, ...]:
         """The jobs that it names by whole ids, such as "5.pbsserver"."""
         return tuple(word for word in self.arguments if _JOB_ID.fullmatch(word))
-
-    @property
-    def connections(self) -> int:
-        """Connections to the server; each takes a reserved port for a minute where PBS authenticates by them.
-
-        qstat connects anew for each id (OpenPBS 23.06.06); the others connect once.
-        """
-        return max(1, len(self.job_ids)) if self.program == "qstat" else 1

@@ -32,6 +32,7 @@ class _Connection:
         self.to_send = b""
         self.last_answer = False
         self.call: Invocation | None = None
+        self.logged: Call | None = None
         self.fault: Fault | None = None
         self.watched = False
 
@@ -174,7 +175,8 @@ class Listener:
     def _serve(self, connection: _Connection, call: Invocation) -> None:
         with self._server.lock:
             if call.standard_input is None:
-                self.calls.append(Call(time.monotonic(), call.program, tuple(call.arguments), call.user))
+                connection.logged = Call(time.monotonic(), call.program, tuple(call.arguments), call.user)
+                self.calls.append(connection.logged)
                 connection.fault = self._faults.strike(call.program)
             fault = connection.fault
             kind = fault.kind if fault is not None else None
@@ -192,6 +194,8 @@ class Listener:
         except NeedsStandardInput:
             self._send(connection, b"stdin\n", last=False)
             return
+        if connection.logged is not None:
+            connection.logged.connections = answer.connections
         fault = connection.fault
         if fault is None or fault.kind is FaultKind.SLOW:
             self._answer(connection, answer)

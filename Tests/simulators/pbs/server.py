@@ -574,7 +574,7 @@ class PBSServer:
         for chunk, name in zip(chunks, itertools.cycle(names)):
             amounts = self.scheduler.amounts(chunk)
             text = ":".join([name] + [f"{key}={value}" for key, value in chunk.resources if key in amounts])
-            allocations.append(Allocation(name, amounts, text))
+            allocations.append(Allocation(name, amounts, text, on=self.hosts[name].labels["host"]))
         return allocations
 
     # Hold, release, suspend, resume, move

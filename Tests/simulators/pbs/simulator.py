@@ -136,6 +136,10 @@ class PBSSimulator:
         with self.lock:
             return [call for call in self._listener.calls if call.monotonic >= since]
 
+    def connections(self, since: float = 0.0) -> int:
+        """How often commands connected to the server from this moment on, as the real ones would have."""
+        return sum(call.connections for call in self.calls(since))
+
     @property
     def user(self) -> str:
         """Who does what is asked for here without naming a user."""
