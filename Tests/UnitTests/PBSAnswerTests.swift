@@ -44,7 +44,7 @@ import Testing
     ("qdel-malformed.txt", .refused),
   ])
   func knowsWhatARealOneSaid(_ recording: String, _ meaning: PBSAnswer.Meaning) throws {
-    let answer = try RecordedAnswer(recording)
+    let answer = try RecordedAnswer("pbs-answers/\(recording)")
     #expect(!answer.standardError.isEmpty)
     #expect(PBSAnswer.meaning(status: answer.status, words: answer.standardError) == meaning)
   }

@@ -1,12 +1,12 @@
 import FoundationEssentials
 
-/// What a real PBS's commands answered: files of Tests/recordings/pbs-answers.
+/// What a real PBS's commands answered: files of Tests/recordings.
 struct RecordedAnswer {
   let standardOutput: Data
   let standardError: String
   let status: Int32
 
-  /// Reads "$ COMMAND", standard output, "stderr: " lines, "exit: N".
+  /// Reads FOLDER/FILE: "$ COMMAND", standard output, "stderr: " lines, "exit: N".
   init(_ name: String) throws {
     guard let data = FileManager.default.contents(atPath: "\(Self.folder)/\(name)") else {
       throw Missing(name: name)
@@ -29,5 +29,5 @@ struct RecordedAnswer {
 
   // Tests/UnitTests/Support/RecordedAnswers.swift
   private static let folder =
-    #filePath.split(separator: "/").dropLast(3).map { "/\($0)" }.joined() + "/recordings/pbs-answers"
+    #filePath.split(separator: "/").dropLast(3).map { "/\($0)" }.joined() + "/recordings"
 }
