@@ -21,6 +21,24 @@ public struct Pod: Codable, Sendable, Equatable {
   /// Deleted, but perhaps still using its node.
   public var isTerminating: Bool { metadata.deletionTimestamp != nil }
 
+  /// The UID of the controller that makes another pod in its place, if there is one.
+  public var controllerUID: String? {
+    metadata.ownerReferences?.first { $0.controller == true }?.uid
+  }
+
+  /// Why its kubelet has rejected it; nil when it has not. A rejected pod has never run.
+  /// (Kubernetes: pkg/kubelet, admission; lifecycle.AdmissionFailure reasons.)
+  public var rejection: String? {
+    guard status?.phase == "Failed", let reason = status?.reason else { return nil }
+    let others = [
+      "NodeAffinity", "NodePorts", "UnexpectedAdmissionError", "TopologyAffinityError",
+      "PodOSNotSupported", "PodOSSelectorNodeLabelDoesNotMatch", "PodFeatureUnsupported",
+      "AppArmor", "SysctlForbidden", "InvalidNodeInfo", "NodeShutdown", "Preempting",
+      "UnknownReason", "PodLevelResourcesNotAdmittedReason",
+    ]
+    return reason.hasPrefix("OutOf") || others.contains(reason) ? reason : nil
+  }
+
   /// The node that the pod is bound to, if it is.
   public var nodeName: String? { spec.nodeName.flatMap { $0.isEmpty ? nil : $0 } }
 
@@ -41,6 +59,7 @@ public struct ObjectMeta: Codable, Sendable, Equatable {
   public var deletionGracePeriodSeconds: Int?
   public var labels: [String: String]?
   public var annotations: [String: String]?
+  public var ownerReferences: [OwnerReference]?
 
   public init(
     name: String, namespace: String? = nil, uid: String? = nil, annotations: [String: String]? = nil
@@ -50,6 +69,12 @@ public struct ObjectMeta: Codable, Sendable, Equatable {
     self.uid = uid
     self.annotations = annotations
   }
+}
+
+/// Who made an object, and makes another in its place (meta/v1 OwnerReference).
+public struct OwnerReference: Codable, Sendable, Equatable {
+  public var uid: String
+  public var controller: Bool?
 }
 
 /// The part of a pod's spec that says what it needs, and where it is.
@@ -160,6 +185,8 @@ public struct TopologySpreadConstraint: Codable, Sendable, Equatable {
 /// How far a pod has come.
 public struct PodStatus: Codable, Sendable, Equatable {
   public var phase: String?
+  /// Why the pod is in this phase, in one word: "OutOfcpu", "DeadlineExceeded".
+  public var reason: String?
   public var conditions: [PodCondition]?
 
   public init(phase: String? = nil) {

@@ -8,18 +8,23 @@ public enum BinderMessage: Sendable, Equatable {
     public var pod: PodReference
     /// The type of the message that this answers: bind, report or evict.
     public var request: String
-    /// The job of that message, by which an answer to an older message is told apart.
+    /// The job of that message.
     public var job: String?
+    /// The number of that message, by which an answer to an older one is told apart; nil from a
+    /// binder that does not repeat it.
+    public var id: Int?
     public var result: Result
     /// The API server's words, where there were some.
     public var message: String?
 
     public init(
-      pod: PodReference, request: String, job: String?, result: Result, message: String? = nil
+      pod: PodReference, request: String, job: String?, id: Int? = nil, result: Result,
+      message: String? = nil
     ) {
       self.pod = pod
       self.request = request
       self.job = job
+      self.id = id
       self.result = result
       self.message = message
     }
