@@ -62,11 +62,14 @@ public final class KubernetesClient {
   }
 
   /// Opens a stream (a watch) and hands over its lines, without their line feeds.
-  /// - Parameter onHead: called when the server has begun to answer.
+  /// - Parameters:
+  ///   - onHead: called when the server has begun to answer.
+  ///   - onLine: gets each line, or why the stream cannot be read further: the task is then to be
+  ///     cancelled.
   /// - Returns: when the server ends the stream.
-  public func lines(
+  func lines(
     _ path: String, query: [(String, String)], onHead: @escaping @EventLoop () -> Void,
-    onLine: @escaping @EventLoop (Data) -> Void
+    onLine: @escaping @EventLoop (Result<Data, LineTooLong>) -> Void
   ) async throws {
     let headers = try await headers(contentType: nil)
     var splitter = LineSplitter()
@@ -79,7 +82,11 @@ public final class KubernetesClient {
         if failure.count < 65536 { failure.append(contentsOf: chunk) }
         return
       }
-      for line in splitter.take(chunk) { onLine(line) }
+      do throws(LineTooLong) {
+        for line in try splitter.take(chunk) { onLine(.success(line)) }
+      } catch {
+        onLine(.failure(error))
+      }
     }
     if status == 401 { credentials.invalidate() }
     guard status == 200 else {
