@@ -41,6 +41,8 @@ kube-watcher:
   lease-namespace: {NAMESPACE}
 pbs-broker:
   look-interval: 0.1
+binder:
+  event-interval: 0
 """
 
 

@@ -6,25 +6,25 @@ public enum BinderMessage: Sendable, Equatable {
 
   public struct Outcome: Codable, Sendable, Equatable {
     public var pod: PodReference
+    /// The id of the message that this answers, where it had one.
+    public var id: Int?
     /// The type of the message that this answers: bind, report or evict.
     public var request: String
-    /// The job of that message.
+    /// The job of that message, by which an answer to an older message of a broker that gives no
+    /// ids is told apart.
     public var job: String?
-    /// The number of that message, by which an answer to an older one is told apart; nil from a
-    /// binder that does not repeat it.
-    public var id: Int?
     public var result: Result
     /// The API server's words, where there were some.
     public var message: String?
 
     public init(
-      pod: PodReference, request: String, job: String?, id: Int? = nil, result: Result,
+      pod: PodReference, id: Int? = nil, request: String, job: String?, result: Result,
       message: String? = nil
     ) {
       self.pod = pod
+      self.id = id
       self.request = request
       self.job = job
-      self.id = id
       self.result = result
       self.message = message
     }
