@@ -301,7 +301,7 @@ final class World {
     for record in pods.values where record.isPresent && record.jobs.isEmpty {
       guard let pod = record.pod, pod.nodeName != nil, !pod.isFinished, record.disownedJob == nil,
         let text = pod.metadata.annotations?[WellKnown.jobID], let id = JobID(text),
-        id.server == server, !id.isArray,
+        id.server == server, !id.isArray, !isWrittenByUser(pod),
         !record.ended.contains(where: { $0.id == id.description })
       else { continue }
       expected[id.description, default: []].insert(record.uid)
@@ -316,8 +316,14 @@ final class World {
       guard let pod = record.pod, pod.nodeName != nil, !pod.isFinished,
         let text = pod.metadata.annotations?[WellKnown.jobID], record.ended.isEmpty
       else { continue }
-      if JobID(text)?.server != server { disown(record, text) }
+      if JobID(text)?.server != server || isWrittenByUser(pod) { disown(record, text) }
     }
+  }
+
+  /// Whether the pod's annotation is its owner's text, and not what a Binding has left: then it
+  /// says nothing of a job that PBS does not know as the pod's.
+  private func isWrittenByUser(_ pod: Pod) -> Bool {
+    pod.metadata.createdBound == true || pod.metadata.jobIDWrittenByUser == true
   }
 
   /// What the pod's annotation names is not its job.

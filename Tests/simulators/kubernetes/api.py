@@ -256,12 +256,14 @@ class API:
             metadata[key] = metadata[key] or None
         metadata = in_order(metadata, METADATA_ORDER)
         data = self._strategies[call.resource].updated(old, {**new, "metadata": metadata}, call.info.subresource)
-        if data == old:
+        # One empty entry is how a client clears the list ("Server-Side Apply", clearing managedFields).
+        clears = given.get("managedFields") == [{}]
+        if data == old and not clears:
             # An update that changes nothing is not written (etcd3 store, GuaranteedUpdate).
             return stored
         if "generation" in metadata and data.get("spec") != old.get("spec"):
             metadata["generation"] += 1
-        metadata["managedFields"] = self._managed_fields.updated(
+        metadata["managedFields"] = None if clears else self._managed_fields.updated(
             old, data, call.resource.api_version, call.manager, call.info.subresource)
         data = {**data, "metadata": in_order(metadata, METADATA_ORDER)}
         if not call.dry_run and metadata.get("deletionTimestamp") and not metadata.get("finalizers") \
