@@ -30,7 +30,7 @@ struct BinderCommand: ConnectorCommand {
       try settings.finish()
       let connection = try KubernetesConnection.find(file: file)
 
-      let client = KubernetesClient(connection, program: "binder", connections: 8)
+      let client = KubernetesClient(connection, program: "binder", connections: 8, log: log)
       let pods = PodActions(client: client, log: log)
       let events = EventRecorder(client: client, instance: instance, log: log)
       let binder = Binder(

@@ -49,7 +49,7 @@ struct KubeWatcher: ConnectorCommand {
       let publisher = try Publisher(
         path: socket, role: .kubeWatcher, instance: instance, consumers: .pbsBroker,
         allowedPeers: peers, log: log)
-      let client = KubernetesClient(connection, program: "kube-watcher")
+      let client = KubernetesClient(connection, program: "kube-watcher", log: log)
       let watcher = Watcher(
         client: client, publisher: publisher, schedulerNames: names, silence: silence, log: log)
       if elects {
