@@ -46,7 +46,7 @@ struct BinderCommand: ConnectorCommand {
       try settings.finish()
       let connection = try KubernetesConnection.find(file: file)
 
-      let client = KubernetesClient(connection, program: "binder", connections: 8)
+      let client = KubernetesClient(connection, program: "binder", connections: 8, log: log)
       let access = APIAccess(client: client, log: log)
       access.onHopeless = { Process.fail("binder", $0) }
       let pods = PodActions(access: access, limits: limits, log: log)

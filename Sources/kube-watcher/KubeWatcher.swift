@@ -58,7 +58,7 @@ struct KubeWatcher: ConnectorCommand {
       // Without HTTP/2 each watch (pods by scheduler name, nodes, claims, classes) keeps a
       // connection; lists and looks need some as well.
       let client = KubernetesClient(
-        connection, program: "kube-watcher", connections: names.count + 3 + 4)
+        connection, program: "kube-watcher", connections: names.count + 3 + 4, log: log)
       let watcher = Watcher(
         client: client, publisher: publisher,
         options: Watcher.Options(schedulerNames: names, cluster: cluster, timing: timing), log: log)
