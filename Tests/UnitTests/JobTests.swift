@@ -36,13 +36,11 @@ import Testing
     #expect(job.hasEnded && !job.isRunning)
   }
 
-  @Test(.enabled(if: Recordings.exist, Comment(rawValue: Recordings.absence)))
-  func readsTheRecordingOfARunningJob() throws {
+  @Test func readsTheRecordingOfARunningJob() throws {
     #expect(try Self.job(Recordings.output("qstat-f-text.txt")) == Self.running)
   }
 
-  @Test(.enabled(if: Recordings.exist, Comment(rawValue: Recordings.absence)))
-  func readsTheRecordingOfAJobOnItsWayOut() throws {
+  @Test func readsTheRecordingOfAJobOnItsWayOut() throws {
     var expected = Self.ended
     expected.id = "2.pbsserver"
     expected.state = .exiting

@@ -111,9 +111,7 @@ import Testing
     #expect(whole == [PBSText.Object(name: "1.s", attributes: attributes, isWhole: true)])
   }
 
-  @Test(
-    .enabled(if: Recordings.exist, Comment(rawValue: Recordings.absence)),
-    arguments: ["qstat-f-text.txt", "qstat-finished-text.txt"])
+  @Test(arguments: ["qstat-f-text.txt", "qstat-finished-text.txt"])
   func aCutRecordingIsNeverTakenAsWhole(_ name: String) throws {
     let output = try Recordings.output(name)
     for length in 0..<output.count {

@@ -1,18 +1,11 @@
 """What hook events of a real PBS carry (OpenPBS 23.06.06), one JSON object a line."""
 import json
-import os
 from pathlib import Path
 from typing import Any, Dict, List
 
-import pytest
-
 from hooks.pbs_stand_in import Job
 
-SHARED = Path(os.environ.get("PBS_CONNECTOR_SHARED") or Path(__file__).resolve().parents[3] / "shared")
-HOOK_EVENTS = SHARED / "pbs-recordings" / "hook-events.jsonl"
-
-needs_recordings = pytest.mark.skipif(
-    not HOOK_EVENTS.exists(), reason="no recordings of hook events here (%s)" % HOOK_EVENTS)
+HOOK_EVENTS = Path(__file__).resolve().parents[1] / "recordings" / "pbs" / "hook-events.jsonl"
 
 
 def recorded(event: str, host: str = "", job_id: str = "") -> Dict[str, Any]:

@@ -3,7 +3,6 @@
 PBS_CONNECTOR_LAB names a directory whose `lab` runs commands on the server's host, for a PBS
 in network namespaces of this machine. Everywhere else these tests are skipped, with the reason.
 """
-import getpass
 import json
 import os
 import socket
@@ -34,7 +33,7 @@ class Site:
         self.directory = directory
         self.hosts = {name: ExecutionHost(directory / name, name) for name in sorted(pbs.hosts())[:2]}
         self.socket = directory / "hints.sock"
-        self.user = getpass.getuser()
+        self.user = pbs.submitter
 
     def install(self, *arguments: str, **settings: Any) -> None:
         """Run hooks/install with these settings, and wait until each host has them."""

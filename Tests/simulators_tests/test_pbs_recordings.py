@@ -21,8 +21,6 @@ from simulators.pbs.server import Submission
 
 from .recordings import DIRECTORY, Recording
 
-pytestmark = pytest.mark.skipif(not DIRECTORY.is_dir(), reason=f"no recordings of PBS commands at {DIRECTORY}")
-
 HOSTS: dict[str, dict[str, int | str]] = {name: {"ncpus": 2, "mem": "24684096kb"} for name in ("node1", "node2")}
 EARLIER = 1795490229  # when most of the recordings were made, seconds since the epoch
 LATER = 1795491287  # when job 2 of alice started: Tue Nov 24 03:34:47 2026 UTC
@@ -146,12 +144,31 @@ def finished(simulator: PBSSimulator, clock: Clock) -> None:
     clock.now = 1795491293
 
 
+def mom_down(simulator: PBSSimulator, clock: Clock) -> None:
+    """Job 80 runs on a host whose MoM has gone."""
+    simulator.server.next_sequence = 80
+    job = simulator.wait_for_state(submit(simulator, "lost", {"select": "1:ncpus=1"}).id, "R", 42)
+    simulator.host_down(job.hosts[0])
+
+
+def of_somebody_else(simulator: PBSSimulator, clock: Clock) -> None:
+    """Job 82 is not of the user who asks, who is no manager."""
+    simulator.settings.manager, simulator.settings.root_manages = "administrator", False
+    simulator.server.next_sequence = 82
+    with simulator.lock:
+        simulator.server.submit(Submission(
+            name="other", resources={"select": "1:ncpus=1"}, variables="", user="alice", uid=1000, group="alice",
+            home="/home/alice", executable="/bin/sleep", arguments=["infinity"], held=True))
+
+
 SLEEP = ["--", "/bin/sleep", "1"]
 
 # Recording: (state, words of the command line where blanks in it do not separate them)
 CASES: dict[str, tuple[Callable[[PBSSimulator, Clock], None], list[str] | None]] = {
     "pbsnodes-json.txt": (earlier, None),
     "pbsnodes-node.txt": (earlier, None),
+    "qdel-mom-down.txt": (mom_down, None),
+    "qdel-unauthorized.txt": (of_somebody_else, None),
     "qdel-unknown.txt": (nothing, None),
     "qselect-name.txt": (earlier, None),
     "qselect-run.txt": (earlier, None),

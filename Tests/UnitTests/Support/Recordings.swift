@@ -1,18 +1,7 @@
 import FoundationEssentials
 
-/// What the real PBS commands printed: files of ../shared/pbs-recordings, beside the
-/// repository, or where PBS_CONNECTOR_SHARED says.
+/// What the real PBS commands printed: files of Tests/recordings/pbs.
 enum Recordings {
-  static let folder: String = {
-    let environment = ProcessInfo.processInfo.environment
-    let shared = environment["PBS_CONNECTOR_SHARED"] ?? "\(repository)/../shared"
-    return "\(shared)/pbs-recordings"
-  }()
-
-  static let exist = FileManager.default.fileExists(atPath: folder)
-  static let absence =
-    "no recordings in ../shared/pbs-recordings (or PBS_CONNECTOR_SHARED)"
-
   /// A recording's standard output: without the command line before it and the exit status
   /// after it.
   static func output(_ name: String) throws -> Data {
@@ -33,8 +22,9 @@ enum Recordings {
     let name: String
   }
 
-  private static let repository: String = {
+  private static let folder: String = {
     // Tests/UnitTests/Support/Recordings.swift
-    #filePath.split(separator: "/").dropLast(4).map { "/\($0)" }.joined()
+    let tests = #filePath.split(separator: "/").dropLast(3).map { "/\($0)" }.joined()
+    return "\(tests)/recordings/pbs"
   }()
 }

@@ -294,6 +294,11 @@ class KubernetesSimulator:
                     raise TimeoutError(self._timeout_message(what or _name(predicate), timeout))
                 self._store.changed.wait(left)
 
+    def look_again(self) -> None:
+        """Let all who wait() try their predicates: something that the API does not show has changed."""
+        with self._store.changed:
+            self._store.changed.notify_all()
+
     def _timeout_message(self, what: str, timeout: float) -> str:
         lines = [f"not so after {timeout:g} s: {what}"]
         for pod in self.pods()[:20]:

@@ -7,10 +7,13 @@ import selectors
 import socket
 import struct
 import threading
+import time
 import traceback
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
+from .calls import LOG_SIZE, Call
 from .commands import execute
 from .faults import GARBAGE, Fault, FaultKind, Faults
 from .invocation import Answer, Invocation, NeedsStandardInput
@@ -47,6 +50,8 @@ class Listener:
         self.empty_listings = 0
         # Calls served so far, by command: for tests that count what the connector asks.
         self.served: dict[str, int] = {}
+        # All calls, those too that a fault kept from being carried out.
+        self.calls: deque[Call] = deque(maxlen=LOG_SIZE)
         # What went wrong inside the simulator itself; a test must find this empty.
         self.defects: list[str] = []
 
@@ -169,6 +174,7 @@ class Listener:
     def _serve(self, connection: _Connection, call: Invocation) -> None:
         with self._server.lock:
             if call.standard_input is None:
+                self.calls.append(Call(time.monotonic(), call.program, tuple(call.arguments), call.user))
                 connection.fault = self._faults.strike(call.program)
             fault = connection.fault
             kind = fault.kind if fault is not None else None

@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+from .calls import Call
 from .commands import COMMANDS
 from .faults import Faults
 from .invocation import account
@@ -130,10 +131,20 @@ class PBSSimulator:
         """How many calls of each command have been carried out."""
         return self._listener.served
 
+    def calls(self, since: float = 0.0) -> list[Call]:
+        """The calls from this moment on (time.monotonic()), those too that a fault kept from being carried out."""
+        with self.lock:
+            return [call for call in self._listener.calls if call.monotonic >= since]
+
     @property
     def user(self) -> str:
         """Who does what is asked for here without naming a user."""
         return self.settings.manager
+
+    @property
+    def submitter(self) -> str:
+        """Whose jobs the commands submit: who runs them."""
+        return account(os.getuid())[0]
 
     @property
     def host_names(self) -> list[str]:

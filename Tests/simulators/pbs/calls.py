@@ -1,0 +1,34 @@
+"""The calls of commands that have reached the simulator, and what each costs a real PBS."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+# Calls that are kept.
+LOG_SIZE = 100_000
+# Whole ids, which is how the connector gives them.
+_JOB_ID = re.compile(r"[0-9]+\.[\w.-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call of a command; `monotonic` is time.monotonic()."""
+
+    monotonic: float
+    program: str
+    arguments: tuple[str, ...]
+    user: str
+
+    @property
+    def job_ids(self) -> tuple[str, ...]:
+        """The jobs that it names by whole ids, such as "5.pbsserver"."""
+        return tuple(word for word in self.arguments if _JOB_ID.fullmatch(word))
+
+    @property
+    def connections(self) -> int:
+        """Connections to the server; each takes a reserved port for a minute where PBS authenticates by them.
+
+        qstat connects anew for each id (OpenPBS 23.06.06); the others connect once.
+        """
+        return max(1, len(self.job_ids)) if self.program == "qstat" else 1
