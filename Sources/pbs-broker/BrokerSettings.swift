@@ -13,7 +13,7 @@ struct BrokerSettings: Sendable {
   /// Seconds between looks at all jobs, without hints from PBS's hooks.
   var lookInterval = 1.0
   /// The same while hints arrive.
-  var lookIntervalWithHints = 30.0
+  var lookIntervalWithHints = 5.0
   /// Seconds after which a job without a pod is deleted.
   var orphanGrace = 30.0
   /// Seconds that a pod may stay Terminating past its grace period on a host that is away.

@@ -1,5 +1,6 @@
 import ArgumentParser
 import FoundationEssentials
+import Glibc
 import Logging
 import Shared
 
@@ -50,10 +51,11 @@ struct PBSBroker: ConnectorCommand {
       let broker = Broker(
         settings: own, instance: instance, backend: backend, subscription: subscription,
         publisher: publisher, log: log)
-      hintListener.onHint = { broker.hint(job: $0) }
+      hintListener.onHint = { broker.hint($0) }
+      let confirmation = EventSource.signal(SIGUSR1) { broker.confirmAbsence() }
       subscription.start()
       await broker.run()
-      return withExtendedLifetime(hintListener) { broker }
+      return withExtendedLifetime((hintListener, confirmation)) { broker }
     }
   }
 }

@@ -217,8 +217,9 @@ class Broker:
             return
         del self.wanted[uid]
         outcome = {"type": "outcome", "pod": message["pod"], "request": message["type"], "result": result}
-        if message.get("job") is not None:
-            outcome["job"] = message["job"]
+        for member in ("id", "job"):
+            if message.get(member) is not None:
+                outcome[member] = message[member]
         if words:
             outcome["message"] = words
         self.send(outcome)

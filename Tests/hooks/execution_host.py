@@ -40,7 +40,7 @@ def pods_job(id: str = "6.pbsserver", uid: str = POD_UID, name: str = "redis", n
     """A job that pbs-broker submitted for a pod."""
     variables = "PBS_O_HOME=/root,KUBERNETES_POD_UID=%s,KUBERNETES_POD_NAME=%s,KUBERNETES_POD_NAMESPACE=%s"
     return native_job(id, **dict({
-        "Job_Owner": "root@pbsserver", "substate": "42", "Variable_List": variables % (uid, name, namespace)},
+        "Job_Owner": "pbs-broker@pbsserver", "substate": "42", "Variable_List": variables % (uid, name, namespace)},
         **attributes))
 
 
@@ -56,7 +56,7 @@ class ExecutionHost:
         self.cgroups = directory / "cgroup"
         for path in (self.manifests, self.jobs, self.cgroups):
             path.mkdir(parents=True)
-        self.pbs_conf = {"PBS_HOME": str(directory), "PBS_EXEC": str(directory / "pbs")}
+        self.pbs_conf = {"PBS_HOME": str(directory), "PBS_EXEC": str(directory / "pbs"), "PBS_SERVER": "pbsserver"}
         self.configuration = directory / "pbs_kubernetes.CF"
         self.settings = {"kubelet_config": str(self.manifests), "kubeconfig": "", "cgroup_root": str(self.cgroups)}
         self.configure(**settings)
@@ -71,9 +71,16 @@ class ExecutionHost:
         return run_hook(HOST_HOOK, Event(event, job), self.configuration, self.name, self.pbs_conf)
 
     def periodic(self, *jobs: Job) -> Outcome:
-        """Run the hook for exechost_periodic, with the jobs on this host."""
+        """Run the hook for exechost_periodic, with the jobs on this host: MoM has a file of each."""
         event = Event("EXECHOST_PERIODIC", job_list={job.id: job for job in jobs})
-        return run_hook(HOST_HOOK, event, self.configuration, self.name, self.pbs_conf)
+        files = [path for path in (self.jobs / (job.id + ".JB") for job in jobs) if not path.exists()]
+        for path in files:
+            path.write_bytes(b"binary\0")
+        try:
+            return run_hook(HOST_HOOK, event, self.configuration, self.name, self.pbs_conf)
+        finally:
+            for path in files:
+                path.unlink()
 
     def startup(self) -> Outcome:
         """Run the hook for exechost_startup, which carries no jobs."""
@@ -95,13 +102,11 @@ class ExecutionHost:
 
     def record(self, *jobs: Job) -> None:
         """Give MoM a file for each job, and a printjob that prints these jobs as PBS's does."""
-        for job in jobs:
-            (self.jobs / (job.id + ".JB")).write_bytes(b"binary\0")
-        text = "".join(printjob_text(job) for job in jobs)
         program = self.directory / "pbs" / "bin" / "printjob.bin"
         program.parent.mkdir(parents=True, exist_ok=True)
-        (self.directory / "printjob.txt").write_text(text)
-        program.write_text("#!/bin/sh\ncat '%s'\n" % (self.directory / "printjob.txt"))
+        for job in jobs:
+            (self.jobs / (job.id + ".JB")).write_text(printjob_text(job))
+        program.write_text("#!/bin/sh\ncat \"$1\"\n")
         program.chmod(0o755)
 
 
@@ -109,7 +114,10 @@ def printjob_text(job: Job) -> str:
     """What PBS's printjob prints of a job's file, as seen with OpenPBS 23.06.06."""
     line = "-" * 51
     head = "%s\njobid:\t%s\n%s\nstate:\t\t0x4\nsubstate:\t0x29 (41)\n--attributes--\n" % (line, job.id, line)
-    attributes = {name: getattr(job, name) for name in
-                  ("Job_Owner", "substate", "stime", "session_id", "exec_vnode", "exec_host2")}
-    attributes["Variable_List"] = ",".join("%s=%s" % pair for pair in job.Variable_List.items())
+    # PBS prints the attributes from the last to the first.
+    attributes = {"Account_Name": job.Account_Name,
+                  "Variable_List": ",".join("%s=%s" % pair for pair in job.Variable_List.items())}
+    attributes.update((name, getattr(job, name)) for name in ("substate", "session_id", "stime"))
+    attributes["Resource_List.k8s_pod"] = job.Resource_List["k8s_pod"]
+    attributes.update((name, getattr(job, name)) for name in ("exec_vnode", "exec_host2", "Job_Owner"))
     return head + "".join("%s = %s\n" % pair for pair in attributes.items() if pair[1] is not None) + "\n\n"

@@ -37,8 +37,11 @@ class Node(ExecutionHost):
 
     def pod(self, name: str = "redis", namespace: str = "default", phase: str = "Running", node: Optional[str] = "node1",
             annotations: Optional[Dict[str, str]] = None, **spec: Any) -> Dict[str, Any]:
-        """Create a pod, on this node unless another or None is given."""
-        spec = dict({"containers": [{"name": "c", "image": "redis"}]}, **spec)
+        """Create a pod, bound to this node unless another or None is given, for 6.pbsserver
+        unless `annotations` say otherwise."""
+        spec = dict({"containers": [{"name": "c", "image": "redis"}], "schedulerName": "pbs"}, **spec)
+        if annotations is None and node is not None:
+            annotations = {"pbs-connector/job-id": "6.pbsserver"}
         if node is not None:
             spec["nodeName"] = node
         metadata = {"name": name, "namespace": namespace, "annotations": annotations or {}}

@@ -10,11 +10,11 @@ import re
 import sys
 import types
 from pathlib import Path
-from typing import Any, Dict, List, NamedTuple, Optional, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Set, Tuple
 
 # Values are those of OpenPBS's hook.h.
 EVENTS = {
-    "QUEUEJOB": 0x01, "MODIFYJOB": 0x02, "RUNJOB": 0x10, "JOBOBIT": 0x800000, "POSTQUEUEJOB": 0x8000000,
+    "QUEUEJOB": 0x01, "MODIFYJOB": 0x02, "MOVEJOB": 0x08, "RUNJOB": 0x10, "JOBOBIT": 0x800000, "POSTQUEUEJOB": 0x8000000,
     "EXECJOB_BEGIN": 0x40, "EXECJOB_PROLOGUE": 0x80, "EXECJOB_EPILOGUE": 0x100, "EXECJOB_END": 0x200,
     "EXECJOB_PRETERM": 0x400, "EXECJOB_LAUNCH": 0x800, "EXECHOST_PERIODIC": 0x1000, "EXECHOST_STARTUP": 0x2000,
     "EXECJOB_ABORT": 0x40000, "EXECJOB_POSTSUSPEND": 0x80000, "EXECJOB_PRERESUME": 0x100000,
@@ -22,7 +22,8 @@ EVENTS = {
 
 JOB_ATTRIBUTES = (
     "Job_Name", "Variable_List", "exec_vnode", "exec_host", "exec_host2", "job_state", "substate", "Exit_status",
-    "euser", "project", "comment", "run_count", "session_id", "Job_Owner", "queue", "stime", "resources_used")
+    "euser", "project", "comment", "run_count", "session_id", "Job_Owner", "queue", "stime", "resources_used",
+    "Account_Name", "Submit_arguments", "array_indices_submitted", "Resource_List")
 
 
 class duration(int):
@@ -76,8 +77,36 @@ class ResourcesUsed:
         return ",".join("%s=%s" % item for item in self.values.items())
 
 
+class ResourceList:
+    """pbs_resource: Resource_List. Resources that PBS does not know raise AttributeError, as
+    PBS's do, although they are asked for as members; those that are not set are None."""
+
+    KNOWN = {"select", "place", "ncpus", "mem", "nodect", "walltime", "k8s_pod", "k8s_token"}
+
+    def __init__(self, values: Optional[Dict[str, str]] = None, known: Optional[Set[str]] = None) -> None:
+        self.values = dict(values or {})
+        self.known = self.KNOWN if known is None else known
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self.known:
+            raise AttributeError("'pbs_resource' object has no attribute '%s'" % name)
+        return self.values.get(name)
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        self[name]
+        if value is None:
+            self.values.pop(name, None)
+        else:
+            self.values[name] = value
+
+    def __str__(self) -> str:
+        return ",".join("%s=%s" % item for item in self.values.items())
+
+
 class Job:
     """pbs.event().job."""
+
+    attributes = sorted(JOB_ATTRIBUTES) + ["_connect_server", "_other_", "id"]
 
     def __init__(self, id: str, attributes: Dict[str, Any]) -> None:
         self.id = id
@@ -86,7 +115,16 @@ class Job:
             setattr(self, name, attributes.get(name))
         if isinstance(self.Variable_List, str):
             self.Variable_List = environment(self.Variable_List)
+        if not isinstance(self.Resource_List, ResourceList):
+            self.Resource_List = ResourceList(resources(self.Resource_List))
         self.resources_used = ResourcesUsed(attributes.get("resources_used") or "")
+
+
+def resources(text: Any) -> Dict[str, str]:
+    """Resource_List as str() writes it; only select holds commas or equals signs."""
+    if not isinstance(text, str):
+        return dict(text or {})
+    return dict(pair.split("=", 1) for pair in re.split(r",(?=\w+=)", text) if "=" in pair)
 
 
 def environment(variable_list: str) -> Dict[str, str]:
@@ -98,8 +136,10 @@ class Event:
     """pbs.event()."""
 
     def __init__(self, name: str, job: Optional[Job] = None, job_list: Optional[Dict[str, Job]] = None,
-                 requestor: str = "pbs_mom", requestor_host: str = "node1") -> None:
+                 requestor: str = "pbs_mom", requestor_host: str = "node1", job_o: Optional[Job] = None) -> None:
         self.type = EVENTS[name]
+        if job_o is not None:
+            self.job_o = job_o
         self.requestor, self.requestor_host = requestor, requestor_host
         self.rejected: Optional[str] = None
         if job is not None:
@@ -128,7 +168,7 @@ class Outcome(NamedTuple):
 
 
 def make_module(event: Event, configuration: Optional[Path], host: str, pbs_conf: Dict[str, str],
-                log: List[Tuple[str, str]]) -> types.ModuleType:
+                log: List[Tuple[str, str]], server: Optional[Dict[str, Any]] = None) -> types.ModuleType:
     """The `pbs` module for one event."""
     module: Any = types.ModuleType("pbs")
     for name, value in EVENTS.items():
@@ -137,6 +177,7 @@ def make_module(event: Event, configuration: Optional[Path], host: str, pbs_conf
     module.duration, module.size = duration, size
     module.hook_config_filename = str(configuration) if configuration else None
     module.pbs_conf = pbs_conf
+    module.server = lambda: types.SimpleNamespace(**dict({"managers": None, "operators": None}, **(server or {})))
     module.event = lambda: event
     module.get_local_nodename = lambda: host
     module.logmsg = lambda level, message: log.append((level, message))
@@ -145,11 +186,12 @@ def make_module(event: Event, configuration: Optional[Path], host: str, pbs_conf
 
 
 def run_hook(script: Path, event: Event, configuration: Optional[Path], host: str = "node1",
-             pbs_conf: Optional[Dict[str, str]] = None) -> Outcome:
-    """Run a hook file the way PBS does: as the module "builtins", anew for each event."""
+             pbs_conf: Optional[Dict[str, str]] = None, server: Optional[Dict[str, Any]] = None) -> Outcome:
+    """Run a hook file the way PBS does: as the module "builtins", anew for each event. `server`
+    has attributes of PBS's server."""
     log: List[Tuple[str, str]] = []
     before = sys.modules.get("pbs")
-    sys.modules["pbs"] = make_module(event, configuration, host, pbs_conf or {}, log)
+    sys.modules["pbs"] = make_module(event, configuration, host, pbs_conf or {}, log, server)
     ended = False
     try:
         exec(compile(script.read_text(), str(script), "exec"), {"__builtins__": builtins, "__name__": "builtins"})

@@ -98,8 +98,11 @@ CHUNKS = [
      {"node1": {"cpu": "2"}, "node2": {"cpu": "3"}, "node2.example.com": {"cpu": "3"}, "node1.example.org": None}),
     # Without exec_host2, vnodes count for the host they are named after.
     ("(node1:ncpus=2)+(node2[3]:ncpus=3)", None, {"node1": {"cpu": "2"}, "node2": {"cpu": "3"}, "node3": None}),
-    # No CPU at all is still a job on this host.
-    ("(node1:ncpus=0)", "node1:15002/0", {"node1": {"cpu": "0"}}),
+    # Memory alone is no reason for a pod: PBS runs any number of such jobs. A device is one.
+    ("(node1:ncpus=0)", "node1:15002/0", {"node1": None}),
+    ("(node1:ncpus=0:mem=1gb)", "node1:15002/0", {"node1": None}),
+    ("(node1:ncpus=0:mem=1gb:ngpus=1)", "node1:15002/0",
+     {"node1": {"cpu": "0", "memory": "1048576Ki", "nvidia.com/gpu": "1"}}),
 ]
 
 

@@ -3,7 +3,7 @@ import json
 import socket
 import threading
 from pathlib import Path
-from typing import Any, List
+from typing import Any, List, Optional
 
 import pytest
 
@@ -27,9 +27,11 @@ class Server:
         """Write the .CF."""
         self.configuration.write_text(json.dumps(dict({"hint_socket": str(self.socket)}, **settings)))
 
-    def run(self, event: str, job: Job, requestor: str = "root", host: str = "pbsserver") -> Outcome:
-        """Run the server-side hook for an event."""
-        return run_hook(SERVER_HOOK, Event(event, job, requestor=requestor, requestor_host=host), self.configuration)
+    def run(self, event: str, job: Job, requestor: str = "pbs-broker", host: str = "pbsserver",
+            job_o: Optional[Job] = None, **attributes: Any) -> Outcome:
+        """Run the server-side hook for an event; `attributes` are the PBS server's."""
+        return run_hook(SERVER_HOOK, Event(event, job, requestor=requestor, requestor_host=host, job_o=job_o),
+                        self.configuration, "pbsserver", {"PBS_SERVER": "pbsserver"}, attributes)
 
 
 class Broker:
@@ -64,7 +66,7 @@ def server(tmp_path: Path) -> Server:
     return Server(tmp_path)
 
 
-@pytest.mark.parametrize("event", ["runjob", "jobobit"])
+@pytest.mark.parametrize("event", ["postqueuejob", "movejob", "runjob", "jobobit"])
 def test_a_hint_is_one_frame(server: Server, event: str) -> None:
     broker = Broker(server.socket)
     try:
@@ -82,6 +84,7 @@ def test_a_hint_from_what_the_event_really_carries(server: Server, event: str) -
     broker = Broker(server.socket)
     try:
         entry = recorded(event)
+        server.configure(users=["alice"])
         server.run(event, recorded_job(entry, Variable_List=entry["Variable_List"] + ",KUBERNETES_POD_UID=u-1"), entry["user"])
         assert b'"704.pbsserver"' in broker.receive()
     finally:
@@ -152,6 +155,11 @@ def test_a_socket_name_that_is_too_long(server: Server) -> None:
 POD = {"KUBERNETES_POD_UID": POD_UID}
 
 
+def submission(**attributes: Any) -> Job:
+    """What queuejob carries of a pod's job."""
+    return Job("", dict({"Variable_List": POD, "Resource_List": "select=1:ncpus=1:mem=1gb,place=free"}, **attributes))
+
+
 @pytest.mark.parametrize("users, requestor, host, variables, refused", [
     (["root"], "root", "pbsserver", POD, False),
     (["root"], "alice", "pbsserver", POD, True),
@@ -159,7 +167,11 @@ POD = {"KUBERNETES_POD_UID": POD_UID}
     (["root"], "alice", "pbsserver", {"MY_KUBERNETES_POD_UID": "x", "A": "KUBERNETES_POD_UID=x"}, False),
     (["root"], "alice", "pbsserver", {}, False),
     (["root"], "alice", "pbsserver", None, False),
-    (["broker", "other"], "broker", "anywhere", POD, False),
+    (["broker", "other"], "broker", "pbsserver", POD, False),
+    (["broker"], "broker", "pbsserver.example.com", POD, False),
+    (["broker"], "broker", "evilhost", POD, True),
+    (["broker@*"], "broker", "anywhere", POD, False),
+    (["pbs-broker"], "root", "pbsserver", POD, True),
     (["broker@head"], "broker", "head", POD, False),
     (["broker@head"], "broker", "login", POD, True),
     ([], "root", "pbsserver", POD, True),
@@ -183,14 +195,15 @@ def test_the_recorded_submission_by_alice(server: Server) -> None:
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"users": "alice"}'])
 def test_a_broken_configuration_lets_nobody_in_and_keeps_the_queue_going(server: Server, text: str) -> None:
     server.configuration.write_text(text)
-    assert server.run("QUEUEJOB", pods_job(), "root").rejected is None
     assert server.run("QUEUEJOB", native_job(), "alice").rejected is None
-    assert server.run("QUEUEJOB", pods_job(), "alice").rejected is not None
+    for user in ("alice", "pbs-broker", "root"):
+        assert "need a token" in str(server.run("QUEUEJOB", submission(), user).rejected)
 
 
 def test_both_hooks_have_the_same_defaults() -> None:
     settings = literal(HOST_HOOK, "SETTINGS")
-    assert literal(SERVER_HOOK, "DEFAULTS") == {key: settings[key][1] for key in ("users", "hint_socket")}
+    assert literal(SERVER_HOOK, "DEFAULTS") == {
+        key: settings[key][1] for key in ("users", "proof", "key_file", "hint_socket")}
 
 
 def test_many_hints_at_once(server: Server) -> None:

@@ -94,7 +94,7 @@ def test_the_end_thaws_before_it_deletes(node: Node, version: int) -> None:
     node.kubernetes.faults.add(Before(".", lambda: frozen.append(cgroup.frozen)))
     node.run("EXECJOB_END", node.job_of(pod, substate="53"))
     assert node.deletes() == [200]
-    assert frozen == [False, False], "when it was asked for, and when it was deleted"
+    assert frozen == [True, False, False, False], "thawed once it was looked at, before anything else"
 
 
 def test_a_pod_that_starts_after_its_job_was_suspended_is_frozen(host: ExecutionHost, session: Session) -> None:
@@ -142,7 +142,7 @@ def test_many_suspended_pods_and_an_api_that_hangs_stay_under_the_alarm(node: No
     jobs = [native_job("5.pbsserver")]
     cgroups = []
     for number in range(5):
-        pod = node.pod("redis-%d" % number)
+        pod = node.pod("redis-%d" % number, annotations={"pbs-connector/job-id": "%d.pbsserver" % (10 + number)})
         cgroups.append(PodCgroup(node.cgroups, 2, pod["metadata"]["uid"]))
         jobs.append(node.job_of(pod, "%d.pbsserver" % (10 + number), substate="43", session_id=session.id))
     node.kubernetes.pause()
@@ -150,6 +150,9 @@ def test_many_suspended_pods_and_an_api_that_hangs_stay_under_the_alarm(node: No
     node.kubernetes.resume()
     assert seconds < 3
     assert list(node.requests()) == ["5.pbsserver"]
+    assert not any(cgroup.frozen for cgroup in cgroups), "none is known to be its job's"
+    node.configure(api_timeout=5)
+    node.periodic(*jobs)
     assert all(cgroup.frozen for cgroup in cgroups)
 
 

@@ -47,7 +47,7 @@ def test_a_pod_without_requests_gets_the_defaults(either_site: Site) -> None:
 
 def test_the_default_schedulers_pods_are_ours_when_asked_for(either_site: Site) -> None:
     site = either_site
-    site.connector.watcher_options = ["--scheduler-name", "default-scheduler", "pbs"]
+    site.connector.watcher_options = site.connector.binder_options = ["--scheduler-name", "default-scheduler", "pbs"]
     site.connector.start()
     for name, scheduler in (("unnamed", None), ("named", "pbs")):
         site.create(name, scheduler=scheduler)

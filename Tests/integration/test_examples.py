@@ -26,7 +26,7 @@ def test_an_example_pod_is_bound_to_the_host_of_its_job(
     site = either_site
     (manifest,) = read_documents((EXAMPLES / file).read_text())
     name = manifest["metadata"]["name"]
-    site.connector.watcher_options = ["--scheduler-name", scheduler]
+    site.connector.watcher_options = site.connector.binder_options = ["--scheduler-name", scheduler]
     site.connector.start()
     pod = site.kubernetes.create_pod(manifest)
     site.wait_bound(name)

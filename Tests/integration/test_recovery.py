@@ -360,9 +360,9 @@ def test_a_history_that_is_gone_again_and_again_is_listed_each_time(site: Site) 
     """The watch's end and our breaking it off come together; that must not hit the listing that follows."""
     site.connector.start()
     site.connector["pbs-broker"].wait_for_log("kube-watcher has told all")
-    gone = site.kubernetes.faults.add(KubernetesFault("watch=", Gone(), count=500))
+    gone = site.kubernetes.faults.add(KubernetesFault("watch=", Gone(), count=20))
     site.kubernetes.close_watches()
-    site.kubernetes.wait(lambda _: gone.hits == 500, 60)
+    site.kubernetes.wait(lambda _: gone.hits == 20, 60)
     site.create("after")
     one_job_each(site, ["after"])
 

@@ -37,19 +37,17 @@ enum PodTranslation {
   /// A constraint that PBS cannot honour is never ignored.
   private static func refuseUnsupported(_ pod: Pod) throws(Refusal) {
     let spec = pod.spec
+    if let member = pod.oversized.first { throw Refusal("\(member) is too large") }
     for (label, _) in spec.nodeSelector ?? [:] where label != WellKnown.hostnameLabel {
       throw Refusal("nodeSelector \(label) cannot be honoured by PBS")
     }
     if spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution != nil {
       throw Refusal("required nodeAffinity cannot be honoured by PBS")
     }
-    if spec.affinity?.podAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.isEmpty == false
-    {
+    if spec.affinity?.podAffinity?.requiredTerms ?? 0 > 0 {
       throw Refusal("required podAffinity cannot be honoured by PBS")
     }
-    if spec.affinity?.podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.isEmpty
-      == false
-    {
+    if spec.affinity?.podAntiAffinity?.requiredTerms ?? 0 > 0 {
       throw Refusal("required podAntiAffinity cannot be honoured by PBS")
     }
     for constraint in spec.topologySpreadConstraints ?? []

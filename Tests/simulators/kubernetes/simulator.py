@@ -26,7 +26,7 @@ from .release import RELEASES
 from .requests import Request, RequestLog
 from .resources import EVENTS, NODES, PODS
 from .server import Server
-from .store import Change, Store
+from .store import Backup, Change, Store
 
 Object = dict[str, Any]
 
@@ -104,6 +104,17 @@ class KubernetesSimulator:
         self._server.resume()
         if self._kubelets is not None:
             self._kubelets.sync()
+
+    def backup(self) -> Backup:
+        """A backup of etcd as it is now."""
+        return self._store.backup()
+
+    def restore(self, backup: Backup) -> None:
+        """Be killed, and start with a backup of etcd: resourceVersions go back, and a watch at a later one that a
+        client still knows is silent until they have come that far again, as seen in a real API server of 1.20."""
+        self.stop()
+        self._store.restore(backup)
+        self.start()
 
     def __enter__(self) -> KubernetesSimulator:
         self.start()

@@ -8,23 +8,34 @@ struct Situation: Sendable {
     case present(Pod)
     /// It existed, and Kubernetes said that it no longer does.
     case gone
-    /// It was never seen since kube-watcher's word is complete.
+    /// It is not among what kube-watcher tells, and nothing says that it will be.
     case neverSeen
   }
 
   var presence: Presence
-  /// The jobs that carry the pod's UID and that PBS has not called ended.
+  /// The pod's own jobs that PBS has not called ended: they carry its UID, and are ours.
   var jobs: [Job] = []
   /// Those of which all that is known may be older than the pod's binding: a broker that was
   /// stopped, or whose PBS did not answer, may hear of another broker's binding first.
   var olderThanBinding: Set<String> = []
   /// Those that PBS does not know at the moment, with many others, so that it is not believed yet.
-  var vanished: Set<String> = []
-  /// Jobs that carry the pod's UID, or that the pod names, and that have ended by PBS's own
-  /// word.
+  var unconfirmed: Set<String> = []
+  /// Its jobs that have ended, by PBS's own word.
   var ended: [EndedJob] = []
+  /// The job with which the pod was bound, as this broker has seen it; nil when it has not.
+  var boundJob: String?
+  /// The job that the pod's annotation names although it is none of the pod's.
+  var disownedJob: String?
+  /// What the pod needs as a job.
+  var translation: Result<JobDescription, Refusal>?
+  /// PBS's words when it refused the pod's last submission.
+  var refusal: String?
+  /// Why PBS takes nobody's jobs at present; nil while it does.
+  var hindrance: String?
   /// PBS host to node.
   var nodeOf: @Sendable (String) -> String? = { $0 }
+  /// Why nothing is bound to the node at present; nil while it is.
+  var nodeHindrance: @Sendable (String) -> String? = { _ in nil }
   /// Whether the pod's node is NotReady, or PBS calls its host down.
   var isHostAway = false
   /// From a job's state to a binding.

@@ -33,35 +33,76 @@ enum Reconciliation {
   private static func waiting(
     _ pod: Pod, _ reference: PodReference, _ situation: Situation
   ) -> Decision {
-    guard let job = keeper(of: situation.jobs, vanished: situation.vanished) else {
-      var decision = Decision(submits: true)
-      if let ended = situation.ended.last {
-        decision.message = .report(
-          report(
-            reference, ended.id, "job \(ended.id) ended before the pod was bound: \(ended.words)"))
-      }
-      return decision
+    guard let job = keeper(of: situation.jobs, unconfirmed: situation.unconfirmed) else {
+      return withoutJob(pod, reference, situation)
     }
     var decision = releasing(
       situation.jobs.filter { $0.id != job.id }, "job \(job.id) stands for the same pod")
-    if situation.vanished.contains(job.id) {
+    if situation.unconfirmed.contains(job.id) {
       // Neither is the pod bound by it, nor is another one submitted, which PBS might then have too.
       let words = "PBS does not know it, and will be asked again"
       decision.message = .report(report(reference, job.id, "job \(job.id): \(words)"))
+    } else if let words = misfit(job, situation) {
+      decision.deletions.append(.init(job: job.id, reason: words))
+      decision.message = .report(
+        report(reference, job.id, "job \(job.id) is deleted and submitted anew: \(words)"))
     } else if isStarted(job, situation.bindWhen) {
-      if let host = job.host, let node = situation.nodeOf(host) {
-        decision.message = .bind(
-          .init(pod: reference, node: node, job: job.id, runCount: job.runCount))
-      } else {
-        decision.message = .report(
-          report(
-            reference, job.id,
-            "job \(job.id) runs on \(job.host ?? "no host"), which is not a node of this cluster"))
-      }
-    } else if let words = waitingWords(job) {
+      decision.message = binding(job, reference, situation)
+    } else if let words = situation.hindrance ?? waitingWords(job) {
       decision.message = .report(report(reference, job.id, "job \(job.id): \(words)"))
     }
     return decision
+  }
+
+  /// Submits a job, or says why not.
+  private static func withoutJob(
+    _ pod: Pod, _ reference: PodReference, _ situation: Situation
+  ) -> Decision {
+    var decision = Decision()
+    switch situation.translation {
+    case .failure(let refusal):
+      // The host that it asks for may be new.
+      decision.needsHosts = pod.spec.nodeSelector?[WellKnown.hostnameLabel] != nil
+      decision.message = .report(report(reference, nil, refusal.description))
+      return decision
+    case .success(let description):
+      decision.submission = description
+    case nil:
+      return decision
+    }
+    if let words = situation.refusal {
+      decision.message = .report(report(reference, nil, "PBS refuses the job: \(words)"))
+    } else if let words = situation.hindrance {
+      decision.message = .report(report(reference, nil, words))
+    } else if let ended = situation.ended.last {
+      decision.message = .report(
+        report(
+          reference, ended.id, "job \(ended.id) ended before the pod was bound: \(ended.words)"))
+    }
+    return decision
+  }
+
+  /// Why a job is not what its pod needs; nil when it is.
+  private static func misfit(_ job: Job, _ situation: Situation) -> String? {
+    guard case .success(let description) = situation.translation,
+      let needs = description.chunks.first
+    else { return nil }
+    return job.isRunning ? JobFit.lack(of: job, for: needs, nodeOf: situation.nodeOf) : nil
+  }
+
+  private static func binding(
+    _ job: Job, _ reference: PodReference, _ situation: Situation
+  ) -> BrokerMessage {
+    guard let host = job.host, let node = situation.nodeOf(host) else {
+      let host = job.host ?? "no host"
+      return .report(
+        report(
+          reference, job.id, "job \(job.id) runs on \(host), which is not a node of this cluster"))
+    }
+    if let words = situation.nodeHindrance(node) {
+      return .report(report(reference, job.id, "job \(job.id) runs on \(host): \(words)"))
+    }
+    return .bind(.init(pod: reference, node: node, job: job.id, runCount: job.runCount))
   }
 
   private static func isStarted(_ job: Job, _ when: BindWhen) -> Bool {
@@ -96,12 +137,9 @@ enum Reconciliation {
   private static func bound(
     _ pod: Pod, _ reference: PodReference, _ situation: Situation
   ) -> Decision {
-    let named = pod.metadata.annotations?[WellKnown.jobID]
-    let own = situation.jobs.first { job in
-      if let named { return job.id == named }
-      // Bound by us before the annotation, or by hand to where its job runs.
-      return job.host.flatMap(situation.nodeOf) == pod.nodeName
-    }
+    let own = Pairing.job(
+      of: pod, among: situation.jobs, remembered: situation.boundJob, nodeOf: situation.nodeOf)
+    let named = situation.boundJob ?? Pairing.namedJob(pod)
     var decision = releasing(
       situation.jobs.filter { $0.id != own?.id },
       "its pod is bound to \(pod.nodeName ?? "") "
@@ -123,7 +161,7 @@ enum Reconciliation {
     if let own {
       if let words = broken(own, pod, situation) {
         if situation.olderThanBinding.contains(own.id) {
-          decision.doubted = own.id
+          decision.unconfirmed = own.id
           return decision
         }
         decision.message = .evict(.init(pod: reference, job: own.id, message: words))
@@ -136,6 +174,13 @@ enum Reconciliation {
     } else if let named, let ended = situation.ended.first(where: { $0.id == named }) {
       decision.message = .evict(
         .init(pod: reference, job: named, message: "job \(named) has ended: \(ended.words)"))
+    } else if let disowned = situation.disownedJob {
+      decision.message = .report(
+        .init(
+          pod: reference, job: nil, reason: "UnknownJob",
+          message:
+            "the annotation \(WellKnown.jobID) names \(disowned), which is not a job of this pod: the pod is left alone",
+          warning: true, unscheduled: false))
     }
     // Without the job, and without PBS's word for its end, nothing follows.
     return decision
@@ -181,9 +226,9 @@ enum Reconciliation {
 
   /// Of several jobs of one pod the running one stays, else the older; one that PBS knows in any
   /// case.
-  static func keeper(of jobs: [Job], vanished: Set<String> = []) -> Job? {
+  static func keeper(of jobs: [Job], unconfirmed: Set<String> = []) -> Job? {
     jobs.min { a, b in
-      let ranks = [a, b].map { rank($0) + (vanished.contains($0.id) ? 10 : 0) }
+      let ranks = [a, b].map { rank($0) + (unconfirmed.contains($0.id) ? 10 : 0) }
       return ranks[0] == ranks[1] ? a.sequence < b.sequence : ranks[0] < ranks[1]
     }
   }

@@ -4,12 +4,14 @@ import Shared
 struct Decision: Sendable, Equatable {
   /// What a binder is to do; nil when nothing.
   var message: BrokerMessage?
-  /// Whether a job is to be submitted.
-  var submits = false
+  /// The job that is to be submitted.
+  var submission: JobDescription?
   /// Jobs to delete, with the reason for the log.
   var deletions: [Deletion] = []
   /// A job of which PBS must tell anew before anything follows.
-  var doubted: String?
+  var unconfirmed: String?
+  /// The pod asks for a host or node that is not known (yet).
+  var needsHosts = false
 
   struct Deletion: Sendable, Equatable {
     var job: String

@@ -19,7 +19,7 @@ final class HintListener {
   private var hasComplained = false
 
   /// Gets a job's id.
-  var onHint: (@EventLoop (String) -> Void)?
+  var onHint: (@EventLoop (JobID) -> Void)?
 
   init(path: String, allowedPeers: [UInt32], log: Logger) throws {
     self.path = path
@@ -29,37 +29,20 @@ final class HintListener {
   }
 
   private func receive(_ json: Data) {
-    guard let hint = Self.hint(json) else {
+    guard let hint = Self.hint(json), let job = JobID(hint.job) else {
       if !hasComplained { log.warning("\(path): a message is no hint, ignored") }
       hasComplained = true
       return
     }
-    log.debug("hint: \(hint.event ?? "?") of job \(hint.job)")
-    onHint?(hint.job)
+    log.debug("hint: \(hint.event ?? "?") of job \(job)")
+    onHint?(job)
   }
 
   /// A message as a hint; nil when it is none.
   nonisolated static func hint(_ json: Data) -> Hint? {
     guard let hint = try? JSONDecoder().decode(Hint.self, from: json), hint.type == "hint",
-      isJobID(hint.job)
+      JobID(hint.job) != nil
     else { return nil }
     return hint
-  }
-
-  /// Whether this has the form of a job's id ("5.server"; "7[3].server" and "7[].server" of an
-  /// array). On anything else qstat fails, whatever other jobs it is asked about.
-  private nonisolated static func isJobID(_ text: String) -> Bool {
-    let isDigit: (UInt8) -> Bool = { (0x30...0x39).contains($0) }
-    let sequence = text.utf8.prefix(while: isDigit)
-    var rest = text.utf8.dropFirst(sequence.count)
-    if rest.first == UInt8(ascii: "[") {
-      rest = rest.dropFirst().drop(while: isDigit)
-      guard rest.popFirst() == UInt8(ascii: "]") else { return false }
-    }
-    let isOfName: (UInt8) -> Bool = { octet in
-      isDigit(octet) || (0x41...0x5A).contains(octet & 0xDF) || ".-_".utf8.contains(octet)
-    }
-    return !sequence.isEmpty && text.utf8.count < 256
-      && (rest.isEmpty || (rest.popFirst() == UInt8(ascii: ".") && rest.allSatisfy(isOfName)))
   }
 }
