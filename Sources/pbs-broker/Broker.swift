@@ -146,12 +146,12 @@ final class Broker {
   private func update(_ node: Node) {
     let name = node.metadata.name
     nodes[name] = node
-    if hostMap.nodes.insert(name).inserted { reconcileAll() }
+    if hostMap.update(node) { reconcileAll() }
   }
 
   private func removeNode(_ name: String) {
     nodes[name] = nil
-    hostMap.nodes.remove(name)
+    hostMap.removeNode(name)
   }
 
   // MARK: What a binder answers
@@ -364,14 +364,17 @@ final class Broker {
 
   // MARK: Submitting
 
+  private var translation: TranslationContext {
+    TranslationContext(policy: settings.policy, hostMap: hostMap)
+  }
+
   private func submit(_ record: PodRecord, _ message: inout BrokerMessage?) {
     guard let pod = record.pod, let reference = PodReference(pod) else { return }
-    let map = hostMap
     do throws(Refusal) {
-      _ = try PodTranslation.job(for: pod, policy: settings.policy, hostOf: { map.host(of: $0) })
+      _ = try PodTranslation.job(for: pod, in: translation)
     } catch {
       // The host that it asks for may be new.
-      if pod.spec.nodeSelector?[WellKnown.hostnameLabel] != nil { tracker.needsHosts = true }
+      if error.dependsOnHosts { tracker.needsHosts = true }
       message = .report(
         .init(
           pod: reference, job: nil, reason: "FailedScheduling", message: error.description,
@@ -416,11 +419,9 @@ final class Broker {
     guard let pod = record.pod, !record.isGone, owns(record), record.jobs.isEmpty,
       pod.nodeName == nil, !pod.isTerminating, !pod.isFinished
     else { return }
-    let map = hostMap
     let description: JobDescription
     do throws(Refusal) {
-      description = try PodTranslation.job(
-        for: pod, policy: settings.policy, hostOf: { map.host(of: $0) })
+      description = try PodTranslation.job(for: pod, in: translation)
     } catch {
       return  // Reported by submit(_:_:).
     }
