@@ -62,12 +62,16 @@ struct HostMap: Sendable {
     }
   }
 
+  /// A host's own name in small letters, by any name of it or of its vnodes; what is no name is
+  /// returned as it is.
+  func hostName(_ name: String) -> String { (hostOfName[name.lowercased()] ?? name).lowercased() }
+
   /// The node that a PBS host is, by any name of the host or of its vnodes. It exists.
   func node(of host: String) -> String? { match(host: host).only }
 
   /// The same, with those that it could be where it is not certain.
   func match(host name: String) -> Match {
-    let host = (hostOfName[name.lowercased()] ?? name).lowercased()
+    let host = hostName(name)
     let vnodes = vnodesOfHost[host] ?? [name.lowercased()]
     let entries = Set(vnodes.union([host]).compactMap { nodeOfEntry[$0] })
     if !entries.isEmpty {
