@@ -18,6 +18,8 @@ final class JobPoller {
     var changed: @EventLoop () -> Void
   }
 
+  /// Seconds until a job is asked about again of which PBS's answer could not be read.
+  private static let unreadableInterval = 30.0
   /// Seconds without an answer after which pods are told.
   private static let quiet = 10.0
 
@@ -39,6 +41,8 @@ final class JobPoller {
   private var duePolls: [Double] = [0]
   /// Jobs of which the next full poll must tell all.
   private var unconfirmed: Set<String> = []
+  /// Jobs of which PBS's answer could not be read, and until when they are not asked about.
+  private var unreadable: [String: Double] = [:]
   /// The server's name in its jobs' ids; empty while it is not known.
   private var server = ""
   /// When the first of the last polls, all of which listed no job, began.
@@ -188,6 +192,7 @@ final class JobPoller {
       world.jobs, listing: listing, foreign: world.foreignJobs,
       unconfirmed: asked, begun: begun
     ).union(expected.keys).union(hinted.intersection(world.jobs.keys))
+      .filter { unreadable[$0] ?? 0 <= begun }
     if !ids.isEmpty { try await stat(ids, listing: listing, expected: expected, begun: begun) }
     unconfirmed.subtract(asked)
     emptySince = listing.all.isEmpty ? emptySince ?? begun : nil
@@ -222,7 +227,7 @@ final class JobPoller {
     }
     if let leftOut {
       // Pods that wait for this poll must not take it for PBS's word that they have no job.
-      throw .unavailable("qselect did not list job \(leftOut.id), which is there")
+      throw .unavailable("PBS did not list job \(leftOut.id), which is there")
     }
   }
 
@@ -255,6 +260,8 @@ final class JobPoller {
     // Silence is not an end, and not every "unknown" is one.
     var vanished: Set<String> = []
     var missing: [String: Set<String>] = [:]
+    unreadable = unreadable.filter { $0.value > began }
+    for id in stat.unreadable { unreadable[id] = began + Self.unreadableInterval }
     for job in stat.jobs {
       let uid = job.pod?.uid
       let isOurs = JobOwnership.of(job, user: backend.user, cluster: world.cluster) != .foreign
