@@ -84,7 +84,7 @@ public final class KubernetesClient {
     onLine: @escaping @EventLoop (Data) -> Void
   ) async throws {
     source.refresh()
-    let identity = try await source.credentials.identity(within: Self.pluginWait)
+    let identity = try await identity(within: Self.pluginWait)
     let request = request("GET", path, query, identity, timeout: nil, answerLimit: nil)
     var splitter = LineSplitter()
     var failure = Data()
@@ -124,7 +124,7 @@ public final class KubernetesClient {
     source.refresh()
     var isSecondTry = false
     while true {
-      let identity = try await source.credentials.identity(within: deadline - Monotonic.now)
+      let identity = try await identity(within: deadline - Monotonic.now)
       var request = request(
         method, path, query, identity, timeout: deadline - Monotonic.now, answerLimit: answerLimit)
       request.headers.append("Content-Type: \(contentType)")
@@ -150,6 +150,15 @@ public final class KubernetesClient {
       }
       source.credentials.accepted()
       return response
+    }
+  }
+
+  private func identity(within seconds: Double) async throws -> CredentialSource.Identity {
+    do {
+      return try await source.credentials.identity(within: seconds)
+    } catch {
+      http.complain("\(error)")
+      throw error
     }
   }
 
