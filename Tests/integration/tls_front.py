@@ -21,6 +21,9 @@ class TLSFront:
     `hosts` all Host headers.
     """
 
+    # The protocols that are offered in the TLS handshake.
+    alpn = ["http/1.1"]
+
     def __init__(self, server_port: int) -> None:
         self._server_port = server_port
         self._server: asyncio.Server | None = None
@@ -39,6 +42,7 @@ class TLSFront:
         """
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate, key)
+        context.set_alpn_protocols(self.alpn)
         if clients_authority is not None:
             context.load_verify_locations(clients_authority)
             context.verify_mode = ssl.CERT_REQUIRED

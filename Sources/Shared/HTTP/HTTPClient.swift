@@ -129,6 +129,11 @@ public final class HTTPClient {
     let pool = ConnectionPool(
       security: security, connections: use == .requests ? connections : nil)
     pool.onDone = { [unowned self, unowned pool] transfer, code in
+      if transfer.isToBeRepeated(code) {
+        pool.remove(transfer)
+        pool.add(transfer)
+        return
+      }
       let result = transfer.result(code)
       if case .failure(let error) = result { complain("\(error)") } else { answered() }
       finish(transfer, in: pool, result)
