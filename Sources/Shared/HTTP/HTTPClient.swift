@@ -12,7 +12,7 @@ import Logging
 @EventLoop
 public final class HTTPClient {
   /// Seconds without an octet from which on a connection counts as dead when a request on it
-  /// is over without its answer; for a shorter request, nearly all of its time. A server that is
+  /// is over without its answer; for a shorter request, half of its time. A server that is
   /// only slow with one request still answers others.
   static let longestSilence = 4.0
 
@@ -161,7 +161,7 @@ public final class HTTPClient {
     let port = transfer.port
     let silence = port.flatMap { pool.silence(ofPort: $0) } ?? 0
     finish(transfer, in: pool, .failure(error))
-    let limit = min(Self.longestSilence, 0.9 * (transfer.request.timeout ?? .infinity))
+    let limit = min(Self.longestSilence, 0.5 * (transfer.request.timeout ?? .infinity))
     if let port, silence >= limit {
       giveUp(port, of: pool, silence)
     } else if error is HTTPError {

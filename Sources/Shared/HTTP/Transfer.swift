@@ -16,7 +16,7 @@ final class Transfer {
   static let headLimit = 256 << 10
   private static let mostRepetitions = 3
   /// Seconds for TCP and TLS to be set up.
-  private static let connectTimeout = 10
+  private static let connectTimeout = 5
   /// Milliseconds for TCP's acknowledgement, of data as of keepalive probes.
   private static let userTimeout: UInt32 = 15_000
 

@@ -133,13 +133,14 @@ public final class KubernetesClient {
       do {
         response = try await http.send(request)
       } catch let error as HTTPError where error.kind == .security && !isSecondTry {
-        guard source.refresh(isRefused: true) else { throw error }
+        guard source.refresh(isRefused: true), Monotonic.now < deadline else { throw error }
         isSecondTry = true
         continue
       }
       if response.status == 401, !isSecondTry {
         source.credentials.invalidate(identity)
-        if source.refresh(isRefused: true) || source.credentials.canChange {
+        let isChanged = source.refresh(isRefused: true)
+        if isChanged || source.credentials.canChange, Monotonic.now < deadline {
           isSecondTry = true
           continue
         }
