@@ -127,7 +127,7 @@ final class APIAccess {
 
   private func announce(_ failure: RequestGate.Failure, _ error: any Error) {
     guard failure == .unauthorized else {
-      return log.warning("\(server): \(error); all requests rest until it answers again")
+      return log.warning("\(server): \(error); all requests rest until it answers")
     }
     let remedy =
       credentialCanChange

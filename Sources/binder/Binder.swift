@@ -125,9 +125,9 @@ final class Binder {
   private func refuse(_ owned: OwnedBrokerMessage, _ problem: String, _ broker: Int) {
     let message = owned.message.shortened
     guard owned.owner == instance, message.urgency < BrokerMessage.unanswered else {
-      return complain("a \(message.kind.request) is ignored: \(problem)")
+      return complain("message \(message.kind.request) is ignored: \(problem)")
     }
-    complain("a \(message.kind.request) is refused: \(problem)")
+    complain("message \(message.kind.request) is refused: \(problem)")
     answer(Work(id: owned.id, message: message), .init(result: .refused, words: problem), broker)
   }
 
