@@ -105,7 +105,9 @@ final class Binder {
   private func want(_ owned: OwnedBrokerMessage, _ pod: PodReference, _ broker: Int) {
     let item = Item(uid: pod.uid, broker: broker)
     guard owned.owner == instance else { return forget(item) }
-    let work = Work(id: owned.id, message: owned.message.shortened)
+    var work = Work(id: owned.id, message: owned.message.shortened)
+    // The broker has waited since it first asked for something about this pod.
+    work.since = wanted[item]?.since ?? work.since
     guard wanted[item] != nil || wanted.count < Self.most else {
       complain("\(Self.most) pods wait already, pod \(pod.fullName) is put off")
       return answer(work, .init(result: .retry, words: "too many pods wait for binder"), broker)

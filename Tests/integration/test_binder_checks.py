@@ -8,6 +8,7 @@ from typing import Any, Iterator
 import pytest
 
 from integration.lone_binder import LoneBinder, lone_binder
+from integration.played_broker import PlayedBroker
 from real.kubernetes import RealKubernetes
 from simulators.kubernetes import KubernetesSimulator
 
@@ -73,13 +74,39 @@ def test_the_same_words_with_another_id_are_answered_again(simulated: LoneBinder
     assert ids == sorted(set(ids)), "an answer to each that was not replaced, and to none twice"
 
 
+def test_each_brokers_word_about_a_pod_stands_for_itself(tmp_path: Path) -> None:
+    """A broker that has lost a pod takes it back from us; what the one that has it now asks for stands."""
+    with KubernetesSimulator() as simulator, lone_binder(simulator, tmp_path) as lone:
+        simulator.create_node("node1")
+        lone.process.stop()
+        other = PlayedBroker(lone.connector.socket("other"))
+        try:
+            lone.connector.start_process("binder", brokers=("pbs-broker", "other"))
+            pod = lone.create("redis")
+            reference = {key: pod["metadata"][key] for key in ("uid", "namespace", "name")}
+            other.answer_to("report", pod, message="held")  # both are connected, and the server is known
+            lone.broker.answer_to("report", pod, message="held")
+            simulator.pause()
+            lone.broker.bind(pod, id=1)
+            other.say({"type": "withdraw", "owner": "binder", "pod": reference, "id": 1})
+            other.say({"type": "bind", "owner": "another", "pod": reference, "id": 2, "node": "node2", "job": "6.pbs", "runCount": 1})
+            refused = other.answer_to("bind", {"uid": "u", "namespace": "A", "name": "a"})  # behind the two
+            assert refused["result"] == "refused"
+            simulator.resume()
+            assert lone.broker.wait_outcomes(2)[1]["result"] == "bound"
+            assert [outcome["request"] for outcome in other.outcomes] == ["report", "bind"]
+        finally:
+            other.close()
+
+
 # Names
 
 
 @pytest.mark.parametrize("change, words", [
     ({"namespace": "../../nodes"}, "no namespace's name"), ({"namespace": "default/pods/other"}, "no namespace's name"),
     ({"name": "redis?dryRun=All"}, "no pod's name"), ({"name": "../../secrets/a"}, "no pod's name"),
-    ({"name": "redis\r\nX-Header: a"}, "no pod's name"), ({"name": ""}, "no pod's name"), ({"name": "a" * 254}, "no pod's name"),
+    ({"name": "redis\r\nX-Header: a"}, "no pod's name"), ({"name": ""}, "no pod's name"),
+    ({"name": "a" * 254}, "no pod's name"),
     ({"uid": "u/../v"}, "no UID"), ({"uid": "x" * 100_000}, "no UID"),
 ])
 def test_a_name_that_is_none_reaches_no_url(simulated: LoneBinder, change: dict[str, str], words: str) -> None:
