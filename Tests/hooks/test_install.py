@@ -43,7 +43,7 @@ if words[:2] == ["create", "resource"]:
     state["resources"][name] = sys.argv[2].split(" ", 3)[3]
 elif words[:2] == ["delete", "resource"]:
     if name in state["used"]:
-        sys.exit("qmgr obj=%%s svr=default: Resource busy on job\\nqmgr: Error (15178) returned from server" %% name)
+        sys.exit("qmgr obj=%%s svr=default: Resource busy on job\\nqmgr: Error (15174) returned from server" %% name)
     del state["resources"][name]
 elif words[0] == "create":
     assert name not in state["hooks"]
