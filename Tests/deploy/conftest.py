@@ -1,4 +1,4 @@
-"""Fixtures: a folder for sockets, and a real API server under the admission policies."""
+"""Fixtures: the programs, a folder for sockets, and a real API server under the admission policies."""
 
 from __future__ import annotations
 
@@ -9,7 +9,15 @@ from typing import Iterator
 import pytest
 
 from deploy.guarded_server import Guarded, guarded_server
+from integration.connector import PROGRAMS, program_folder
 from real.kubernetes import RealKubernetes
+
+
+@pytest.fixture(scope="session", autouse=True)
+def programs() -> None:
+    """The executables must have been built: a test that runs old ones says nothing."""
+    for program in PROGRAMS:
+        assert (program_folder() / program).exists(), f"{program} is not built in {program_folder()}: run `swift build`"
 
 
 @pytest.fixture
