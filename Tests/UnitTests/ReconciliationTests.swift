@@ -480,15 +480,15 @@ import Testing
     Case(
       "a job with too few CPUs does not",
       situation(pod(), jobs: [given(["ncpus": "1", "mem": "1gb", "ngpus": "1"])]),
-      misfit("it has ncpus=1, and its pod needs 2")),
+      misfit("PBS has given it ncpus=1 instead of 2")),
     Case(
       "nor one with too little memory",
       situation(pod(), jobs: [given(["ncpus": "2", "mem": "655359kb", "ngpus": "1"])]),
-      misfit("it has mem=655359kb, and its pod needs 655360kb")),
+      misfit("PBS has given it mem=655359kb instead of 640mb")),
     Case(
       "nor one without a resource",
-      situation(pod(), jobs: [given(["ncpus": "2", "mem": "1gb"])]),
-      misfit("it has ngpus=0, and its pod needs 1")),
+      situation(pod(), jobs: [given(["ncpus": "2", "mem": "1gb", "ngpus": "0"])]),
+      misfit("PBS has given it ngpus=0 instead of 1")),
   ]
 
   private static func misfit(_ words: String) -> Decision {

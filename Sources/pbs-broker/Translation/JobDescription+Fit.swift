@@ -56,7 +56,8 @@ extension JobDescription {
     var hasMore = false
 
     mutating func take(_ name: String, _ found: Int, instead needed: Int) {
-      if found < needed { lacks.append("\(name)=\(found) instead of \(needed)") }
+      let text = { name == "mem" ? JobDescription.Chunk.size($0) : "\($0)" }
+      if found < needed { lacks.append("\(name)=\(text(found)) instead of \(text(needed))") }
       if found > needed { hasMore = true }
     }
 
