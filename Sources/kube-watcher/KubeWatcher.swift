@@ -33,8 +33,9 @@ struct KubeWatcher: ConnectorCommand {
     Process.run("kube-watcher", common) {
       [kubeconfig, socket, schedulerName, leaderElect] settings, log, instance in
       let file = try settings.text("kubeconfig", flag: kubeconfig)
-      let names =
+      let names = Set(
         try settings.texts("scheduler-name", flags: schedulerName) ?? [WellKnown.schedulerName]
+      ).sorted()
       let socket =
         try settings.text("socket", flag: socket) ?? "\(Process.runDirectory)/kube-watcher.sock"
       let timing = WatchTiming(

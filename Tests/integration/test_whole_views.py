@@ -239,7 +239,7 @@ def test_a_configured_name_stands_for_the_cluster(watched: Watched) -> None:
     with connect(watched) as peer:
         (cluster,) = [message for message in peer.until("synced") if message["type"] == "cluster"]
     assert cluster["cluster"]["id"] == "science-1"
-    assert watched.connector["kube-watcher"].log().count("another cluster behind the same address is not noticed") == 1
+    assert watched.connector["kube-watcher"].log().count("another cluster at the same address would not be noticed") == 1
 
 
 def test_without_an_identity_nothing_is_told_until_it_is_known(watched: Watched) -> None:
@@ -251,7 +251,7 @@ def test_without_an_identity_nothing_is_told_until_it_is_known(watched: Watched)
         assert "cluster" in {message["type"] for message in peer.until("synced", 20)}
     log = watched.connector["kube-watcher"].log()
     assert log.count("identity is not known") == 1
-    assert "the cluster's identity is known: " in log
+    assert "answers: the cluster is " in log
 
 
 def test_a_cluster_name_that_could_not_stand_in_a_job_is_refused(watched: Watched) -> None:
