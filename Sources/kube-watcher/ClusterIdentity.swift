@@ -84,6 +84,7 @@ final class ClusterIdentity {
       isComplaining = true
       return
     }
+    guard Cluster.isID(found) else { throw UnlikelyUID() }
     guard let before = uid else {
       uid = found
       return
@@ -110,6 +111,11 @@ final class ClusterIdentity {
     struct Metadata: Decodable { var uid: String }
     var metadata: Metadata
   }
+}
+
+/// A server that gives kube-system a UID that no API server makes.
+private struct UnlikelyUID: Error, CustomStringConvertible {
+  var description: String { "the UID of kube-system is not one" }
 }
 
 /// The server is of another cluster than before.
