@@ -36,14 +36,26 @@ final class ClusterIdentity {
       } catch {
         judge(error)
         let delay = backoff.delay()
-        if !isComplaining { log.error("\(complaint(error)); trying again until it works") }
-        isComplaining = true
+        complain(error, delay)
         // A cancelled task ends the loop.
         try? await EventLoop.sleep(seconds: delay)
       }
     }
-    if isComplaining, let id { log.notice("the cluster's identity is known: \(id)") }
+    if isComplaining, let id { log.notice("\(client.server) answers: the cluster is \(id)") }
     isComplaining = false
+  }
+
+  /// What only an administrator can mend is said once, as an error; the rest as of any request.
+  private func complain(_ error: any Error, _ delay: Double) {
+    if let error = error as? KubernetesError, error.status == 403 {
+      if !isComplaining { log.error("\(missingRight(error)); trying again until it works") }
+    } else {
+      let wait = String(rounded: delay)
+      log.warning(
+        "\(client.server): which cluster it is of is not known: \(error); trying again in \(wait) s"
+      )
+    }
+    isComplaining = true
   }
 
   /// Asks the server whose it is.
@@ -66,11 +78,13 @@ final class ClusterIdentity {
     } catch let error as KubernetesError where id != nil && [403, 404].contains(error.status) {
       // Known without it; what cannot be looked at cannot be seen to change.
       if !isComplaining {
-        log.warning("\(complaint(error)); another cluster behind the same address is not noticed")
+        log.warning(
+          "\(missingRight(error)); another cluster at the same address would not be noticed")
       }
       isComplaining = true
       return
     }
+    guard Cluster.isID(found) else { throw UnlikelyUID() }
     guard let before = uid else {
       uid = found
       return
@@ -86,19 +100,22 @@ final class ClusterIdentity {
     throw ClusterChanged()
   }
 
-  private func complaint(_ error: any Error) -> String {
-    guard let error = error as? KubernetesError, error.status == 403 else {
-      return "\(client.server): the cluster's identity is not known: \(error)"
-    }
-    return "\(client.server): the cluster's identity is not known: \(error): give kube-watcher the"
-      + " right get on the namespace kube-system (deploy/rbac.yaml), or set the key"
-      + " kube-watcher.cluster"
+  private func missingRight(_ error: KubernetesError) -> String {
+    """
+    \(client.server): the cluster's identity is not known: \(error): give kube-watcher the right \
+    get on the namespace kube-system (deploy/rbac.yaml), or set the key kube-watcher.cluster
+    """
   }
 
   private struct Namespace: Decodable {
     struct Metadata: Decodable { var uid: String }
     var metadata: Metadata
   }
+}
+
+/// A server that gives kube-system a UID that no API server makes.
+private struct UnlikelyUID: Error, CustomStringConvertible {
+  var description: String { "the UID of kube-system is not one" }
 }
 
 /// The server is of another cluster than before.

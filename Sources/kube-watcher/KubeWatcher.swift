@@ -33,15 +33,16 @@ struct KubeWatcher: ConnectorCommand {
     Process.run("kube-watcher", common) {
       [kubeconfig, socket, schedulerName, leaderElect] settings, log, instance in
       let file = try settings.text("kubeconfig", flag: kubeconfig)
-      let names =
+      let names = Set(
         try settings.texts("scheduler-name", flags: schedulerName) ?? [WellKnown.schedulerName]
+      ).sorted()
       let socket =
         try settings.text("socket", flag: socket) ?? "\(Process.runDirectory)/kube-watcher.sock"
       let timing = WatchTiming(
         silence: try settings.number("watch-silence", in: 5...3600) ?? 150,
         checkInterval: try settings.number("check-interval", in: 1...3600) ?? 45)
       let cluster = try settings.text("cluster")
-      if let cluster, !isClusterName(cluster) {
+      if let cluster, !Cluster.isID(cluster) {
         throw settings.wrong("cluster", "1 to 63 letters, digits, '.', '_' and '-'")
       }
       let peers = try Process.userIDs(
@@ -81,17 +82,4 @@ struct KubeWatcher: ConnectorCommand {
       return watcher
     }
   }
-}
-
-/// Whether a text can name a cluster wherever it goes: messages, logs and PBS jobs.
-private func isClusterName(_ text: String) -> Bool {
-  (1...63).contains(text.utf8.count)
-    && text.utf8.allSatisfy { octet in
-      switch octet {
-      case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-        UInt8(ascii: "0")...UInt8(ascii: "9"):
-        true
-      default: "._-".utf8.contains(octet)
-      }
-    }
 }

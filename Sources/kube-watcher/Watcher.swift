@@ -7,6 +7,7 @@ import Shared
 final class Watcher {
   /// What is watched, and how.
   struct Options {
+    /// Sorted, each once.
     var schedulerNames: [String]
     /// The cluster's name, in place of the UID of kube-system.
     var cluster: String?
@@ -148,7 +149,7 @@ final class Watcher {
   private var cluster: WatcherMessage {
     .cluster(
       Cluster(
-        id: identity.id ?? "", schedulerNames: options.schedulerNames.sorted(),
+        id: identity.id ?? "", schedulerNames: options.schedulerNames,
         claims: claims.knowledge == .complete))
   }
 

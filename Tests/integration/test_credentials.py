@@ -105,6 +105,8 @@ KINDS: dict[str, Callable[[Place, str], Path]] = {
 @pytest.fixture
 def place(tmp_path: Path, real_kubernetes: RealKubernetes) -> Place:
     real_kubernetes.apply(REPOSITORY / "deploy" / "rbac.yaml")
+    for node in {"node1", "node2"} - {node["metadata"]["name"] for node in real_kubernetes.nodes()}:
+        real_kubernetes.create_node(node)
     return Place(tmp_path, real_kubernetes)
 
 

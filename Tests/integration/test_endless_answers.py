@@ -55,10 +55,22 @@ def peak_memory(pid: int) -> int:
     (pages_of_two_servers, "the list's pages are of different resourceVersions, 9 and 4; trying again"),
 ], ids=["a line", "the same page", "other pages", "pages of two versions"])
 def test_an_answer_without_end_is_cut_off(tmp_path: Path, answer: Handler, line: str) -> None:
-    with EndlessAPI({"/api/v1/pods": answer}) as api:
-        kubeconfig = tmp_path / "kubeconfig"
+    run_until(tmp_path, {"/api/v1/pods": answer}, line)
+
+
+def test_an_identity_that_could_not_stand_in_a_job_is_not_believed(tmp_path: Path) -> None:
+    def lie(request: BaseHTTPRequestHandler, query: Query) -> None:
+        send(request, {"metadata": {"name": "kube-system", "uid": "d,LD_PRELOAD=/home/user/evil.so"}})
+
+    run_until(tmp_path, {"/api/v1/namespaces/kube-system": lie}, "the UID of kube-system is not one; trying again")
+
+
+def run_until(folder: Path, endless: dict[str, Handler], line: str) -> None:
+    """Run a kube-watcher on this API until it has said so twice, and look at its memory."""
+    with EndlessAPI(endless) as api:
+        kubeconfig = folder / "kubeconfig"
         api.write_kubeconfig(kubeconfig)
-        connector = Connector(tmp_path, {"kube-watcher": kubeconfig}, tmp_path)
+        connector = Connector(folder, {"kube-watcher": kubeconfig}, folder)
         try:
             watcher = connector.start_process("kube-watcher")
             watcher.wait_for_log(line, 30)

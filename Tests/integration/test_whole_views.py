@@ -2,76 +2,17 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-from typing import Any, Iterator
+from typing import Any
 
 import pytest
 
-from integration.connector import Connector
-from integration.peer import Message, Peer
 from integration.site import pod_manifest
+from integration.watched import Watched, connect, next_of, pods, watched
 from simulators.kubernetes import KubernetesSimulator
 from simulators.kubernetes.faults import Cut, Fault, Gone, LoseAnswer, Reset, Status, TooManyRequests
 
-Object = dict[str, Any]
-CONFIGURATION = "kube-watcher:\n  check-interval: 1\n"
+__all__ = ["watched"]  # a fixture
 KUBE_SYSTEM = "/api/v1/namespaces/kube-system"
-
-
-class Watched:
-    """A simulated API and a kube-watcher alone, whose socket the test reads."""
-
-    def __init__(self, folder: Path, kubernetes: KubernetesSimulator) -> None:
-        self.kubernetes = kubernetes
-        kubeconfig = folder / "kubeconfig"
-        kubernetes.write_kubeconfig(kubeconfig)
-        self.connector = Connector(folder, {"kube-watcher": kubeconfig}, folder, configuration=CONFIGURATION)
-
-    def configure(self, lines: str) -> None:
-        self.connector.configuration += lines
-        self.connector.__post_init__()
-
-    def start(self) -> Any:
-        return self.connector.start_process("kube-watcher")
-
-    def subscribe(self) -> Peer:
-        peer = Peer(self.connector.socket("kube-watcher"))
-        peer.hello("pbs-broker")
-        return peer
-
-    def log(self, text: str, timeout: float = 15.0, after: int = 0) -> str:
-        return self.connector["kube-watcher"].wait_for_log(text, timeout, after)
-
-    def listings(self, path: str) -> list[str]:
-        """The targets of the requests for lists of this path, the looks at versions not among them."""
-        return [entry.target for entry in list(self.kubernetes.requests.entries)
-                if entry.verb == "list" and entry.target.startswith(path + "?") and "limit=500" in entry.target]
-
-
-@pytest.fixture
-def watched(tmp_path: Path) -> Iterator[Watched]:
-    with KubernetesSimulator() as kubernetes:
-        kubernetes.create_node("node1")
-        watched = Watched(tmp_path, kubernetes)
-        try:
-            yield watched
-        finally:
-            print(watched.connector.logs())
-            watched.connector.close()
-
-
-def connect(watched: Watched) -> Peer:
-    watched.log("watches the cluster")
-    return watched.subscribe()
-
-
-def pods(messages: list[Message]) -> set[str]:
-    return {message["pod"]["metadata"]["name"] for message in messages if message["type"] == "pod"}
-
-
-def next_of(peer: Peer, kind: str, timeout: float = 15.0) -> Message:
-    return peer.until(kind, timeout)[-1]
 
 
 # Lists
@@ -239,7 +180,7 @@ def test_a_configured_name_stands_for_the_cluster(watched: Watched) -> None:
     with connect(watched) as peer:
         (cluster,) = [message for message in peer.until("synced") if message["type"] == "cluster"]
     assert cluster["cluster"]["id"] == "science-1"
-    assert watched.connector["kube-watcher"].log().count("another cluster behind the same address is not noticed") == 1
+    assert watched.connector["kube-watcher"].log().count("another cluster at the same address would not be noticed") == 1
 
 
 def test_without_an_identity_nothing_is_told_until_it_is_known(watched: Watched) -> None:
@@ -251,7 +192,7 @@ def test_without_an_identity_nothing_is_told_until_it_is_known(watched: Watched)
         assert "cluster" in {message["type"] for message in peer.until("synced", 20)}
     log = watched.connector["kube-watcher"].log()
     assert log.count("identity is not known") == 1
-    assert "the cluster's identity is known: " in log
+    assert "answers: the cluster is " in log
 
 
 def test_a_cluster_name_that_could_not_stand_in_a_job_is_refused(watched: Watched) -> None:
@@ -259,57 +200,3 @@ def test_a_cluster_name_that_could_not_stand_in_a_job_is_refused(watched: Watche
     process = watched.start()
     assert process.wait() == 1
     assert "kube-watcher.cluster must be" in process.log()
-
-
-# Claims
-
-
-def claim(name: str, **spec: Any) -> Object:
-    return {"metadata": {"name": name}, "spec": {"accessModes": ["ReadWriteOnce"], **spec}}
-
-
-CLAIMS = "/api/v1/namespaces/default/persistentvolumeclaims"
-CLASSES = "/apis/storage.k8s.io/v1/storageclasses"
-
-
-def late_class(name: str) -> Object:
-    return {"metadata": {"name": name}, "provisioner": "example.org/local", "volumeBindingMode": "WaitForFirstConsumer"}
-
-
-def test_claims_are_told_with_what_their_class_says(watched: Watched) -> None:
-    kubernetes = watched.kubernetes
-    kubernetes.request("POST", CLASSES, late_class("late"))
-    kubernetes.request("POST", CLAIMS, claim("waiting", storageClassName="late"))
-    kubernetes.request("POST", CLAIMS, claim("plain", storageClassName=""))
-    kubernetes.request("POST", CLAIMS, claim("alone", storageClassName="later", accessModes=["ReadWriteOncePod"]))
-    watched.start()
-    with connect(watched) as peer:
-        told = {message["claim"]["name"]: message["claim"] for message in peer.until("synced") if message["type"] == "claim"}
-        assert told == {
-            "waiting": {"namespace": "default", "name": "waiting", "isBound": False, "waitsForConsumer": True, "isForOnePod": False},
-            "plain": {"namespace": "default", "name": "plain", "isBound": False, "waitsForConsumer": False, "isForOnePod": False},
-            "alone": {"namespace": "default", "name": "alone", "isBound": False, "waitsForConsumer": False, "isForOnePod": True}}
-        kubernetes.request("POST", CLASSES, late_class("later"))
-        changed = next_of(peer, "claim")["claim"]
-        assert (changed["name"], changed["waitsForConsumer"]) == ("alone", True)
-        kubernetes.request("PATCH", f"{CLAIMS}/waiting", {"metadata": {"annotations": {
-            "volume.kubernetes.io/selected-node": "node1"}}}, "application/merge-patch+json")
-        assert next_of(peer, "claim")["claim"]["selectedNode"] == "node1"
-        kubernetes.request("PATCH", f"{CLAIMS}/waiting/status", {"status": {"phase": "Bound"}}, "application/merge-patch+json")
-        assert next_of(peer, "claim")["claim"]["isBound"] is True
-        kubernetes.request("DELETE", f"{CLAIMS}/plain")
-        assert next_of(peer, "claim-gone") == {"type": "claim-gone", "namespace": "default", "name": "plain"}
-
-
-@pytest.mark.parametrize("refused", ["persistentvolumeclaims", "storageclasses"])
-def test_without_the_right_to_read_claims_that_is_said_and_work_goes_on(watched: Watched, refused: str) -> None:
-    watched.kubernetes.request("POST", CLAIMS, claim("data"))
-    watched.kubernetes.faults.add(Fault(rf"GET .*/{refused}\?", Status(403)))
-    watched.start()
-    with connect(watched) as peer:
-        told = peer.until("synced", 15)
-    assert not [message for message in told if message["type"] == "claim"]
-    (cluster,) = [message for message in told if message["type"] == "cluster"]
-    assert cluster["cluster"]["claims"] is False
-    log = watched.connector["kube-watcher"].log()
-    assert log.count("goes on without volume claims") == 1 and "persistentvolumeclaims and storageclasses" in log

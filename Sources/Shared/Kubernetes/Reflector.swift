@@ -277,7 +277,8 @@ public final class Reflector<Object: Decodable & Sendable> {
         isCheckComplaining = true
       } catch {
         // It went back. Or there is no answer: the watch may be as dead as this request was.
-        return breakOff(error)
+        if !Task.isCancelled { breakOff(error) }
+        return
       }
     }
   }
