@@ -60,26 +60,29 @@ import Testing
 
   @Test @EventLoop func aPluginRunsOnceForAll() async throws {
     let source = source(try plugin(Self.prints))
-    async let one = source.identity(within: 10)
-    async let two = source.identity(within: 10)
+    async let one = source.identity(within: 60)
+    async let two = source.identity(within: 60)
     #expect(try await [one, two] == Array(repeating: .init(authorization: "Bearer t"), count: 2))
-    _ = try await source.identity(within: 10)
+    _ = try await source.identity(within: 60)
     #expect(try runs() == 1)
   }
 
   @Test @EventLoop func aPluginWhoseCredentialIsRefusedAgainIsNotRunEachTime() async throws {
     let source = source(try plugin(Self.prints))
-    for _ in 0..<20 { source.invalidate(try await source.identity(within: 10)) }
-    #expect(try runs() == 2)
+    let started = Monotonic.now
+    for _ in 0..<20 { source.invalidate(try await source.identity(within: 60)) }
+    // At once when it is refused first, then no more than twice a second.
+    #expect(try runs() <= 2 + Int((Monotonic.now - started) / 0.5))
   }
 
   @Test @EventLoop func aPluginThatFailsIsNotRunEachTime() async throws {
     let source = source(try plugin("echo secret; exit 1"))
+    let started = Monotonic.now
     for _ in 0..<20 {
-      let error = await #expect(throws: HTTPError.self) { try await source.identity(within: 10) }
+      let error = await #expect(throws: HTTPError.self) { try await source.identity(within: 60) }
       #expect(error?.reason.hasSuffix("it ended with status 1") == true)
     }
-    #expect(try runs() == 1)
+    #expect(try runs() <= 1 + Int((Monotonic.now - started) / 0.5))
   }
 
   @Test @EventLoop func aSlowPluginHoldsNoRequestPastItsTime() async throws {

@@ -1,4 +1,4 @@
-"""HTTP/2 by TLS before a server that speaks plain HTTP/1.1, as a kube-apiserver speaks it: with libnghttp2, which libcurl brings."""
+"""HTTP/2 by TLS before a server that speaks plain HTTP/1.1: with libnghttp2, which libcurl brings."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ class _FrameHead(ctypes.Structure):
 class _Header(ctypes.Structure):
     """nghttp2_nv."""
 
-    _fields_ = [("name", c_char_p), ("value", c_char_p), ("name_length", c_size_t), ("value_length", c_size_t), ("flags", c_uint8)]
+    _fields_ = [("name", c_char_p), ("value", c_char_p), ("name_length", c_size_t), ("value_length", c_size_t),
+                ("flags", c_uint8)]
 
 
 _Read = ctypes.CFUNCTYPE(c_ssize_t, c_void_p, c_int32, c_void_p, c_size_t, POINTER(c_uint32), c_void_p, c_void_p)
@@ -210,7 +211,8 @@ class _Connection:
             self._resume()
 
     def _answer(self, identifier: int, stream: _Stream, status: str, pairs: list[tuple[str, str]]) -> None:
-        kept = [(":status", status), *(pair for pair in pairs if pair[0] not in ("connection", "transfer-encoding", "content-length"))]
+        dropped = ("connection", "transfer-encoding", "content-length")
+        kept = [(":status", status), *(pair for pair in pairs if pair[0] not in dropped)]
         encoded = [(name.encode(), value.encode()) for name, value in kept]
         table = (_Header * len(encoded))(*[_Header(name, value, len(name), len(value), 0) for name, value in encoded])
 
@@ -225,7 +227,8 @@ class _Connection:
             return len(piece)
 
         stream.provider = _Provider(None, _Read(read))
-        self._library.nghttp2_submit_response(self._session, c_int32(identifier), table, c_size_t(len(encoded)), byref(stream.provider))
+        self._library.nghttp2_submit_response(
+            self._session, c_int32(identifier), table, c_size_t(len(encoded)), byref(stream.provider))
         self._send()
 
     async def _forward(self, reader: asyncio.StreamReader, headers: dict[str, str], stream: _Stream) -> None:

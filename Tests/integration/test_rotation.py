@@ -79,7 +79,8 @@ def place(site: Site, tmp_path: Path) -> Iterator[Place]:
 
 
 @pytest.mark.parametrize("is_inline", [True, False], ids=["inline", "file"])
-def test_a_server_with_a_certificate_of_another_authority_is_trusted_once_the_file_names_it(place: Place, is_inline: bool) -> None:
+def test_a_server_with_a_certificate_of_another_authority_is_trusted_once_the_file_names_it(
+        place: Place, is_inline: bool) -> None:
     old, new = place.authority("old"), place.authority("new")
     authority = place.folder / "ca.crt"
 
@@ -176,7 +177,8 @@ def write_plugin(place: Place, script: str) -> Path:
 
 
 def exec_user(plugin: Path, **fields: Any) -> dict[str, Any]:
-    return {"exec": {"apiVersion": "client.authentication.k8s.io/v1", "command": str(plugin), "interactiveMode": "Never", **fields}}
+    return {"exec": {
+        "apiVersion": "client.authentication.k8s.io/v1", "command": str(plugin), "interactiveMode": "Never", **fields}}
 
 
 def write_answer(place: Place, **status: str) -> None:

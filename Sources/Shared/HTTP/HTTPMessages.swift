@@ -63,7 +63,8 @@ public struct HTTPError: Error, CustomStringConvertible, Sendable {
     /// The request has reached the limit of its time, or its connection was given up since
     /// nothing came on it any more. What the request asks for may have been done.
     case silence
-    /// TLS: the server is not whom we trust, or does not take our certificate.
+    /// TLS: the server is not whom we trust, does not take our certificate, or broke the
+    /// handshake off. Files are read again, so the same request may work later.
     case security
     /// The answer is larger than its limit.
     case tooLarge
