@@ -1,80 +1,100 @@
-import DequeModule
 import FoundationEssentials
 import Logging
 import Shared
 
 /// Takes what the brokers ask for, does it pod by pod, and answers with the outcome.
 ///
-/// For each pod the newest message stands. Bindings go first, then deletions, then reports;
-/// the queues live here, and nothing else is kept: what is not answered comes again.
+/// For each pod the newest message of each broker stands. Bindings go first, then deletions, then
+/// reports; what waits lives here, and nothing else is kept: what is not answered comes again.
 @EventLoop
 final class Binder {
+  /// What may be wanted at once; no cluster has so many pods that wait for a binder.
+  private static let most = 100_000
+  /// Seconds for which something waits while the API server is in trouble, before its broker hears
+  /// of that.
+  private static let patience = 20.0
+
   private let instance: String
+  private let access: APIAccess
   private let pods: PodActions
   private let events: EventRecorder
   private let requestsInFlight: Int
   private let log: Logger
   private var subscriptions: [Subscription] = []
-  /// What is to be done, by UID; replaced by newer messages.
-  private var wanted: [String: Work] = [:]
-  private var queues: [Deque<String>] = [[], [], []]
+  /// What is to be done; replaced by newer messages.
+  private var wanted: [Item: Work] = [:]
+  private var agenda = Agenda<Item>(urgencies: 3)
+  /// UIDs of the pods on which something is under way.
   private var active: Set<String> = []
   /// How many of these are bindings.
   private var binding = 0
-  /// No request before this moment: the server asked for rest.
-  private var restUntil = 0.0
-  private var restTimer: EventSource?
+  private var troubleTimer: EventSource?
+  private var isTroubleWatched = false
   private var unknownTypes = UnknownTypes()
+  /// Lines about messages that cannot be followed.
+  private var complaints = TokenBucket(burst: 20, interval: 10)
+  private var untold = 0
+
+  /// One pod, as one broker speaks of it.
+  private struct Item: Hashable {
+    var uid: String
+    /// Its place among the subscriptions.
+    var broker: Int
+  }
 
   private struct Work {
+    var id: Int?
     var message: BrokerMessage
-    var from: Subscription
+    var since = Monotonic.now
 
-    /// Asked for in the same words by the same broker: another one has to hear an answer of its own.
+    /// The same asking. A broker that gives no ids is told apart by its words.
     func isSame(as other: Work?) -> Bool {
-      message == other?.message && from === other?.from
+      id == other?.id && message == other?.message
     }
   }
 
   init(
-    instance: String, pods: PodActions, events: EventRecorder, requestsInFlight: Int, log: Logger
+    instance: String, access: APIAccess, pods: PodActions, events: EventRecorder,
+    requestsInFlight: Int, log: Logger
   ) {
     self.instance = instance
+    self.access = access
     self.pods = pods
     self.events = events
     self.requestsInFlight = requestsInFlight
     self.log = log
-    restTimer = EventSource.timer { [unowned self] in
-      // The timer is the end of the rest; by the clock it may come a moment early.
-      restUntil = 0
-      start()
-    }
+    access.onReady = { [unowned self] in start() }
+    troubleTimer = EventSource.timer { [unowned self] in tellOfTrouble() }
   }
 
   /// Starts to listen to a broker.
   func subscribe(_ subscription: Subscription) {
+    let broker = subscriptions.count
     subscriptions.append(subscription)
-    subscription.onMessage = { [unowned self, unowned subscription] in receive($0, subscription) }
+    subscription.onMessage = { [unowned self] in receive($0, broker) }
     // What is still wanted comes again with the snapshot of the next connection.
-    subscription.onDisconnected = { [unowned self, unowned subscription] in
-      wanted = wanted.filter { $0.value.from !== subscription }
+    subscription.onDisconnected = { [unowned self] in
+      for item in wanted.keys where item.broker == broker { forget(item) }
     }
     subscription.start()
   }
 
+  // MARK: What is wanted
+
   /// Every message that a broker may send, and what follows.
-  private func receive(_ json: Data, _ subscription: Subscription) {
+  private func receive(_ json: Data, _ broker: Int) {
     let owned: OwnedBrokerMessage
     do {
       owned = try JSONDecoder().decode(OwnedBrokerMessage.self, from: json)
     } catch {
-      return log.error("pbs-broker: a message cannot be read: \(error)")
+      return complain("a message cannot be read: \(error)")
     }
+    if let problem = owned.message.problem { return refuse(owned, problem, broker) }
     switch owned.message {
-    case .bind(let bind): want(owned, bind.pod, priority: 0, subscription)
-    case .evict(let evict): want(owned, evict.pod, priority: 1, subscription)
-    case .report(let report): want(owned, report.pod, priority: 2, subscription)
-    case .withdraw(let pod): wanted[pod.uid] = nil
+    case .bind(let bind): want(owned, bind.pod, broker)
+    case .evict(let evict): want(owned, evict.pod, broker)
+    case .report(let report): want(owned, report.pod, broker)
+    case .withdraw(let pod): forget(Item(uid: pod.uid, broker: broker))
     case .unknown(let type):
       if let type = unknownTypes.new(type) {
         log.warning("pbs-broker: message \(type) is unknown, ignored")
@@ -82,66 +102,88 @@ final class Binder {
     }
   }
 
-  private func want(
-    _ owned: OwnedBrokerMessage, _ pod: PodReference, priority: Int, _ subscription: Subscription
-  ) {
-    guard owned.owner == instance else {
-      wanted[pod.uid] = nil
-      return
+  private func want(_ owned: OwnedBrokerMessage, _ pod: PodReference, _ broker: Int) {
+    let item = Item(uid: pod.uid, broker: broker)
+    guard owned.owner == instance else { return forget(item) }
+    var work = Work(id: owned.id, message: owned.message.shortened)
+    // The broker has waited since it first asked for something about this pod.
+    work.since = wanted[item]?.since ?? work.since
+    guard wanted[item] != nil || wanted.count < Self.most else {
+      complain("\(Self.most) pods wait already, pod \(pod.fullName) is put off")
+      return answer(work, .init(result: .retry, words: "too many pods wait for binder"), broker)
     }
-    let isQueued = wanted[pod.uid].map { Self.priority($0.message) == priority } ?? false
-    wanted[pod.uid] = Work(message: owned.message, from: subscription)
-    if !isQueued || active.contains(pod.uid) { queues[priority].append(pod.uid) }
+    wanted[item] = work
+    if !active.contains(item.uid) { agenda.add(item, urgency: work.message.urgency) }
+    watchTrouble()
     start()
   }
 
-  private static func priority(_ message: BrokerMessage) -> Int {
-    switch message {
-    case .bind: 0
-    case .evict: 1
-    default: 2
-    }
+  private func forget(_ item: Item) {
+    wanted[item] = nil
+    agenda.remove(item)
   }
 
+  /// Answers what no honest broker asks for. Nothing of it reaches the API server.
+  private func refuse(_ owned: OwnedBrokerMessage, _ problem: String, _ broker: Int) {
+    let message = owned.message.shortened
+    guard owned.owner == instance, message.urgency < BrokerMessage.unanswered else {
+      return complain("message \(message.kind.request) is ignored: \(problem)")
+    }
+    complain("message \(message.kind.request) is refused: \(problem)")
+    answer(Work(id: owned.id, message: message), .init(result: .refused, words: problem), broker)
+  }
+
+  private func complain(_ words: String) {
+    guard complaints.take(Monotonic.now) else {
+      untold += 1
+      return
+    }
+    let more = untold > 0 ? " (and \(untold) further ones)" : ""
+    untold = 0
+    log.error("pbs-broker: \(words)\(more)")
+  }
+
+  // MARK: Doing it
+
   private func start() {
-    if Monotonic.now < restUntil { return }
-    while active.count < requestsInFlight, let uid = next() {
-      guard let work = wanted[uid] else { continue }
-      active.insert(uid)
-      let isBinding = Self.priority(work.message) == 0
+    if access.isResting { return }
+    let most = access.mostAtOnce(requestsInFlight)
+    while active.count < most, let item = next(), let work = wanted[item] {
+      active.insert(item.uid)
+      let isBinding = work.message.urgency == 0
       if isBinding { binding += 1 }
       Task { @EventLoop in
-        await perform(work, uid)
-        active.remove(uid)
+        await perform(work, item)
+        active.remove(item.uid)
         if isBinding { binding -= 1 }
         // What came meanwhile for this pod was held back.
-        if let newer = wanted[uid] { queues[Self.priority(newer.message)].append(uid) }
+        for broker in subscriptions.indices {
+          let held = Item(uid: item.uid, broker: broker)
+          if let newer = wanted[held] { agenda.add(held, urgency: newer.message.urgency) }
+        }
         start()
       }
     }
-    events.yield(toBindings: binding > 0 || !queues[0].isEmpty)
+    events.yield(toBindings: binding > 0 || agenda.has(0))
   }
 
-  /// The next pod on which nothing is under way.
-  private func next() -> String? {
-    for priority in queues.indices {
-      while let uid = queues[priority].popFirst() {
-        guard let work = wanted[uid], Self.priority(work.message) == priority, !active.contains(uid)
-        else { continue }
-        return uid
-      }
+  /// The next thing to do about a pod on which nothing is under way.
+  private func next() -> Item? {
+    while let (item, _) = agenda.next() {
+      if wanted[item] != nil, !active.contains(item.uid) { return item }
     }
     return nil
   }
 
-  private func perform(_ work: Work, _ uid: String) async {
+  private func perform(_ work: Work, _ item: Item) async {
+    let broker = subscriptions[item.broker]
     // Another binder may own the pod by now, when this process was stopped for a while.
-    guard work.from.ownsItsShare else {
+    guard broker.ownsItsShare else {
       // It may still be ours, since the broker may have been silent for a moment only.
-      return settle(work, uid, PodActions.Answer(result: .retry, words: "ownership is in doubt"))
+      return settle(work, item, .init(result: .retry, words: "ownership is in doubt"))
     }
     let isWanted: @EventLoop () -> Bool = { [unowned self] in
-      work.isSame(as: wanted[uid]) && work.from.ownsItsShare
+      work.isSame(as: wanted[item]) && broker.ownsItsShare
     }
     let answer: PodActions.Answer
     switch work.message {
@@ -151,11 +193,12 @@ final class Binder {
     case .evict(let evict):
       answer = await pods.evict(evict, isWanted: isWanted)
       if answer.result == .deleted, answer.isNew {
-        log.info("deleting pod \(evict.pod.fullName): \(evict.message)")
-        events.record(evict.pod, reason: "JobEnded", message: evict.message, warning: true)
+        let message = [evict.message, answer.note].compactMap { $0 }.joined(separator: "; ")
+        log.info("deleting pod \(evict.pod.fullName): \(message)")
+        events.record(evict.pod, reason: "JobEnded", message: message, warning: true)
       }
     case .report(let report):
-      answer = await pods.report(report)
+      answer = await pods.report(report, isWanted: isWanted)
       if answer.result == .reported {
         events.record(
           report.pod, reason: report.reason, message: report.message, warning: report.warning)
@@ -163,22 +206,7 @@ final class Binder {
     case .withdraw, .unknown:
       return
     }
-    if let rest = answer.rest {
-      restUntil = Monotonic.now + rest
-      restTimer?.schedule(after: rest)
-    }
-    settle(work, uid, answer)
-  }
-
-  /// Answers, unless a newer message stands.
-  private func settle(_ work: Work, _ uid: String, _ answer: PodActions.Answer) {
-    guard work.isSame(as: wanted[uid]) else { return }
-    wanted[uid] = nil
-    let (request, job) = work.message.kind
-    let pod = work.message.pod ?? PodReference(uid: uid, namespace: "", name: "")
-    work.from.send(
-      BinderMessage.outcome(
-        .init(pod: pod, request: request, job: job, result: answer.result, message: answer.words)))
+    settle(work, item, answer)
   }
 
   private func record(_ answer: PodActions.Answer, of bind: BrokerMessage.Bind) {
@@ -200,16 +228,43 @@ final class Binder {
       break
     }
   }
-}
 
-extension BrokerMessage {
-  /// The message's type and job, as an outcome repeats them.
-  fileprivate var kind: (request: String, job: String?) {
-    switch self {
-    case .bind(let bind): ("bind", bind.job)
-    case .evict(let evict): ("evict", evict.job)
-    case .report(let report): ("report", report.job)
-    case .withdraw, .unknown: ("", nil)
+  // MARK: Answering
+
+  /// Answers, unless a newer message stands.
+  private func settle(_ work: Work, _ item: Item, _ answer: PodActions.Answer) {
+    guard work.isSame(as: wanted[item]) else { return }
+    forget(item)
+    self.answer(work, answer, item.broker)
+    watchTrouble()
+  }
+
+  private func answer(_ work: Work, _ answer: PodActions.Answer, _ broker: Int) {
+    guard let pod = work.message.pod else { return }
+    let (request, job) = work.message.kind
+    let words = answer.words.map { PlainText.escaped($0, limit: PlainText.conditionLimit) }
+    subscriptions[broker].send(
+      BinderMessage.outcome(
+        .init(
+          pod: pod, id: work.id, request: request, job: job, result: answer.result, message: words))
+    )
+  }
+
+  private func watchTrouble() {
+    guard access.trouble != nil, !wanted.isEmpty, !isTroubleWatched else { return }
+    isTroubleWatched = true
+    troubleTimer?.schedule(after: Self.patience / 4)
+  }
+
+  /// Lets brokers know why nothing has come of what they have wanted for a while.
+  private func tellOfTrouble() {
+    isTroubleWatched = false
+    guard let trouble = access.trouble else { return }
+    let now = Monotonic.now
+    for (item, work) in wanted
+    where !active.contains(item.uid) && now - work.since >= Self.patience {
+      settle(work, item, .init(result: .retry, words: "binder cannot write: \(trouble)"))
     }
+    watchTrouble()
   }
 }

@@ -19,22 +19,41 @@ struct BinderCommand: ConnectorCommand {
     help: "pbs-broker's socket, or several (default: \(Process.runDirectory)/pbs-broker.sock).")
   var broker: [String] = []
 
+  @Option(
+    name: .customLong("scheduler-name"), parsing: .upToNextOption,
+    help: "Scheduler names whose pods are ours (default: \(WellKnown.schedulerName)).")
+  var schedulerName: [String] = []
+
   @OptionGroup var common: CommonOptions
 
   func run() {
-    Process.run("binder", common) { [kubeconfig, broker] settings, log, instance in
+    Process.run("binder", common) { [kubeconfig, broker, schedulerName] settings, log, instance in
       let file = try settings.text("kubeconfig", flag: kubeconfig)
       let paths =
         try settings.texts("broker", flags: broker) ?? ["\(Process.runDirectory)/pbs-broker.sock"]
       let requests = try settings.count("requests-in-flight", in: 1...1000) ?? 64
+      var limits = PodActions.Limits()
+      if let names = try settings.texts("scheduler-name", flags: schedulerName) {
+        limits.schedulerNames = Set(names)
+      }
+      if let grace = try settings.count("longest-grace", in: 1...31_536_000) {
+        limits.longestGrace = grace
+      }
+      var eventLimits = EventBudget.Limits()
+      if let interval = try settings.number("event-interval", in: 0...86400) {
+        eventLimits.interval = interval
+      }
       try settings.finish()
       let connection = try KubernetesConnection.find(file: file)
 
-      let client = KubernetesClient(connection, program: "binder", connections: 8)
-      let pods = PodActions(client: client, log: log)
-      let events = EventRecorder(client: client, instance: instance, log: log)
+      let client = KubernetesClient(connection, program: "binder", connections: 8, log: log)
+      let access = APIAccess(client: client, log: log)
+      access.onHopeless = { Process.fail("binder", $0) }
+      let pods = PodActions(access: access, limits: limits, log: log)
+      let events = EventRecorder(access: access, instance: instance, limits: eventLimits, log: log)
       let binder = Binder(
-        instance: instance, pods: pods, events: events, requestsInFlight: requests, log: log)
+        instance: instance, access: access, pods: pods, events: events, requestsInFlight: requests,
+        log: log)
       try await pods.greet()
       for path in paths {
         binder.subscribe(Subscription(path: path, role: .binder, instance: instance, log: log))

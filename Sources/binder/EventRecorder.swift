@@ -2,35 +2,29 @@ import FoundationEssentials
 import Logging
 import Shared
 
-/// Writes Kubernetes Events, aggregated: the same words about the same pod become a higher
-/// count of one Event. Events never hold up anything else, and a server that does not
-/// want them loses them.
+/// Writes Kubernetes Events, as many as ``EventBudget`` allows: the same words about the same pod
+/// become a higher count of one Event. Events never hold up anything else, and a server that does
+/// not want them loses them.
 @EventLoop
 final class EventRecorder {
-  /// Events that wait to be written; more are dropped, which is logged.
+  /// Events that wait to be written; more are left out, which is logged.
   private static let queueLimit = 20_000
   /// Requests at once.
   private static let inFlight = 4
   /// Seconds for which Events wait for bindings; then there is one request at once beside them.
   private static let patience = 2.0
-  /// Events that are remembered, to be counted up.
-  private static let memory = 4096
-
-  private struct Key: Hashable {
-    var uid: String
-    var reason: String
-    var message: String
-  }
+  /// How often one Event is tried. (As client-go's recorder.)
+  private nonisolated static let tries = 12
 
   private struct Item {
     var pod: PodReference
-    var key: Key
+    var reason: String
+    var message: String
     var warning: Bool
-  }
-
-  private struct Known {
+    /// The Event's name, and how often its words have been said.
     var name: String
     var count: Int
+    var triesLeft = tries
   }
 
   private struct Event: Encodable, Sendable {
@@ -56,41 +50,50 @@ final class EventRecorder {
     var reportingInstance: String
     var firstTimestamp: String
     var lastTimestamp: String
-    var count = 1
+    var count: Int
   }
 
   private struct CountPatch: Encodable, Sendable {
     var count: Int
+    var message: String
     var lastTimestamp: String
   }
 
-  private let client: KubernetesClient
+  private let access: APIAccess
   private let instance: String
   private let log: Logger
   private lazy var queue = WorkQueue<Item>(
-    limit: { [unowned self] in limit },
-    work: { [unowned self] in await write($0.pod, $0.key, $0.warning) })
-  private var known: [Key: Known] = [:]
-  private var order: [Key] = []
-  private var sequence = UInt64(Date().timeIntervalSince1970 * 1e9)
-  private var dropped = 0
-
+    limit: { [unowned self] in limit }, work: { [unowned self] in await write($0) })
+  private var budget: EventBudget
+  /// Events that were not written since it was last said.
+  private var leftOut = 0
+  /// After failures that are about Events only: no request before this moment.
+  private var restUntil = 0.0
+  private var backoff = Backoff(first: 1, longest: 300)
+  private var restTimer: EventSource?
+  /// Lines about single Events.
+  private var lines = TokenBucket(burst: 10, interval: 30)
   /// Since when there are bindings to be made first, monotonic; nil while there are none.
   private var heldBackSince: Double?
 
-  init(client: KubernetesClient, instance: String, log: Logger) {
-    self.client = client
+  init(access: APIAccess, instance: String, limits: EventBudget.Limits, log: Logger) {
+    self.access = access
     self.instance = instance
     self.log = log
-    queue.onEmpty = { [unowned self] in
-      if dropped > 0 { log.warning("\(dropped) Events were dropped") }
-      dropped = 0
+    budget = EventBudget(
+      limits: limits, sequence: UInt64(Date().timeIntervalSince1970 * 1e9))
+    restTimer = EventSource.timer { [unowned self] in
+      restUntil = 0
+      queue.start()
     }
   }
 
   private var limit: Int {
-    guard let heldBackSince else { return Self.inFlight }
-    return Monotonic.now - heldBackSince < Self.patience ? 0 : 1
+    let now = Monotonic.now
+    if access.isResting || now < restUntil { return 0 }
+    let most = access.mostAtOnce(Self.inFlight)
+    guard let heldBackSince else { return most }
+    return now - heldBackSince < Self.patience ? 0 : 1
   }
 
   /// Bindings are under way, or no longer: they come first.
@@ -99,58 +102,108 @@ final class EventRecorder {
     queue.start()
   }
 
-  /// Queues one Event about a pod.
+  /// Queues one Event about a pod, where the budget has one.
   func record(_ pod: PodReference, reason: String, message: String, warning: Bool) {
+    let message = PlainText.escaped(message, limit: PlainText.eventLimit)
     guard queue.count < Self.queueLimit else {
-      if dropped == 0 {
-        log.warning("\(Self.queueLimit) Events wait to be written, further ones are dropped")
-      }
-      dropped += 1
-      return
+      return leaveOut("\(Self.queueLimit) Events wait to be written")
     }
-    // The API allows 1024 characters.
-    let key = Key(uid: pod.uid, reason: reason, message: String(message.prefix(1000)))
-    queue.add(Item(pod: pod, key: key, warning: warning))
+    var item = Item(
+      pod: pod, reason: reason, message: message, warning: warning, name: "", count: 1)
+    switch budget.judge(pod, reason: reason, message: message, now: Monotonic.now) {
+    case .create(let name): item.name = name
+    case .count(let name, let count): (item.name, item.count) = (name, count)
+    case .repeated: return
+    case .tooManyOfPod:
+      return log.debug("pod \(pod.fullName) has too many Events, left out: \(reason): \(message)")
+    case .tooMany: return leaveOut("there are too many Events")
+    }
+    if leftOut > 0 {
+      log.warning("\(leftOut) Events were left out")
+      leftOut = 0
+    }
+    queue.add(item)
   }
 
-  private func write(_ pod: PodReference, _ key: Key, _ warning: Bool) async {
-    let collection = "/api/v1/namespaces/\(pod.namespace)/events"
+  private func leaveOut(_ why: String) {
+    if leftOut == 0 { log.warning("\(why), further ones are left out") }
+    leftOut += 1
+  }
+
+  private func write(_ item: Item) async {
+    do {
+      if item.count == 1 {
+        try await create(item)
+      } else {
+        try await count(item)
+      }
+      backoff.reset()
+    } catch {
+      failed(error, item)
+    }
+  }
+
+  private func path(_ item: Item) -> String {
+    KubernetesPath.of("api", "v1", "namespaces", item.pod.namespace, "events")
+  }
+
+  private func create(_ item: Item) async throws {
     let now = Timestamp.now()
     do {
-      if let known = known[key] {
-        let count = known.count + 1
-        self.known[key]?.count = count
-        do {
-          try await client.send(
-            "PATCH", "\(collection)/\(known.name)",
-            body: CountPatch(count: count, lastTimestamp: now),
-            contentType: KubernetesClient.PatchType.merge.rawValue)
-          return
-        } catch let error as KubernetesError where error.status == 404 {
-          // Events expire after an hour; start over.
-        }
-      }
-      sequence += 1
-      let name = "\(pod.name.prefix(230)).\(String(sequence, radix: 16))"
-      remember(key, Known(name: name, count: 1))
-      try await client.send(
-        "POST", collection,
+      try await access.send(
+        .createEvents, path(item), of: item.pod,
         body: Event(
-          metadata: ObjectMeta(name: name, namespace: pod.namespace),
-          involvedObject: .init(namespace: pod.namespace, name: pod.name, uid: pod.uid),
-          type: warning ? "Warning" : "Normal", reason: key.reason, message: key.message,
-          reportingInstance: instance, firstTimestamp: now, lastTimestamp: now))
-    } catch {
-      known[key] = nil
-      log.warning("an Event of pod \(pod.fullName) could not be written: \(error)")
+          metadata: ObjectMeta(name: item.name, namespace: item.pod.namespace),
+          involvedObject: .init(
+            namespace: item.pod.namespace, name: item.pod.name, uid: item.pod.uid),
+          type: item.warning ? "Warning" : "Normal", reason: item.reason, message: item.message,
+          reportingInstance: instance, firstTimestamp: now, lastTimestamp: now, count: item.count))
+    } catch let error as KubernetesError where error.status == 409 && item.triesLeft < Self.tries {
+      // The answer to an earlier try was lost.
     }
   }
 
-  private func remember(_ key: Key, _ event: Known) {
-    if known.updateValue(event, forKey: key) == nil { order.append(key) }
-    if order.count > Self.memory {
-      for key in order.prefix(Self.memory / 2) { known[key] = nil }
-      order.removeFirst(Self.memory / 2)
+  private func count(_ item: Item) async throws {
+    do {
+      try await access.send(
+        .patchEvents, path(item) + KubernetesPath.of(item.name), of: item.pod,
+        body: CountPatch(count: item.count, message: item.message, lastTimestamp: Timestamp.now()),
+        patch: .merge)
+    } catch let error as KubernetesError where error.status == 404 {
+      // Events expire after an hour; start over.
+      try await create(item)
     }
+  }
+
+  private func failed(_ error: any Error, _ item: Item) {
+    var item = item
+    item.triesLeft -= 1
+    guard Self.mayWorkLater(error), item.triesLeft > 0 else {
+      budget.forget(item.pod, reason: item.reason, message: item.message)
+      // Neither matters: the pod is gone with its namespace, or will be.
+      let refusal = error as? KubernetesError
+      let isExpected =
+        refusal?.status == 404 || refusal?.message.contains("being terminated") == true
+      guard isExpected || lines.take(Monotonic.now) else { return }
+      return log.log(
+        level: isExpected ? .debug : .warning,
+        "an Event of pod \(item.pod.fullName) could not be written: \(error)")
+    }
+    if Monotonic.now >= restUntil {
+      let rest = backoff.delay()
+      restUntil = Monotonic.now + rest
+      restTimer?.schedule(after: rest)
+    }
+    queue.add(item)
+  }
+
+  private static func mayWorkLater(_ error: any Error) -> Bool {
+    guard let error = error as? KubernetesError else { return true }
+    if error.status == 403 {
+      return [.createEvents, .patchEvents].contains {
+        MissingRights.isMissing($0, words: error.message)
+      }
+    }
+    return error.isTransient || error.status == 401
   }
 }

@@ -3,11 +3,23 @@ import Logging
 import Shared
 
 /// What a binder does to pods through the API. Each action compares the pod's UID before it
-/// acts on the name, and is safe to repeat.
+/// acts on the name, touches only pods of our scheduler names, and is safe to repeat.
 @EventLoop
 final class PodActions {
-  private let client: KubernetesClient
+  struct Limits: Sendable {
+    /// spec.schedulerName of the pods that are ours.
+    var schedulerNames: Set<String> = [WellKnown.schedulerName]
+    /// Seconds that a pod may take to end, at the most.
+    var longestGrace = 3600
+  }
+
+  /// How often a pod is looked at again that changes while it is acted on.
+  private static let rounds = 5
+
+  private let access: APIAccess
+  private let limits: Limits
   private let log: Logger
+  private var budget = ReportBudget()
   /// Whether the server itself compares the UID in a Binding. Kubernetes 1.36 was seen to,
   /// 1.20 not; servers between them, or that do not say, are not trusted to.
   private var serverComparesUID = false
@@ -15,16 +27,17 @@ final class PodActions {
   /// How an action went.
   struct Answer: Sendable {
     var result: BinderMessage.Result
-    /// The API server's words.
+    /// The API server's words, or ours.
     var words: String?
     /// Done by this call, not found done.
     var isNew = false
-    /// Seconds that the server asks all requests to wait.
-    var rest: Double?
+    /// What the Event says besides the broker's message.
+    var note: String?
   }
 
-  init(client: KubernetesClient, log: Logger) {
-    self.client = client
+  init(access: APIAccess, limits: Limits, log: Logger) {
+    self.access = access
+    self.limits = limits
     self.log = log
   }
 
@@ -37,21 +50,28 @@ final class PodActions {
       var gitVersion: String
     }
     var backoff = Backoff(first: 0.5, longest: 30)
+    var said: String?
     while true {
       do {
-        let info = try await client.send("GET", "/version", as: Info.self)
+        let info = try await access.version(as: Info.self)
         let minor = Int(info.minor.prefix { $0.isNumber }) ?? 0
         serverComparesUID = info.major == "1" && minor >= 36
-        log.debug("\(client.server) is \(info.gitVersion)")
+        log.debug("\(access.server) is \(info.gitVersion)")
+        if said != nil { log.notice("\(access.server) answers") }
         return
-      } catch let error as KubernetesError where error.status == 401 && !client.credentialCanChange
+      } catch let error as KubernetesError where error.status == 401 && !access.credentialCanChange
       {
-        throw StartupError("\(client.server) refuses the credential: \(error)")
+        throw StartupError("\(access.server) refuses the credential: \(error)")
       } catch let error as KubernetesError where error.status == 403 {
         return  // Not told to everybody; assume the least.
       } catch {
         let delay = backoff.delay()
-        log.warning("\(client.server): \(error); trying again in \(String(rounded: delay)) s")
+        if said != "\(error)" {
+          log.warning(
+            "\(access.server): \(error); trying again in \(String(rounded: delay)) s, and until it answers"
+          )
+        }
+        said = "\(error)"
         try await EventLoop.sleep(seconds: delay)
       }
     }
@@ -59,31 +79,16 @@ final class PodActions {
 
   // MARK: Bind
 
-  private struct Binding: Encodable, Sendable {
-    var apiVersion = "v1"
-    var kind = "Binding"
-    var metadata: ObjectMeta
-    var target: Target
-    struct Target: Encodable, Sendable {
-      var apiVersion = "v1"
-      var kind = "Node"
-      var name: String
-    }
-  }
-
   /// Binds a pod to the node of its job, which is recorded on the pod by the same call.
   func bind(_ bind: BrokerMessage.Bind, isWanted: @EventLoop () -> Bool) async -> Answer {
     do {
       if !serverComparesUID, let answer = try await state(of: bind) { return answer }
       // Between the message and this moment the job may have ended.
-      guard isWanted() else { return Answer(result: .retry, words: "no longer wanted") }
-      let binding = Binding(
-        metadata: ObjectMeta(
-          name: bind.pod.name, namespace: bind.pod.namespace, uid: bind.pod.uid,
-          annotations: [WellKnown.jobID: bind.job, WellKnown.runCount: "\(bind.runCount)"]),
-        target: .init(name: bind.node))
+      guard isWanted() else { return Self.noLongerWanted }
       do {
-        try await client.send("POST", path(bind.pod) + "/binding", body: binding)
+        try await access.send(
+          .createBinding, KubernetesPath.pod(bind.pod, "binding"), of: bind.pod,
+          body: PodChanges.Binding(bind))
         return Answer(result: .bound, isNew: true)
       } catch let error as KubernetesError where error.status == 409 {
         return try await state(of: bind) ?? Answer(result: .retry, words: error.message)
@@ -96,6 +101,7 @@ final class PodActions {
   /// The answer that the pod's present state gives; nil when it can be bound.
   private func state(of bind: BrokerMessage.Bind) async throws -> Answer? {
     guard let pod = try await get(bind.pod) else { return Answer(result: .gone) }
+    if let foreign = foreign(pod) { return foreign }
     if let node = pod.nodeName {
       return node == bind.node
         ? Answer(result: .bound)
@@ -106,62 +112,87 @@ final class PodActions {
 
   // MARK: Evict
 
-  private struct StatusPatch: Encodable, Sendable {
-    struct Metadata: Encodable, Sendable { var uid: String }
-    struct Status: Encodable, Sendable { var conditions: [Condition] }
-    struct Condition: Encodable, Sendable {
-      var type: String
-      var status: String
-      var reason: String
-      var message: String
-      var lastTransitionTime = Timestamp.now()
-    }
-    var metadata: Metadata
-    var status: Status
-
-    init(_ pod: PodReference, _ condition: Condition) {
-      // Makes the patch fail when the name has come to mean another pod.
-      metadata = Metadata(uid: pod.uid)
-      status = Status(conditions: [condition])
-    }
-  }
-
-  private struct DeleteOptions: Encodable, Sendable {
-    struct Preconditions: Encodable, Sendable {
-      var uid: String
-      var resourceVersion: String?
-    }
-    var apiVersion = "v1"
-    var kind = "DeleteOptions"
-    var preconditions: Preconditions
-  }
-
-  /// Deletes a pod whose job has ended, with the pod's own grace period, after saying why in
-  /// its DisruptionTarget condition. A pod that has finished is left alone.
+  /// Deletes a pod whose job has ended, with the pod's own grace period or the longest one, after
+  /// saying why in its DisruptionTarget condition. A pod that has finished is left alone.
   func evict(_ evict: BrokerMessage.Evict, isWanted: @EventLoop () -> Bool) async -> Answer {
-    let condition = StatusPatch.Condition(
+    let condition = PodChanges.Condition(
       type: "DisruptionTarget", status: "True", reason: "PBSJobEnded", message: evict.message)
+    return await untilUnchanged(evict.pod) { pod in
+      if pod.isFinished { return Answer(result: .finished) }
+      let isExceeded = Grace.isExceeded(by: pod, longest: self.limits.longestGrace)
+      if pod.isTerminating, !isExceeded { return Answer(result: .deleted) }
+      guard isWanted() else { return Self.noLongerWanted }
+      var present = pod
+      if !pod.isTerminating, !condition.stands(on: pod) {
+        present = try await self.set(condition, on: pod, evict.pod)
+        if present.isFinished { return Answer(result: .finished) }
+        guard isWanted() else { return Self.noLongerWanted }
+      }
+      let grace =
+        isExceeded
+        ? self.limits.longestGrace : Grace.limit(of: pod, longest: self.limits.longestGrace)
+      // Conditional on the very state that was looked at: a pod that finishes in between is
+      // looked at again.
+      try await self.access.send(
+        .deletePods, KubernetesPath.pod(evict.pod), of: evict.pod,
+        body: PodChanges.DeleteOptions(
+          evict.pod, resourceVersion: present.metadata.resourceVersion, grace: grace))
+      return Answer(
+        result: .deleted, isNew: true,
+        note: grace.map { Grace.words(pod, longest: $0) })
+    }
+  }
+
+  // MARK: Report
+
+  /// Writes the PodScheduled condition where the report asks for it, the pod still waits, and it
+  /// says something new.
+  func report(_ report: BrokerMessage.Report, isWanted: @EventLoop () -> Bool) async -> Answer {
+    let message = report.message
+    if report.unscheduled {
+      switch budget.judge(report.pod.uid, job: report.job, message: message, now: Monotonic.now) {
+      case .write: break
+      case .onlyNumbers: return Answer(result: .reported)
+      case .tooOften: return Answer(result: .retry, words: "it is reported on too often")
+      }
+    }
+    let condition = PodChanges.Condition(
+      type: "PodScheduled", status: "False", reason: "Unschedulable", message: message)
+    return await untilUnchanged(report.pod) { pod in
+      guard report.unscheduled else { return Answer(result: .reported) }
+      // Bound meanwhile, or about to go: what was to be said is no longer so.
+      if pod.nodeName != nil || pod.isFinished || pod.isTerminating {
+        return Answer(result: .finished)
+      }
+      if condition.stands(on: pod) { return Answer(result: .reported) }
+      guard isWanted() else { return Self.noLongerWanted }
+      _ = try await self.set(condition, on: pod, report.pod)
+      self.budget.wrote(report.pod.uid, job: report.job, message: message, now: Monotonic.now)
+      return Answer(result: .reported, isNew: true)
+    }
+  }
+
+  // MARK: Common
+
+  /// Looks at a pod of ours and acts on what is seen; again when it changes meanwhile.
+  private func untilUnchanged(
+    _ reference: PodReference, _ act: @EventLoop (Pod) async throws -> Answer
+  ) async -> Answer {
+    var refused: (version: String?, words: String)?
     do {
-      // The delete is conditional on the very state that was looked at, so a pod that
-      // finishes in between is looked at again.
-      for _ in 0..<5 {
-        guard let pod = try await get(evict.pod) else { return Answer(result: .gone) }
-        if pod.isFinished { return Answer(result: .finished) }
-        if pod.isTerminating { return Answer(result: .deleted) }
-        guard isWanted() else { return Answer(result: .retry, words: "no longer wanted") }
+      for _ in 0..<Self.rounds {
+        guard let pod = try await get(reference) else { return Answer(result: .gone) }
+        if let foreign = foreign(pod) { return foreign }
+        if let refused, refused.version == pod.metadata.resourceVersion {
+          return Answer(result: .refused, words: refused.words)
+        }
         do {
-          let patched = try await client.patch(
-            path(evict.pod) + "/status", .strategic, StatusPatch(evict.pod, condition), as: Pod.self
-          )
-          if patched.isFinished { return Answer(result: .finished) }
-          let options = DeleteOptions(
-            preconditions: .init(
-              uid: evict.pod.uid, resourceVersion: patched.metadata.resourceVersion))
-          try await client.send("DELETE", path(evict.pod), body: options)
-          return Answer(result: .deleted, isNew: true)
-        } catch let error as KubernetesError where error.status == 409 || error.status == 422 {
-          // Another state, or (422, "field is immutable") another UID: look again.
+          return try await act(pod)
+        } catch let error as KubernetesError where error.status == 409 {
           continue
+        } catch let error as KubernetesError where error.status == 422 {
+          // Another UID ("field is immutable"), or an admission policy that says no.
+          refused = (pod.metadata.resourceVersion, error.description)
         }
       }
       return Answer(result: .retry, words: "the pod keeps changing")
@@ -170,56 +201,54 @@ final class PodActions {
     }
   }
 
-  // MARK: Report
-
-  /// Writes the PodScheduled condition where the report asks for it.
-  func report(_ report: BrokerMessage.Report) async -> Answer {
-    guard report.unscheduled else { return Answer(result: .reported) }
-    let condition = StatusPatch.Condition(
-      type: "PodScheduled", status: "False", reason: "Unschedulable", message: report.message)
-    do {
-      _ = try await client.patch(
-        path(report.pod) + "/status", .strategic, StatusPatch(report.pod, condition), as: Pod.self)
-      return Answer(result: .reported)
-    } catch let error as KubernetesError where error.status == 409 || error.status == 422 {
-      // The UID in the patch is not that of the pod which has the name now.
-      do {
-        return try await get(report.pod) == nil
-          ? Answer(result: .gone) : Answer(result: .refused, words: error.description)
-      } catch {
-        return failure(error)
-      }
-    } catch {
-      return failure(error)
-    }
+  /// The refusal of a pod that is another scheduler's; nil for one of ours.
+  private func foreign(_ pod: Pod) -> Answer? {
+    let name = pod.spec.schedulerName ?? "default-scheduler"
+    if limits.schedulerNames.contains(name) { return nil }
+    return Answer(
+      result: .refused,
+      words: "its scheduler is \(PlainText.quoted(name)), which is not in binder's scheduler-name")
   }
 
-  // MARK: Common
-
-  private func path(_ pod: PodReference) -> String {
-    "/api/v1/namespaces/\(pod.namespace)/pods/\(pod.name)"
+  private func set(
+    _ condition: PodChanges.Condition, on pod: Pod, _ reference: PodReference
+  ) async throws -> Pod {
+    try await access.send(
+      .patchStatus, KubernetesPath.pod(reference, "status"), of: reference,
+      body: PodChanges.StatusPatch(pod, condition), patch: .strategic, as: Pod.self)
   }
 
   /// The pod of this UID; nil when there is none.
   private func get(_ reference: PodReference) async throws -> Pod? {
     do {
-      let pod = try await client.send("GET", path(reference), as: Pod.self)
+      let pod = try await access.send(
+        .getPods, KubernetesPath.pod(reference), of: reference, as: Pod.self)
       return pod.metadata.uid == reference.uid ? pod : nil
     } catch let error as KubernetesError where error.status == 404 {
       return nil
     }
   }
 
+  private static let noLongerWanted = Answer(result: .retry, words: "no longer wanted")
+
   private func failure(_ error: any Error) -> Answer {
     guard let error = error as? KubernetesError else {
-      return Answer(result: .retry, words: "\(error)")
+      return Answer(result: .retry, words: "binder cannot write: \(error)")
     }
     if error.status == 404 { return Answer(result: .gone, words: error.message) }
     if error.isTransient || error.status == 401 {
-      return Answer(
-        result: .retry, words: error.description,
-        rest: error.status == 429 ? error.retryAfter ?? 1 : nil)
+      return Answer(result: .retry, words: "binder cannot write: \(error)")
     }
     return Answer(result: .refused, words: error.description)
   }
+}
+
+/// What deploy/rbac.yaml gives to binder.
+extension MissingRights.Right {
+  static let createBinding = Self(verb: "create", resource: "pods/binding")
+  static let getPods = Self(verb: "get", resource: "pods")
+  static let deletePods = Self(verb: "delete", resource: "pods")
+  static let patchStatus = Self(verb: "patch", resource: "pods/status")
+  static let createEvents = Self(verb: "create", resource: "events")
+  static let patchEvents = Self(verb: "patch", resource: "events")
 }

@@ -37,7 +37,13 @@ struct KubeWatcher: ConnectorCommand {
         try settings.texts("scheduler-name", flags: schedulerName) ?? [WellKnown.schedulerName]
       let socket =
         try settings.text("socket", flag: socket) ?? "\(Process.runDirectory)/kube-watcher.sock"
-      let silence = try settings.number("watch-silence", in: 5...3600) ?? 150
+      let timing = WatchTiming(
+        silence: try settings.number("watch-silence", in: 5...3600) ?? 150,
+        checkInterval: try settings.number("check-interval", in: 1...3600) ?? 45)
+      let cluster = try settings.text("cluster")
+      if let cluster, !isClusterName(cluster) {
+        throw settings.wrong("cluster", "1 to 63 letters, digits, '.', '_' and '-'")
+      }
       let peers = try Process.userIDs(
         settings.texts("allowed-peers") ?? [], key: "kube-watcher.allowed-peers")
       let configured = try settings.flag("leader-elect")
@@ -49,13 +55,24 @@ struct KubeWatcher: ConnectorCommand {
       let publisher = try Publisher(
         path: socket, role: .kubeWatcher, instance: instance, consumers: .pbsBroker,
         allowedPeers: peers, log: log)
-      let client = KubernetesClient(connection, program: "kube-watcher")
+      // Without HTTP/2 each watch (pods by scheduler name, nodes, claims, classes) keeps a
+      // connection; lists and looks need some as well.
+      let client = KubernetesClient(
+        connection, program: "kube-watcher", connections: names.count + 3 + 4, log: log)
       let watcher = Watcher(
-        client: client, publisher: publisher, schedulerNames: names, silence: silence, log: log)
+        client: client, publisher: publisher,
+        options: Watcher.Options(schedulerNames: names, cluster: cluster, timing: timing), log: log)
       if elects {
+        // Connections of its own, so that no list or watch holds a renewal up.
+        let store = KubernetesLeaseStore(
+          client: KubernetesClient(connection, program: "kube-watcher", connections: 2),
+          namespace: leaseNamespace, name: "pbs-connector-kube-watcher")
         let lease = Lease(
-          client: client, namespace: leaseNamespace, name: "pbs-connector-kube-watcher",
-          identity: instance, log: log)
+          store: store, name: "\(leaseNamespace)/pbs-connector-kube-watcher", identity: instance,
+          log: log)
+        lease.onHeld = { publisher.validUntil = $0 }
+        lease.onLost = { publisher.setSynced(false) }
+        lease.onFailureAtFirst = { watcher.judge($0) }
         await lease.lead { await watcher.run() }
       } else {
         await watcher.run()
@@ -63,4 +80,17 @@ struct KubeWatcher: ConnectorCommand {
       return watcher
     }
   }
+}
+
+/// Whether a text can name a cluster wherever it goes: messages, logs and PBS jobs.
+private func isClusterName(_ text: String) -> Bool {
+  (1...63).contains(text.utf8.count)
+    && text.utf8.allSatisfy { octet in
+      switch octet {
+      case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+        UInt8(ascii: "0")...UInt8(ascii: "9"):
+        true
+      default: "._-".utf8.contains(octet)
+      }
+    }
 }

@@ -2,96 +2,199 @@ import FoundationEssentials
 import Logging
 import Shared
 
-/// Holds what the API server says of our pods and of all nodes, and publishes it.
+/// Holds what the API server says of our pods, of all nodes and volume claims, and publishes it.
 @EventLoop
 final class Watcher {
+  /// What is watched, and how.
+  struct Options {
+    var schedulerNames: [String]
+    /// The cluster's name, in place of the UID of kube-system.
+    var cluster: String?
+    var timing: WatchTiming
+  }
+
+  /// What is listed by itself.
+  private enum Part: Hashable {
+    case pods(of: String)
+    case nodes, claims
+  }
+
   private let client: KubernetesClient
   private let publisher: Publisher
-  private let schedulerNames: [String]
-  private let silence: Double
+  private let options: Options
+  private let identity: ClusterIdentity
+  private let claims: ClaimView
   private let log: Logger
   private var pods: [String: Pod] = [:]
   private var nodes: [String: Node] = [:]
   /// Listings that are still to come before what we hold is complete.
-  private var missing: Set<String> = []
+  private var missing: Set<Part> = []
   private var hasBeenComplete = false
 
-  init(
-    client: KubernetesClient, publisher: Publisher, schedulerNames: [String], silence: Double,
-    log: Logger
-  ) {
+  init(client: KubernetesClient, publisher: Publisher, options: Options, log: Logger) {
     self.client = client
     self.publisher = publisher
-    self.schedulerNames = schedulerNames
-    self.silence = silence
+    self.options = options
     self.log = log
-    publisher.objects = { [unowned self] in
-      nodes.values.map(published) + pods.values.compactMap(published)
+    identity = ClusterIdentity(client: client, configured: options.cluster, log: log)
+    claims = ClaimView(log: log)
+    publisher.objects = { [unowned self] in snapshot() }
+    claims.onMessage = { [unowned self] in tell($0) }
+    claims.onKnowledge = { [unowned self] in claimsChanged() }
+  }
+
+  /// Watches until the task is cancelled; another cluster behind the same address begins anew.
+  func run() async {
+    var backoff = Backoff(first: 1, longest: 60)
+    while !Task.isCancelled {
+      let round = Task { @EventLoop in await watchCluster() }
+      identity.onChanged = { [publisher] in
+        // At once: nothing that is heard from now on belongs to what subscribers know.
+        publisher.setSynced(false)
+        round.cancel()
+      }
+      await withTaskCancellationHandler {
+        await round.value
+      } onCancel: {
+        round.cancel()
+      }
+      publisher.setSynced(false)
+      pods.removeAll()
+      nodes.removeAll()
+      claims.forget()
+      // A cancelled task ends the loop.
+      try? await EventLoop.sleep(seconds: Task.isCancelled ? 0 : backoff.delay())
     }
   }
 
-  /// Lists and watches until the task is cancelled.
-  func run() async {
+  private func watchCluster() async {
+    await identity.find { [unowned self] in judge($0) }
+    guard let id = identity.id, !Task.isCancelled else { return }
+    log.info("watches the cluster \(id)")
     // A selector is a conjunction, so each scheduler name has a watch of its own.
-    missing = Set(schedulerNames).union(["nodes"])
+    missing = Set(options.schedulerNames.map(Part.pods)).union([.nodes, .claims])
     await withTaskGroup(of: Void.self) { group in
-      for name in schedulerNames {
-        let reflector = Reflector<Pod>(
-          client: client, path: "/api/v1/pods", selector: "spec.schedulerName=\(name)",
-          silence: silence, log: log)
-        reflector.onList = { [unowned self] in replace($0, of: name) }
-        reflector.onChange = { [unowned self] in change($0) }
-        reflector.onFailure = { [unowned self] in judge($0) }
-        group.addTask { await reflector.run() }
+      for name in options.schedulerNames {
+        let pods = reflector(Pod.self, "/api/v1/pods", selector: "spec.schedulerName=\(name)")
+        pods.onList = { [unowned self] in replace($0, of: name) }
+        pods.onChange = { [unowned self] in change($0) }
+        group.addTask { await pods.run() }
       }
-      let reflector = Reflector<Node>(
-        client: client, path: "/api/v1/nodes", selector: nil, silence: silence, log: log)
-      reflector.onList = { [unowned self] in replace($0) }
-      reflector.onChange = { [unowned self] in change($0) }
-      reflector.onFailure = { [unowned self] in judge($0) }
-      group.addTask { await reflector.run() }
+      let nodes = reflector(Node.self, "/api/v1/nodes")
+      nodes.onList = { [unowned self] in replace($0) }
+      nodes.onChange = { [unowned self] in change($0) }
+      group.addTask { await nodes.run() }
+      let volumes = reflector(PersistentVolumeClaim.self, "/api/v1/persistentvolumeclaims")
+      let classes = reflector(StorageClass.self, "/apis/storage.k8s.io/v1/storageclasses")
+      claims.follow(volumes, classes) { [unowned self] in judge($0) }
+      group.addTask { await volumes.run() }
+      group.addTask { await classes.run() }
+      group.addTask { [weak self] in await self?.confirmIdentity() }
     }
-    publisher.setSynced(false)
-    pods.removeAll()
-    nodes.removeAll()
+  }
+
+  private func reflector<Object>(
+    _: Object.Type, _ path: String, selector: String? = nil
+  ) -> Reflector<Object> {
+    let reflector = Reflector<Object>(
+      client: client, path: path, selector: selector, timing: options.timing, log: log)
+    reflector.confirm = { [identity] in try await identity.confirm() }
+    reflector.onFailure = { [unowned self] error in
+      judge(error)
+      return .retry
+    }
+    return reflector
+  }
+
+  /// Looks now and then whether it is still the same cluster.
+  private func confirmIdentity() async {
+    while true {
+      do {
+        try await EventLoop.sleep(
+          seconds: options.timing.checkInterval * Double.random(in: 0.8...1.2))
+        try await identity.confirm()
+      } catch is CancellationError {
+        return
+      } catch is ClusterChanged {
+        return
+      } catch {
+        // The watches say so too when it lasts, as warnings.
+        log.debug("\(client.server): whose it is could not be asked: \(error)")
+      }
+    }
   }
 
   /// A credential that the server refuses at the very first contact, and that nothing will
   /// renew, can never work.
-  private func judge(_ error: any Error) -> Bool {
+  func judge(_ error: any Error) {
     if let error = error as? KubernetesError, error.status == 401, !client.credentialCanChange,
       !hasBeenComplete
     {
       Process.fail(
         "kube-watcher", StartupError("\(client.server) refuses the credential: \(error)"))
     }
-    return true
   }
 
-  private func completed(_ listing: String) {
-    missing.remove(listing)
+  // MARK: Telling
+
+  /// The publisher tells it from the end: the cluster first, then what pods are placed by.
+  private func snapshot() -> [Published] {
+    pods.values.compactMap { WatcherMessage.pod($0, owner: nil).published }
+      + claims.all.map { WatcherMessage.claim($0).published }
+      + nodes.values.map { WatcherMessage.node($0).published }
+      + [cluster.published]
+  }
+
+  private var cluster: WatcherMessage {
+    .cluster(
+      Cluster(
+        id: identity.id ?? "", schedulerNames: options.schedulerNames.sorted(),
+        claims: claims.knowledge == .complete))
+  }
+
+  private func tell(_ message: WatcherMessage) {
+    switch message {
+    case .podGone, .nodeGone, .claimGone:
+      publisher.announce(key: message.key, uid: message.uid, message)
+    default:
+      publisher.publish(message.published)
+    }
+  }
+
+  private func completed(_ part: Part) {
+    // A list that ends just as its task is cancelled is nobody's any more.
+    guard !Task.isCancelled else { return }
+    missing.remove(part)
     if missing.isEmpty {
       hasBeenComplete = true
       publisher.setSynced(true)
     }
   }
 
+  private func claimsChanged() {
+    for claim in claims.all { tell(.claim(claim)) }
+    tell(cluster)
+    completed(.claims)
+  }
+
   // MARK: Pods
 
-  private func replace(_ listed: [Pod], of schedulerName: String) {
-    let present = Set(listed.compactMap(\.metadata.uid))
+  private func replace(_ listing: Listing<Pod>, of schedulerName: String) {
+    let present = Set(listing.objects.compactMap(\.metadata.uid))
+      .union(listing.unreadable.compactMap(\.uid))
     for (uid, pod) in pods where pod.spec.schedulerName == schedulerName && !present.contains(uid) {
-      remove(pod)
+      // Not there, but nobody has said that it was deleted.
+      remove(pod, wasDeleted: false)
     }
-    for pod in listed { update(pod) }
-    log.debug("\(listed.count) pods of scheduler \(schedulerName) listed")
-    completed(schedulerName)
+    for pod in listing.objects { update(pod) }
+    log.debug("\(listing.objects.count) pods of scheduler \(schedulerName) listed")
+    completed(.pods(of: schedulerName))
   }
 
   private func change(_ change: Reflector<Pod>.Change) {
     switch change {
     case .present(let pod): update(pod)
-    case .gone(let pod): remove(pod)
+    case .gone(let pod): remove(pod, wasDeleted: true)
     }
   }
 
@@ -105,34 +208,24 @@ final class Watcher {
     if waits(pod), before.map(waits) != true {
       log.info("pod \(pod.fullName) waits for a node")
     }
-    if let object = published(pod) { publisher.publish(object) }
+    tell(.pod(pod, owner: nil))
   }
 
-  private func remove(_ pod: Pod) {
+  private func remove(_ pod: Pod, wasDeleted: Bool) {
     guard let reference = PodReference(pod), pods.removeValue(forKey: reference.uid) != nil else {
       return
     }
-    publisher.announce(
-      key: key(reference.uid), uid: reference.uid,
-      WatcherMessage.podGone(reference, wasDeleted: false))
-  }
-
-  private nonisolated func key(_ uid: String) -> String { "pod \(uid)" }
-
-  private nonisolated func published(_ pod: Pod) -> Published? {
-    guard let uid = pod.metadata.uid else { return nil }
-    return Published(key: key(uid), uid: uid) {
-      try JSONEncoder().encode(WatcherMessage.pod(pod, owner: nil))
-    }
+    tell(.podGone(reference, wasDeleted: wasDeleted))
   }
 
   // MARK: Nodes
 
-  private func replace(_ listed: [Node]) {
-    let present = Set(listed.map(\.metadata.name))
+  private func replace(_ listing: Listing<Node>) {
+    let present = Set(listing.objects.map(\.metadata.name))
+      .union(listing.unreadable.map(\.name))
     for name in nodes.keys where !present.contains(name) { removeNode(name) }
-    for node in listed { update(node) }
-    completed("nodes")
+    for node in listing.objects { update(node) }
+    completed(.nodes)
   }
 
   private func change(_ change: Reflector<Node>.Change) {
@@ -148,17 +241,11 @@ final class Watcher {
     node.metadata.resourceVersion = nil
     node.metadata.annotations = nil
     guard nodes.updateValue(node, forKey: node.metadata.name) != node else { return }
-    publisher.publish(published(node))
+    tell(.node(node))
   }
 
   private func removeNode(_ name: String) {
     guard nodes.removeValue(forKey: name) != nil else { return }
-    publisher.announce(key: "node \(name)", uid: nil, WatcherMessage.nodeGone(name: name))
-  }
-
-  private nonisolated func published(_ node: Node) -> Published {
-    Published(key: "node \(node.metadata.name)", uid: nil) {
-      try JSONEncoder().encode(WatcherMessage.node(node))
-    }
+    tell(.nodeGone(name: name))
   }
 }

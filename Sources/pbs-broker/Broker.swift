@@ -2,52 +2,30 @@ import FoundationEssentials
 import Logging
 import Shared
 
-/// Holds pods and jobs side by side, and acts on the difference.
-///
-/// kube-watcher's messages and looks at PBS only change what is known; every change ends in
-/// ``reconcile(_:)`` for the pod concerned, which asks ``Reconciliation`` what to do.
+/// Takes every input (kube-watcher's and binders' messages, hints, what PBS tells, time), enters it
+/// into the ``World``, and compares the pods concerned with their jobs.
 @EventLoop
 final class Broker {
   /// Seconds that commands of a broker that died may still take effect.
   static let settling = 1.0
-  /// Seconds between reports on one pod.
-  private static let reportInterval = 10.0
-  /// Seconds between attempts to delete one job.
-  private static let deletionInterval = 10.0
-
   /// Seconds after which every pod is compared with its jobs, whether anything was heard or not.
   private static let comparisonInterval = 10.0
 
   let settings: BrokerSettings
-  let instance: String
-  let backend: any PBSBackend
-  let log: Logger
+  let world: World
+  private let instance: String
   private let subscription: Subscription
-  private let publisher: Publisher
-
-  var records: [String: PodRecord] = [:]
-  var jobs: [String: JobRecord] = [:]
-  private var nodes: [String: Node] = [:]
-  private var hostMap = HostMap()
-  /// Jobs of which the next look must tell all.
-  private(set) var doubted: Set<String> = []
-  /// Since when kube-watcher's word is complete; nil while it is not.
-  private var syncedSince: Double?
-  /// Pods told since the connection began: what is not among them at `synced` is gone.
-  private var told: Set<String> = []
-  /// Pods that were not acted on because our ownership was in doubt.
-  private var postponed: Set<String> = []
+  private let log: Logger
+  private let outbox: Outbox
+  private var absence: AbsenceGuard
   private var unknownTypes = UnknownTypes()
-
+  /// Pods that were not acted on because our ownership was not confirmed.
+  private var postponed: Set<String> = []
   private var comparedAt = -Double.infinity
-  /// Pods, by UID, that are to have a job; none is submitted while PBS is known to be away.
-  private lazy var submissions = WorkQueue<String>(
-    limit: { [unowned self] in tracker.isAway ? 0 : settings.submissionsInFlight },
-    work: { [unowned self] in await submitNow($0) })
-  private lazy var deletions = WorkQueue<Decision.Deletion>(
-    limit: { [unowned self] in settings.submissionsInFlight },
-    work: { [unowned self] in await deleteNow($0) })
-  lazy var tracker = JobTracker(broker: self)
+  private lazy var submitter = makeSubmitter()
+  private lazy var deleter = makeDeleter()
+  private lazy var poller = makePoller()
+  private let backend: any PBSBackend
 
   init(
     settings: BrokerSettings, instance: String, backend: any PBSBackend,
@@ -57,30 +35,27 @@ final class Broker {
     self.instance = instance
     self.backend = backend
     self.subscription = subscription
-    self.publisher = publisher
     self.log = log
-    hostMap.table = settings.hosts
-    subscription.onConnected = { [unowned self] in told.removeAll() }
+    let world = World(user: backend.user, hosts: settings.hosts, log: log)
+    self.world = world
+    absence = AbsenceGuard(share: settings.vanishShare, least: settings.vanishLeast)
+    outbox = Outbox(publisher: publisher, log: log)
+    outbox.owns = { [unowned self] in owns($0) }
+    subscription.onConnected = { world.watcherConnected() }
     subscription.onMessage = { [unowned self] in receive($0) }
     subscription.onSynced = { [unowned self] in synced() }
-    subscription.onDisconnected = { [unowned self] in syncedSince = nil }
+    subscription.onDisconnected = { world.watcherDisconnected() }
     subscription.onConfirmed = { [unowned self] in resumePostponed() }
-    publisher.onMessage = { [unowned self] _, json in answer(json) }
-    publisher.objects = { [unowned self] in records.values.compactMap(published) }
+    publisher.onMessage = { [unowned self] name, json in answer(json, from: name) }
     publisher.setSynced(true)
   }
 
-  /// Looks at PBS for ever.
+  /// Polls PBS for ever.
   func run() async {
-    await tracker.run()
+    await poller.run()
   }
 
-  /// PBS's hooks say that something happened to this job.
-  func hint(job: String) {
-    tracker.hint(job)
-  }
-
-  // MARK: What kube-watcher tells
+  // MARK: Inputs
 
   /// Every message that kube-watcher may send, and what follows.
   private func receive(_ json: Data) {
@@ -90,132 +65,135 @@ final class Broker {
     } catch {
       return log.error("kube-watcher: a message cannot be read: \(error)")
     }
+    let now = Monotonic.now
     switch message {
     case .pod(let pod, let owner): update(pod, owner: owner)
-    case .podGone(let pod, _): remove(pod.uid)
-    case .node(let node): update(node)
-    case .nodeGone(let name): removeNode(name)
-    case .cluster, .claim, .claimGone: break
+    case .podGone(let pod, let wasDeleted):
+      world.podGone(pod.uid, wasDeleted: wasDeleted, now: now)
+    case .node(let node): world.update(node)
+    case .nodeGone(let name): world.removeNode(name)
+    case .cluster(let cluster): world.setCluster(cluster)
+    case .claim(let claim): world.update(claim)
+    case .claimGone(let namespace, let name): world.removeClaim(namespace: namespace, name: name)
     case .unknown(let type):
       if let type = unknownTypes.new(type) {
         log.warning("kube-watcher: message \(type) is unknown, ignored")
       }
     }
-  }
-
-  private func update(_ pod: Pod, owner: String?) {
-    guard let uid = pod.metadata.uid else { return }
-    if syncedSince == nil { told.insert(uid) }
-    let known = records[uid]
-    let record = known ?? PodRecord(uid: uid)
-    records[uid] = record
-    let isOurs = owner == instance
-    // A pod that others may have acted on needs a look at PBS first; one that came into
-    // being under our eyes does not.
-    let isNew = known?.pod == nil && syncedSince != nil
-    if isOurs, record.jobs.isEmpty, !isNew, record.owner != instance || syncedSince == nil {
-      record.lookNeededAfter = Monotonic.now + Self.settling
-      tracker.lookSoon(within: Self.settling)
-    }
-    let hasComeBack = isOurs && record.message != nil && record.owner != instance
-    if pod.nodeName != nil, record.boundSince == nil { record.boundSince = Monotonic.now }
-    record.pod = pod
-    record.owner = owner
-    record.withoutPodSince = nil
-    reconcile(uid)
-    if hasComeBack { tellAgain(record) }
-  }
-
-  private func remove(_ uid: String) {
-    guard let record = records[uid] else { return }
-    record.isGone = true
-    reconcile(uid)
+    compareChanged()
   }
 
   private func synced() {
-    for (uid, record) in records where record.pod != nil && !told.contains(uid) {
-      record.isGone = true
-    }
-    told.removeAll()
-    syncedSince = Monotonic.now
+    world.watcherSynced(now: Monotonic.now)
     log.debug("kube-watcher has told all")
-    if !expectedJobs().isEmpty { tracker.lookSoon(within: 0) }
-    reconcileAll()
+    if world.cluster == nil {
+      log.error(
+        "kube-watcher does not say which cluster it watches: no job is submitted or deleted; is it of an older version?"
+      )
+    }
+    if world.hasNamedJobs { poller.pollSoon(within: 0) }
+    compareChanged()
   }
 
-  private func update(_ node: Node) {
-    let name = node.metadata.name
-    nodes[name] = node
-    if hostMap.nodes.insert(name).inserted { reconcileAll() }
+  private func update(_ pod: Pod, owner: String?) {
+    let before = pod.metadata.uid.flatMap { world.pods[$0]?.owner }
+    guard let (record, isNew) = world.update(pod, owner: owner, now: Monotonic.now) else { return }
+    let isSynced = world.syncedSince != nil
+    // A pod that others may have acted on needs a poll of PBS first; one that came into being under
+    // our eyes does not.
+    if owner == instance, record.jobs.isEmpty, !(isNew && isSynced),
+      before != instance || !isSynced
+    {
+      record.pollNeededAfter = Monotonic.now + Self.settling
+      poller.pollSoon(within: Self.settling)
+    }
+    compareChanged()
+    // A share that has come back: binders may not have heard it from us.
+    if owner == instance, before != instance { outbox.repeatMessage(for: record.uid) }
   }
 
-  private func removeNode(_ name: String) {
-    nodes[name] = nil
-    hostMap.nodes.remove(name)
-  }
-
-  // MARK: What a binder answers
-
-  private func answer(_ json: Data) {
-    guard let message = try? JSONDecoder().decode(BinderMessage.self, from: json) else {
-      return log.error("binder: a message cannot be read")
+  /// Every message that a binder may send, and what follows.
+  private func answer(_ json: Data, from name: String) {
+    let message: BinderMessage
+    do {
+      message = try JSONDecoder().decode(BinderMessage.self, from: json)
+    } catch {
+      return log.error("binder \(name): a message cannot be read: \(error)")
     }
     switch message {
     case .outcome(let outcome): settle(outcome)
     case .unknown(let type):
       if let type = unknownTypes.new(type) {
-        log.warning("binder: message \(type) is unknown, ignored")
+        log.warning("binder \(name): message \(type) is unknown, ignored")
       }
     }
   }
 
   private func settle(_ outcome: BinderMessage.Outcome) {
-    guard let record = records[outcome.pod.uid], let message = record.message,
-      message.answers(outcome)
+    guard let record = world.pods[outcome.pod.uid],
+      let settled = outbox.settle(outcome, name: record.name),
+      case .bind(let bind) = settled.message
     else { return }
-    let words = outcome.message.map { ": \($0)" } ?? ""
     switch outcome.result {
-    case .bound, .deleted, .reported, .gone, .finished:
-      record.isAnswered = true
-      record.retryBackoff.reset()
     case .conflict:
       log.warning(
-        "pod \(record.name) is bound to another node than job \(outcome.job ?? "") runs on\(words)")
-      record.isAnswered = true
+        "pod \(record.name) is bound to another node than job \(bind.job) runs on: \(outcome.message ?? "")"
+      )
     case .refused, .retry:
       // The job may end or run elsewhere before the binding succeeds.
-      if case .bind(let bind) = message, jobs[bind.job] != nil {
-        doubted.insert(bind.job)
-        tracker.lookSoon(within: 0)
-      }
-      let delay = record.retryBackoff.delay()
-      log.log(
-        level: outcome.result == .refused ? .error : .debug,
-        "pod \(record.name): \(outcome.request): \(outcome.result.rawValue)\(words), again in \(String(rounded: delay)) s"
-      )
-      let timer = EventSource.timer { [weak self, weak record] in
-        guard let self, let record, record.message == message, !record.isAnswered else { return }
-        if let object = published(record) { publisher.publish(object) }
-      }
-      timer.schedule(after: delay)
-      record.retryTimer = timer
+      if world.jobs[bind.job] != nil { poller.confirm(bind.job) }
+    default: break
     }
   }
 
-  private func published(_ record: PodRecord) -> Published? {
-    guard let message = record.message, !record.isAnswered else { return nil }
-    guard owns(record) else {
-      // A binder that connects meanwhile is to hear of it as soon as the doubt is over.
-      if record.owner == instance { postponed.insert(record.uid) }
-      return nil
-    }
-    return Published(key: record.uid, uid: record.uid) { try JSONEncoder().encode(message) }
+  /// PBS's hooks say that something happened to this job.
+  func hint(_ job: JobID) {
+    poller.hint(job)
   }
 
-  // MARK: Reconciling
+  /// An administrator says that the pods whose absence is doubted are really gone.
+  func confirmAbsence() {
+    let confirmed = absence.confirm()
+    log.notice("confirmed by signal: \(confirmed.count) pods with jobs are gone")
+    compareAll()
+  }
 
-  private func owns(_ record: PodRecord) -> Bool {
-    record.owner == instance && subscription.ownsItsShare
+  private func ended(_ id: String, _ words: String, _ uid: String?) {
+    world.end(id, words: words, uid: uid, byUs: deleter.isDeleting(id), now: Monotonic.now)
+    deleter.forget(id)
+    submitter.jobEnded()
+  }
+
+  /// A full poll of PBS has been entered: goes on with what waited for it, or for time to pass.
+  private func polled(_ begun: Double, _ tellsOfAbsence: Bool) {
+    if tellsOfAbsence {
+      for record in world.pods.values where record.pollTaken(begun: begun) {
+        world.markChanged(record.uid)
+      }
+    }
+    if begun - comparedAt > Self.comparisonInterval {
+      comparedAt = begun
+      world.markAllChanged()
+    } else {
+      for record in world.pods.values where !record.isPresent || record.pod?.isTerminating == true {
+        world.markChanged(record.uid)
+      }
+      for job in deleter.jobs {
+        if let uid = world.jobs[job]?.job.pod?.uid { world.markChanged(uid) }
+      }
+    }
+    submitter.start()
+  }
+
+  // MARK: Comparing
+
+  /// Whether we are to act on a pod at this moment. While that is not confirmed, what is to be done
+  /// is postponed.
+  private func owns(_ uid: String) -> Bool {
+    guard world.pods[uid]?.owner == instance else { return false }
+    guard !subscription.ownsItsShare else { return true }
+    postponed.insert(uid)
+    return false
   }
 
   private func resumePostponed() {
@@ -223,356 +201,225 @@ final class Broker {
     let uids = postponed
     postponed.removeAll()
     for uid in uids {
-      reconcile(uid)
-      if let record = records[uid] { tellAgain(record) }
+      compare(uid)
+      outbox.repeatMessage(for: uid)
     }
   }
 
-  /// Repeats what has not been answered: binders may not have heard it from us.
-  private func tellAgain(_ record: PodRecord) {
-    if let object = published(record) { publisher.publish(object) }
+  private func compareAll() {
+    world.markAllChanged()
+    compareChanged()
   }
 
-  func reconcileAll() {
-    for uid in Array(records.keys) { reconcile(uid) }
+  private func compareChanged() {
+    while true {
+      let changed = world.takeChanged()
+      guard !changed.isEmpty else { return }
+      judgeAbsence()
+      for uid in changed { compare(uid) }
+    }
+  }
+
+  private func judgeAbsence() {
+    let missing = world.missingPods
+    guard world.syncedSince != nil, absence.judge(missing, of: world.podsWithJobs) else { return }
+    log.error(
+      "\(missing.count) of \(world.podsWithJobs) pods with jobs are not among what kube-watcher tells: their jobs are left alone until the pods are back, or an administrator says that they are gone (kill -USR1 \(ProcessInfo.processInfo.processIdentifier))"
+    )
   }
 
   /// Compares what should be with what is, for one pod, and acts.
-  func reconcile(_ uid: String) {
-    guard let record = records[uid] else { return }
+  private func compare(_ uid: String) {
+    guard let record = world.pods[uid] else { return }
     guard let presence = presence(of: record) else { return }
     if case .present = presence {
       // Pods may be told before the nodes that they are bound to.
-      guard syncedSince != nil else { return }
-      guard owns(record) else {
-        if record.owner == instance { postponed.insert(uid) }
-        return
-      }
+      guard world.syncedSince != nil else { return }
+      guard owns(uid) else { return }
     }
-    let map = hostMap
-    let situation = Situation(
-      presence: presence, jobs: record.jobs.compactMap { jobs[$0]?.job },
-      olderThanBinding: record.jobs.filter { (jobs[$0]?.statBegan ?? 0) < record.boundSince ?? 0 },
-      vanished: record.jobs.filter { jobs[$0]?.hasVanished == true }, ended: record.ended,
-      nodeOf: { map.node(of: $0) }, isHostAway: isHostAway(of: record), bindWhen: settings.bindWhen,
-      patience: settings.terminatingPatience)
-    let decision = Reconciliation.decide(situation)
-    announceStart(record)
-    for deletion in decision.deletions { delete(deletion, of: record) }
-    if let job = decision.doubted {
-      doubted.insert(job)
-      tracker.lookSoon(within: 0)
+    let jobs = world.ownJobs(of: record)
+    let decision = Reconciliation.decide(situation(record, presence, jobs))
+    announceStart(jobs)
+    for deletion in decision.deletions { deleter.delete(deletion, ofPod: record.name) }
+    if let job = decision.unconfirmed { poller.confirm(job) }
+    if decision.needsHosts { world.needsHosts = true }
+    if decision.submission != nil { submit(record) }
+    world.noteClaims(of: record)
+    outbox.want(decision.message, for: uid, name: record.name, isGone: record.isGone)
+    if record.jobs.isEmpty, !record.isPresent, !record.isSubmitting {
+      world.forget(uid)
+      outbox.forget(uid)
     }
-    var message = decision.message
-    if decision.submits { submit(record, &message) }
-    setMessage(message, of: record)
-    if record.isGone, record.jobs.isEmpty, !record.isSubmitting { records[uid] = nil }
-    if record.pod == nil, !record.isGone, record.jobs.isEmpty { records[uid] = nil }
   }
 
   /// What is known of the pod object; nil while that is not enough to act on.
   private func presence(of record: PodRecord) -> Situation.Presence? {
     if record.isGone { return .gone }
-    if let pod = record.pod { return .present(pod) }
-    // A job without a pod: ours to delete only when both have had time to show up.
     let now = Monotonic.now
-    let since = record.withoutPodSince ?? now
-    record.withoutPodSince = since
-    guard let syncedSince, now - max(since, syncedSince) >= settings.orphanGrace else { return nil }
+    if let pod = record.pod, record.missingSince == nil { return .present(pod) }
+    // A job without a pod: ours to delete only when both have had time to show up.
+    let since = record.missingSince ?? now
+    record.missingSince = since
+    guard world.cluster != nil, let syncedSince = world.syncedSince,
+      now - max(since, syncedSince) >= settings.orphanGrace,
+      !absence.doubted.contains(record.uid)
+    else { return nil }
     // The pod may wait in the queue of a kube-watcher that is stopped; what it queued before its
     // last ping has been heard.
     guard subscription.ownsItsShare else { return nil }
     return .neverSeen
   }
 
-  private func isHostAway(of record: PodRecord) -> Bool {
-    guard let pod = record.pod, pod.isTerminating, let name = pod.nodeName else { return false }
-    if let node = nodes[name], !node.isReady { return true }
-    return hostMap.hosts.down.contains { hostMap.node(of: $0) == name }
+  private func situation(
+    _ record: PodRecord, _ presence: Situation.Presence, _ jobs: [JobRecord]
+  ) -> Situation {
+    let rejections = world.rejections
+    let now = Monotonic.now
+    return Situation(
+      presence: presence, jobs: jobs.map(\.job),
+      olderThanBinding: Set(
+        jobs.filter { $0.statBegan < record.boundSince ?? 0 }.map(\.job.id)),
+      unconfirmed: Set(jobs.filter(\.isUnconfirmed).map(\.job.id)), ended: record.ended,
+      boundJob: record.boundJob, disownedJob: record.disownedJob,
+      translation: translation(of: record), submitted: record.submitted, refusal: record.refusal,
+      hindrance: poller.hindrance ?? submitter.hindrance,
+      hostMap: world.hostMap,
+      nodeHindrance: { node in
+        rejections.wait(node, now: now).map { wait in
+          "it waits to be bound, since the kubelet of \(node) rejects pods (\(wait.reason))"
+        }
+      },
+      isHostAway: world.isHostAway(of: record), bindWhen: settings.bindWhen,
+      patience: settings.terminatingPatience)
   }
 
-  /// Whether some pod is to go from its node, so that it matters whether that is down.
-  var hasTerminatingPods: Bool {
-    records.values.contains { $0.pod?.isTerminating == true && $0.pod?.nodeName != nil }
+  /// What the pod needs as a job; nil where that does not matter (any more).
+  private func translation(of record: PodRecord) -> Result<JobDescription, Refusal>? {
+    guard let pod = record.pod, record.isPresent, pod.nodeName == nil, world.cluster != nil else {
+      return nil
+    }
+    let context = TranslationContext(
+      policy: settings.policy, cluster: world.cluster?.id, hostMap: world.hostMap,
+      claims: world.cluster?.claims == true ? world.claims : nil, claimUsers: world.claimUsers)
+    do throws(Refusal) {
+      return .success(try PodTranslation.job(for: pod, in: context))
+    } catch {
+      return .failure(error)
+    }
   }
 
-  /// Pods that PBS must tell the state of: bound, not finished, with a job that we do not
-  /// know yet. None before all pods were told: of a mass disappearance the first few alone would
-  /// look like single ends.
-  func expectedJobs() -> [String: String] {
-    var expected: [String: String] = [:]
-    guard syncedSince != nil else { return expected }
-    for record in records.values {
-      guard let pod = record.pod, !record.isGone, pod.nodeName != nil, !pod.isFinished,
-        let job = pod.metadata.annotations?[WellKnown.jobID],
-        jobs[job]?.job.pod?.uid != record.uid,
-        !record.ended.contains(where: { $0.id == job })
+  private func announceStart(_ jobs: [JobRecord]) {
+    for known in jobs where !known.isAnnounced && known.job.isRunning {
+      guard settings.bindWhen == .prerun || known.job.substate == 42, let host = known.job.host
       else { continue }
-      expected[job] = record.uid
-    }
-    return expected
-  }
-
-  func setHosts(_ hosts: PBSHosts) {
-    guard hosts != hostMap.hosts else { return }
-    hostMap.hosts = hosts
-    reconcileAll()
-  }
-
-  private func announceStart(_ record: PodRecord) {
-    for id in record.jobs {
-      guard let known = jobs[id], !known.isAnnounced, known.job.isRunning, let host = known.job.host
-      else { continue }
-      guard settings.bindWhen == .prerun || known.job.substate == 42 else { continue }
-      jobs[id]?.isAnnounced = true
-      log.info("job \(id) runs on \(host)")
-    }
-  }
-
-  // MARK: Telling binders
-
-  private func setMessage(_ message: BrokerMessage?, of record: PodRecord) {
-    guard message != record.message else { return }
-    if case .report = message, case .report = record.message,
-      Monotonic.now - record.reportedAt < Self.reportInterval
-    {
-      // PBS rewrites its comments all the time; the next look brings this one again.
-      return
-    }
-    if message == nil, !record.isGone, !record.isAnswered,
-      case .report(let report) = record.message,
-      !report.unscheduled
-    {
-      // What happened stays true, though nothing is to be done about it any more.
-      return
-    }
-    let before = record.message
-    let wasAnswered = record.isAnswered
-    record.message = message
-    record.isAnswered = false
-    record.retryTimer = nil
-    if let message {
-      if case .report = message { record.reportedAt = Monotonic.now }
-      if case .evict(let evict) = message {
-        log.warning("pod \(record.name) is to be deleted: \(evict.message)")
-      }
-      if let object = published(record) { publisher.publish(object) }
-    } else if let before, !wasAnswered, let pod = before.pod {
-      publisher.announce(key: record.uid, uid: record.uid, BrokerMessage.withdraw(pod))
+      world.markAnnounced(known.job.id)
+      log.info("job \(known.job.id) runs on \(host)")
     }
   }
 
   // MARK: Submitting
 
-  private func submit(_ record: PodRecord, _ message: inout BrokerMessage?) {
-    guard let pod = record.pod, let reference = PodReference(pod) else { return }
-    let map = hostMap
-    do throws(Refusal) {
-      _ = try PodTranslation.job(for: pod, policy: settings.policy, hostOf: { map.host(of: $0) })
-    } catch {
-      // The host that it asks for may be new.
-      if pod.spec.nodeSelector?[WellKnown.hostnameLabel] != nil { tracker.needsHosts = true }
-      message = .report(
-        .init(
-          pod: reference, job: nil, reason: "FailedScheduling", message: error.description,
-          warning: true, unscheduled: true))
-      if record.message != message {
-        log.warning("pod \(pod.fullName) cannot become a job: \(error)")
-      }
-      return
-    }
-    if let refusal = record.refusal {
-      message = .report(
-        .init(
-          pod: reference, job: nil, reason: "FailedScheduling",
-          message: "PBS refuses the job: \(refusal)",
-          warning: true, unscheduled: true))
-    }
-    guard !record.isSubmitting, record.lookNeededAfter == nil else { return }
-    let wait = record.notBefore - Monotonic.now
+  private func submit(_ record: PodRecord) {
+    guard !record.isSubmitting, record.pollNeededAfter == nil else { return }
+    let now = Monotonic.now
+    let owner = record.pod?.controllerUID.flatMap { world.rejections.wait($0, now: now)?.until }
+    let wait = max(record.notBefore, owner ?? 0) - now
     guard wait <= 0 else {
       let uid = record.uid
-      let timer = EventSource.timer { [weak self] in self?.reconcile(uid) }
+      let timer = EventSource.timer { [weak self] in self?.compare(uid) }
       timer.schedule(after: wait)
       record.submitTimer = timer
       return
     }
     record.isSubmitting = true
-    submissions.add(record.uid)
+    submitter.add(record.uid)
   }
 
-  /// Goes on with the submissions that waited for PBS to answer.
-  func startSubmissions() {
-    submissions.start()
+  /// The job that is to be submitted now: things may have changed while the pod waited in the queue.
+  private func jobToSubmit(_ uid: String) -> JobDescription? {
+    guard let record = world.pods[uid], let pod = record.pod, record.isPresent,
+      owns(uid), record.jobs.isEmpty,
+      pod.nodeName == nil, !pod.isTerminating, !pod.isFinished,
+      case .success(let description) = translation(of: record)
+    else { return nil }
+    return description
   }
 
-  private func submitNow(_ uid: String) async {
-    guard let record = records[uid] else { return }
-    defer {
-      record.isSubmitting = false
-      reconcile(uid)
-    }
-    // Things may have changed while it waited in the queue.
-    guard let pod = record.pod, !record.isGone, owns(record), record.jobs.isEmpty,
-      pod.nodeName == nil, !pod.isTerminating, !pod.isFinished
-    else { return }
-    let map = hostMap
-    let description: JobDescription
-    do throws(Refusal) {
-      description = try PodTranslation.job(
-        for: pod, policy: settings.policy, hostOf: { map.host(of: $0) })
-    } catch {
-      return  // Reported by submit(_:_:).
-    }
-    do throws(PBSError) {
-      let id = try await backend.submit(description)
-      log.info("associating job \(id) to pod \(pod.fullName)")
-      record.refusal = nil
-      record.unansweredBackoff.reset()
-      add(
-        Job(
-          id: id, state: .queued, substate: 10, execHost: nil, runCount: 0, comment: nil,
-          exitStatus: nil, holdTypes: nil, owner: "", pod: PodReference(pod)))
-      tracker.submitted(id)
-    } catch {
-      switch error {
-      case .refused(let words):
-        let delay = record.backoff.delay()
-        record.notBefore = Monotonic.now + delay
-        log.warning(
-          "pod \(pod.fullName): PBS refuses the job: \(words); again in \(String(rounded: delay)) s"
-        )
-        record.refusal = words
-      case .unavailable(let words), .busy(let words), .limit(let words), .unauthorized(let words):
-        log.warning("pod \(pod.fullName): qsub: \(words)")
-        // Not the pod's fault, so it does not wait as long as one that PBS refuses.
-        record.notBefore = Monotonic.now + record.unansweredBackoff.delay()
-        // The job may exist all the same.
-        record.lookNeededAfter = Monotonic.now + Self.settling
-        tracker.lookSoon(within: Self.settling)
-      }
+  private func submitted(_ uid: String, _ description: JobDescription, _ id: String) {
+    guard let record = world.pods[uid], let pod = record.pod else { return }
+    record.submitted = description
+    log.info("associating job \(id) to pod \(record.name)")
+    record.refusal = nil
+    record.unansweredBackoff.reset()
+    var job = Job(
+      id: id, state: .queued, substate: 10, execHost: nil, runCount: 0, comment: nil,
+      exitStatus: nil, holdTypes: nil, owner: "\(backend.user)@", pod: PodReference(pod))
+    job.cluster = world.cluster?.id
+    job.scheduler = pod.spec.schedulerName
+    world.add(job, began: nil, now: Monotonic.now)
+    poller.submitted(id)
+  }
+
+  private func submissionFailed(_ uid: String, _ error: PBSError) {
+    guard let record = world.pods[uid] else { return }
+    switch error {
+    case .refused(let words):
+      let delay = record.backoff.delay()
+      record.notBefore = Monotonic.now + delay
+      log.warning(
+        "pod \(record.name): PBS refuses the job: \(words); again in \(String(rounded: delay)) s")
+      record.refusal = words
+    case .unavailable(let words), .busy(let words), .limit(let words), .unauthorized(let words):
+      log.warning("pod \(record.name): qsub: \(words)")
+      record.notBefore = Monotonic.now + record.unansweredBackoff.delay()
+      // The job may exist all the same.
+      record.pollNeededAfter = Monotonic.now + Self.settling
+      poller.pollSoon(within: Self.settling)
     }
   }
 
-  // MARK: Jobs
+  // MARK: The parts
 
-  /// A job that has not ended: new, or told anew by a command that began at this moment.
-  func add(_ job: Job, began: Double = 0) {
-    guard let uid = job.pod?.uid else { return }
-    release(job.id, unlessOf: uid)
-    let now = Monotonic.now
-    var known = jobs[job.id] ?? JobRecord(job: job, addedAt: now, statAt: 0)
-    // qsub's end tells less than a look that overtook it.
-    if known.statAt == 0 || job.owner != "" { known.job = job }
-    if job.owner != "" {
-      known.statAt = now
-      known.statBegan = began
-      known.hasVanished = false
-      doubted.remove(job.id)
+  private func makeSubmitter() -> Submitter {
+    Submitter(
+      backend: backend, inFlight: settings.submissionsInFlight,
+      isAway: { [unowned self] in poller.isAway },
+      actions: .init(
+        job: { [unowned self] in jobToSubmit($0) },
+        taken: { [unowned self] in submitted($0, $1, $2) },
+        failed: { [unowned self] in submissionFailed($0, $1) },
+        settled: { [unowned self] uid in
+          world.pods[uid]?.isSubmitting = false
+          world.markChanged(uid)
+          compareChanged()
+        }), log: log)
+  }
+
+  private func makeDeleter() -> Deleter {
+    Deleter(
+      backend: backend, inFlight: settings.submissionsInFlight,
+      isWanted: { [unowned self] in isDeletionWanted($0) },
+      onTaken: { [unowned self] in poller.pollSoon(within: 0.5) }, log: log)
+  }
+
+  private func isDeletionWanted(_ job: String) -> Bool {
+    guard let known = world.jobs[job], let uid = known.job.pod?.uid, let record = world.pods[uid],
+      let presence = presence(of: record)
+    else { return false }
+    if case .present = presence {
+      guard owns(uid) else { return false }
     }
-    jobs[job.id] = known
-    let record = records[uid] ?? PodRecord(uid: uid)
-    records[uid] = record
-    record.jobs.insert(job.id)
+    return Reconciliation.decide(situation(record, presence, world.ownJobs(of: record)))
+      .deletions.contains { $0.job == job }
   }
 
-  /// Has the next look tell all of these jobs.
-  func doubt(_ ids: Set<String>) {
-    doubted.formUnion(ids)
-  }
-
-  /// PBS does not know this job, with many others.
-  func doubtEnd(of id: String) {
-    guard jobs[id]?.hasVanished == false, let uid = jobs[id]?.job.pod?.uid else { return }
-    jobs[id]?.hasVanished = true
-    reconcile(uid)
-  }
-
-  /// A job of this id is another pod's, or nobody's, than we knew: PBS has lost its jobs and counts
-  /// anew. What that means for the pod that had it, the next look decides.
-  func release(_ id: String, unlessOf uid: String?) {
-    guard let former = jobs[id]?.job.pod?.uid, former != uid else { return }
-    log.warning("job \(id) no longer is the one of pod \(records[former]?.name ?? former)")
-    jobs[id] = nil
-    records[former]?.jobs.remove(id)
-    reconcile(former)
-  }
-
-  /// PBS has said that a job has ended.
-  func end(_ id: String, words: String, uid: String?) {
-    let isAnothers = uid != nil && jobs[id]?.job.pod?.uid != uid
-    let known = isAnothers ? nil : jobs.removeValue(forKey: id)
-    doubted.remove(id)
-    guard let uid = known?.job.pod?.uid ?? uid, let record = records[uid] else { return }
-    record.jobs.remove(id)
-    let wasOurs = known?.deletedAt != nil
-    if !record.isGone {
-      record.ended.append(EndedJob(id: id, words: words))
-      if record.ended.count > 4 { record.ended.removeFirst() }
-      // The broker of a kube-watcher that stands by knows of jobs, but of no pods.
-      if !wasOurs, let pod = record.pod, pod.nodeName == nil {
-        let delay = record.backoff.delay()
-        record.notBefore = Monotonic.now + delay
-        log.warning("job \(id) of pod \(record.name) ended before it was bound: \(words)")
-      }
-    }
-    log.debug("job \(id) of pod \(record.name) has ended: \(words)")
-    reconcile(uid)
-  }
-
-  /// Whether some submission waits for a look.
-  var isAwaitingLook: Bool { records.values.contains { $0.lookNeededAfter != nil } }
-
-  /// A complete look at PBS, begun at this moment, has been taken in: goes on with what
-  /// waited for it, or waits for time to pass. Everything is compared again now and then.
-  /// - Parameter tellsOfAbsence: whether a job that the look did not show is not there.
-  func looked(begun: Double, tellsOfAbsence: Bool) {
-    let satisfied = tellsOfAbsence ? records.values.filter { $0.lookTaken(begun: begun) } : []
-    if begun - comparedAt > Self.comparisonInterval {
-      comparedAt = begun
-      reconcileAll()
-    } else {
-      for record in satisfied { reconcile(record.uid) }
-      let due = records.values.filter { record in
-        record.pod == nil || record.isGone
-          || record.pod?.isTerminating == true
-          || record.jobs.contains { jobs[$0]?.deletedAt != nil }
-      }
-      for record in due { reconcile(record.uid) }
-    }
-    startSubmissions()
-  }
-
-  private func delete(_ deletion: Decision.Deletion, of record: PodRecord) {
-    let now = Monotonic.now
-    if let last = jobs[deletion.job]?.deletedAt, now - last < Self.deletionInterval { return }
-    if jobs[deletion.job]?.deletedAt == nil {
-      log.info("deleting job \(deletion.job) of pod \(record.name): \(deletion.reason)")
-    }
-    jobs[deletion.job]?.deletedAt = now
-    deletions.add(deletion)
-  }
-
-  private func deleteNow(_ deletion: Decision.Deletion) async {
-    do throws(PBSError) {
-      try await backend.delete(deletion.job, force: deletion.force)
-    } catch {
-      // Asked for again by the reconciling that follows the next look.
-      jobs[deletion.job]?.deletedAt = -Self.deletionInterval
-      log.warning("qdel \(deletion.job): \(error)")
-    }
-    tracker.lookSoon(within: 0.5)
-  }
-}
-
-extension BrokerMessage {
-  /// Whether an outcome is about this very message.
-  fileprivate func answers(_ outcome: BinderMessage.Outcome) -> Bool {
-    switch self {
-    case .bind(let bind): outcome.request == "bind" && outcome.job == bind.job
-    case .evict(let evict): outcome.request == "evict" && outcome.job == evict.job
-    case .report(let report): outcome.request == "report" && outcome.job == report.job
-    case .withdraw, .unknown: false
-    }
+  private func makePoller() -> JobPoller {
+    JobPoller(
+      world: world, backend: backend, settings: settings,
+      actions: .init(
+        ended: { [unowned self] in ended($0, $1, $2) },
+        isDeleting: { [unowned self] in deleter.isDeleting($0) },
+        polled: { [unowned self] in polled($0, $1) },
+        changed: { [unowned self] in compareChanged() }), log: log)
   }
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import FoundationEssentials
+import Glibc
 import Logging
 import Shared
 
@@ -41,7 +42,7 @@ struct PBSBroker: ConnectorCommand {
 
       let backend = try PBSCommands(
         PBSInstallation.find(configured: exec), placeholder: own.placeholder,
-        timeout: own.commandTimeout, log: log)
+        timeout: own.commandTimeout, connectionsPerMinute: own.connectionsPerMinute, log: log)
       let publisher = try Publisher(
         path: socket, role: .pbsBroker, instance: instance, consumers: .binder,
         allowedPeers: peers, log: log)
@@ -50,10 +51,11 @@ struct PBSBroker: ConnectorCommand {
       let broker = Broker(
         settings: own, instance: instance, backend: backend, subscription: subscription,
         publisher: publisher, log: log)
-      hintListener.onHint = { broker.hint(job: $0) }
+      hintListener.onHint = { broker.hint($0) }
+      let confirmation = EventSource.signal(SIGUSR1) { broker.confirmAbsence() }
       subscription.start()
       await broker.run()
-      return withExtendedLifetime(hintListener) { broker }
+      return withExtendedLifetime((hintListener, confirmation)) { broker }
     }
   }
 }

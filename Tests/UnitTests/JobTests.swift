@@ -18,7 +18,9 @@ import Testing
     id: "2.pbsserver", state: .running, substate: 42, execHost: "node1/1", runCount: 1,
     comment: "Job run at Tue Nov 24 at 03:34 on (node1:ncpus=1:mem=655360kb)", exitStatus: nil,
     holdTypes: "n",
-    owner: "alice@pbsserver", pod: redis)
+    owner: "alice@pbsserver", pod: redis,
+    chunks: [.init(vnode: "node1", resources: ["ncpus": "1", "mem": "655360kb"])],
+    select: "1:ncpus=1:mem=640mb")
 
   private static let ended = Job(
     id: "3.pbsserver", state: .finished, substate: 91, execHost: "node1/1", runCount: 1,
@@ -36,21 +38,76 @@ import Testing
     #expect(job.hasEnded && !job.isRunning)
   }
 
-  @Test(.enabled(if: Recordings.exist, Comment(rawValue: Recordings.absence)))
-  func readsTheRecordingOfARunningJob() throws {
-    #expect(try Self.job(Recordings.output("qstat-f-text.txt")) == Self.running)
+  @Test func readsTheRecordingOfARunningJob() throws {
+    let answer = try RecordedAnswer("pbs/qstat-express-running.txt")
+    let job = try Self.job(answer.standardOutput)
+    #expect(job.id == "95.pbsserver" && job.isRunning && job.substate == 42)
+    #expect(job.pod == Self.redis && job.owner == "alice@pbsserver" && job.host == "node1")
+    #expect(
+      job.chunks == [
+        .init(vnode: "node1", resources: ["ncpus": "1", "mem": "655360kb"]),
+        .init(vnode: "node1", resources: ["ncpus": "1", "mem": "65536kb"]),
+      ])
+    #expect(job.select == "1:ncpus=1:mem=640mb+1:ncpus=1:mem=64mb")
+    #expect(job.proof == nil && job.cluster == nil && job.runCount == 1 && job.exitStatus == nil)
   }
 
-  @Test(.enabled(if: Recordings.exist, Comment(rawValue: Recordings.absence)))
-  func readsTheRecordingOfAJobOnItsWayOut() throws {
-    var expected = Self.ended
-    expected.id = "2.pbsserver"
-    expected.state = .exiting
-    expected.substate = 51
-    expected.holdTypes = "n"
-    let job = try Self.job(Recordings.output("qstat-finished-text.txt"))
-    #expect(job == expected)
-    #expect(!job.hasEnded && !job.isRunning)
+  @Test func readsTheRecordingOfAFinishedJob() throws {
+    let job = try Self.job(RecordedAnswer("pbs/qstat-express-finished.txt").standardOutput)
+    #expect(job.hasEnded && job.exitStatus == 271 && job.substate == 91)
+    #expect(job.pod == Self.redis)
+  }
+
+  @Test func readsWhoseItIs() throws {
+    let object = PBSText.Object(
+      name: "5.s",
+      attributes: [
+        "job_state": "Q", "Resource_List.k8s_pod": "c-1/u-1/default/redis",
+        "Variable_List": "KUBERNETES_CLUSTER=c-1,KUBERNETES_POD_SCHEDULER=pbs",
+      ])
+    let job = try #require(Job(object))
+    #expect(job.proof == "c-1/u-1/default/redis" && job.cluster == "c-1" && job.scheduler == "pbs")
+  }
+
+  /// An attribute of another form than PBS gives it makes its job unreadable, and no other.
+  @Test(arguments: [
+    ("substate", "x"), ("substate", ""), ("substate", "99999999999999999999"), ("run_count", "1.5"),
+    ("run_count", "-"), ("Exit_status", "9223372036854775807"), ("Exit_status", "0x1"),
+    ("exec_vnode", "node1"), ("exec_vnode", ""),
+  ])
+  func aValueOfAnotherFormMakesAJobUnreadable(_ name: String, _ value: String) throws {
+    let odd = "Job Id: 5.s\n    job_state = R\n    \(name) = \(value)\n\n"
+    let good = "Job Id: 6.s\n    job_state = R\n    Exit_status = -29\n\n"
+    let answer = QstatAnswer(Data((odd + good).utf8), asked: ["5.s", "6.s"])
+    #expect(answer.unreadable == ["5.s"])
+    #expect(answer.jobs.map(\.exitStatus) == [-29])
+  }
+
+  @Test func octetsThatAreNoUTF8AreReplaced() throws {
+    var output = Data("Job Id: 5.s\n    job_state = Q\n    comment = ".utf8)
+    output += [0xFF, 0xC3, 0x28]
+    output += Data("\n\n".utf8)
+    #expect(try Self.job(output).comment == "\u{FFFD}\u{FFFD}(")
+  }
+
+  /// exec_vnode, and what the job holds on which vnode.
+  @Test(arguments: [
+    ("(node1:ncpus=1)", ["node1: ncpus=1"]),
+    ("(node1:mem=4kb:ncpus=2)", ["node1: mem=4kb ncpus=2"]),
+    ("(vn1:ncpus=2+vn2:ncpus=1)+(vn3:ncpus=1)", ["vn1: ncpus=2", "vn2: ncpus=1", "vn3: ncpus=1"]),
+    ("(host[0]:ncpus=1)", ["host[0]: ncpus=1"]), ("(node1)", ["node1: "]),
+    ("(a.site.org:ncpus=1:gpu_id=0x1)", ["a.site.org: gpu_id=0x1 ncpus=1"]),
+    ("(node1:x=a=b)", ["node1: x=a=b"]),
+    ("", nil), ("()", nil), ("node1:ncpus=1", nil), ("(node1:ncpus=1", nil), ("(node1:ncpus)", nil),
+    ("(node1:=1)", nil), ("(node1:ncpus=1)(node2:ncpus=1)", nil), ("(node1:ncpus=1)+()", nil),
+    ("(:ncpus=1)", nil), ("(+)", nil), ("((node1:ncpus=1))", nil),
+  ])
+  func readsWhatItHolds(_ text: String, _ chunks: [String]?) {
+    let shown = Job.allocatedChunks(text)?.map { chunk in
+      let resources = chunk.resources.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
+      return "\(chunk.vnode): \(resources.joined(separator: " "))"
+    }
+    #expect(shown == chunks)
   }
 
   /// The letter, and whether such a job runs, is suspended, has ended.

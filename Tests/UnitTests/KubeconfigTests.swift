@@ -162,8 +162,14 @@ import Testing
       "FILE: clusters.c.insecure-skip-tls-verify: perhaps is not true or false"
     ),
     (
-      kubeconfig(cluster: "server: 'https://k', tls-server-name: other"),
-      "FILE: clusters.c.tls-server-name is not supported"
+      kubeconfig(cluster: "server: 'https://k', tls-server-name: 'no/name'"),
+      "FILE: clusters.c.tls-server-name: no/name is not a host name"
+    ),
+    (
+      kubeconfig(
+        cluster:
+          "server: 'https://k', insecure-skip-tls-verify: true, certificate-authority-data: Q0E="),
+      "FILE: clusters.c: insecure-skip-tls-verify and certificate-authority exclude each other"
     ),
     (
       kubeconfig().replacing("name: u, user: {", with: "name: v, user: {"),
@@ -302,12 +308,12 @@ extension KubernetesConnection.Credential: Equatable {
     switch (a, b) {
     case (.none, .none): true
     case (.token(let x), .token(let y)): x == y
-    case (.tokenFile(let x), .tokenFile(let y)): x == y
+    case (.tokenFile(let x, let a), .tokenFile(let y, let b)): x == y && a == b
     case (.basic(let user, let password), .basic(let otherUser, let otherPassword)):
       user == otherUser && password == otherPassword
     case (.plugin(let x), .plugin(let y)):
       x.apiVersion == y.apiVersion && x.command == y.command && x.arguments == y.arguments
-        && x.environment == y.environment
+        && x.environment == y.environment && x.cluster == y.cluster
     default: false
     }
   }

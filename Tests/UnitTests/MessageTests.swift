@@ -37,8 +37,8 @@ import Testing
       #"{"deleted":true,"pod":\#(reference),"type":"pod-gone"}"#
     ),
     (
-      .cluster(Cluster(id: "c-1", schedulerNames: ["batch", "pbs"])),
-      #"{"cluster":{"id":"c-1","schedulerNames":["batch","pbs"]},"type":"cluster"}"#
+      .cluster(Cluster(id: "c-1", schedulerNames: ["batch", "pbs"], claims: true)),
+      #"{"cluster":{"claims":true,"id":"c-1","schedulerNames":["batch","pbs"]},"type":"cluster"}"#
     ),
     (
       .claim(VolumeClaim(namespace: "default", name: "data", waitsForConsumer: true)),

@@ -7,56 +7,19 @@ import Testing
 /// PBS's commands played by scripts: what is asked of them, and what is made of their answers.
 @Suite(.runningLoop, .timeLimit(.minutes(2)))
 struct PBSCommandsTests {
-  private let folder: TemporaryFolder
+  private let scripted: ScriptedPBS
 
   init() throws {
-    folder = try TemporaryFolder()
-    try FileManager.default.createDirectory(
-      atPath: "\(folder.path)/bin", withIntermediateDirectories: false)
+    scripted = try ScriptedPBS()
   }
-
-  /// A command that prints the files `NAME.out` and `NAME.err`, notes its arguments in
-  /// `NAME.arguments`, one a line, and ends with a status.
-  private func command(_ name: String, output: Data = Data(), error: String = "", status: Int32 = 0)
-    throws
-  {
-    try folder.write("\(name).out", String(decoding: output, as: UTF8.self))
-    try folder.write("\(name).err", error)
-    try folder.write(
-      "bin/\(name)",
-      """
-      #!/bin/sh
-      cd '\(folder.path)'
-      printf '%s\\n' "$@" >>\(name).arguments
-      cat \(name).out
-      cat \(name).err >&2
-      exit \(status)
-      """, executable: true)
-  }
-
-  private func arguments(of name: String) throws -> [String] {
-    try String(contentsOf: URL(filePath: "\(folder.path)/\(name).arguments"), encoding: .utf8)
-      .split(separator: "\n").map(String.init)
-  }
-
-  @EventLoop private func pbs() throws -> PBSCommands {
-    try PBSCommands(
-      PBSInstallation(exec: folder.path), placeholder: ["/bin/sleep", "infinity"],
-      log: LogLines().logger)
-  }
-
-  private static let job = JobDescription(
-    name: "redis", chunks: [.init(ncpus: 1, memory: 671_088_640, host: nil, others: [:])],
-    walltime: nil, queue: nil,
-    environment: [("KUBERNETES_POD_UID", "uid-1"), ("KUBERNETES_POD_NAME", "redis")])
 
   // MARK: qsub
 
   @Test @EventLoop func submitsAJob() async throws {
-    try command("qsub", output: Data("5.pbsserver\n".utf8))
-    #expect(try await pbs().submit(Self.job) == "5.pbsserver")
+    try scripted.command("qsub", output: Data("5.pbsserver\n".utf8))
+    #expect(try await scripted.pbs().submit(ScriptedPBS.job) == "5.pbsserver")
     #expect(
-      try arguments(of: "qsub") == [
+      try scripted.arguments(of: "qsub") == [
         "-f", "-r", "n", "-N", "redis", "-l", "select=1:ncpus=1:mem=640mb", "-v",
         "KUBERNETES_POD_UID=uid-1,KUBERNETES_POD_NAME=redis", "-o", "/dev/null", "-e", "/dev/null",
         "--", "/bin/sleep",
@@ -65,28 +28,26 @@ struct PBSCommandsTests {
   }
 
   @Test @EventLoop func submitsWithAWalltimeToAQueue() async throws {
-    try command("qsub", output: Data("5.pbsserver\n".utf8))
-    var job = Self.job
+    try scripted.command("qsub", output: Data("5.pbsserver\n".utf8))
+    var job = ScriptedPBS.job
     job.walltime = 3600
     job.queue = "pods"
-    _ = try await pbs().submit(job)
+    _ = try await scripted.pbs().submit(job)
     #expect(
-      try arguments(of: "qsub")[7..<11] == ["-l", "walltime=3600", "-q", "pods"])
+      try scripted.arguments(of: "qsub")[7..<11] == ["-l", "walltime=3600", "-q", "pods"])
   }
 
   /// What qsub prints on standard error, its status, and what that means.
   @Test(arguments: [
     ("qsub: Job name is too long \n", 2, PBSError.refused("qsub: Job name is too long")),
-    ("qsub: Unknown queue\n", 170, .refused("qsub: Unknown queue")),
+    ("qsub: Unknown queue\n", 170, .limit("qsub: Unknown queue")),
     (
       "Connection refused\nqsub: cannot connect to server pbsserver (errno=15010)\n", 255,
       .unavailable("Connection refused; qsub: cannot connect to server pbsserver (errno=15010)")
     ),
-    (
-      "qsub: cannot connect to server pbsserver (errno=111)\n", 111,
-      .unavailable("qsub: cannot connect to server pbsserver (errno=111)")
-    ),
     ("qsub: End of File\n", 31, .unavailable("qsub: End of File")),
+    ("qsub: Invalid credential\n", 171, .busy("qsub: Invalid credential")),
+    ("qsub: Unauthorized Request \n", 159, .unauthorized("qsub: Unauthorized Request")),
     ("", 1, .unavailable("qsub: exit 1")),
     ("", 137, .unavailable("qsub: exit 137")),
     // Said to have worked, but without an id: whether there is a job is not known.
@@ -95,126 +56,146 @@ struct PBSCommandsTests {
   @EventLoop func tellsRefusalFromSilence(_ words: String, _ status: Int32, _ error: PBSError)
     async throws
   {
-    try command("qsub", error: words, status: status)
-    let pbs = try pbs()
-    await #expect(throws: error) { try await pbs.submit(Self.job) }
+    try scripted.command("qsub", error: words, status: status)
+    let pbs = try scripted.pbs()
+    await #expect(throws: error) { try await pbs.submit(ScriptedPBS.job) }
+  }
+
+  @Test(arguments: [
+    "5.pbsserver", "5.pbsserver\n6.pbsserver\n", "5\n", "5[].pbsserver\n", "-Q\n", "5.-Q\n",
+    "5.pbsserver now\n", "job 5.pbsserver\n",
+  ])
+  @EventLoop func anIDOfAnotherFormIsNone(_ output: String) async throws {
+    try scripted.command("qsub", output: Data(output.utf8))
+    let pbs = try scripted.pbs()
+    await #expect {
+      try await pbs.submit(ScriptedPBS.job)
+    } throws: { ($0 as? PBSError)?.isUnavailable == true }
   }
 
   @Test @EventLoop func aCommandThatIsMissingIsSilence() async throws {
-    let pbs = try pbs()
+    let pbs = try scripted.pbs()
     await #expect(
       throws: PBSError.unavailable(
-        "cannot start \(folder.path)/bin/qsub: No such file or directory")
+        "cannot start \(scripted.folder.path)/bin/qsub: No such file or directory")
     ) {
-      try await pbs.submit(Self.job)
+      try await pbs.submit(ScriptedPBS.job)
     }
   }
 
-  // MARK: qstat
+  // MARK: Listing
 
-  @Test @EventLoop func tellsAllAboutJobs() async throws {
-    try command("qstat", output: QstatExcerpts.running + QstatExcerpts.finished)
-    let stat = try await pbs().stat(["2.pbsserver", "3.pbsserver"])
-    #expect(stat.jobs.map(\.id) == ["2.pbsserver", "3.pbsserver"])
-    #expect(stat.jobs.map(\.state) == [.running, .finished])
-    #expect(stat.unknown.isEmpty)
-    #expect(try arguments(of: "qstat") == ["-x", "-f", "2.pbsserver", "3.pbsserver"])
-  }
+  private static let table = """
 
-  @Test @EventLoop func tellsWhichJobsPBSDoesNotKnow() async throws {
-    try command(
-      "qstat", output: QstatExcerpts.running,
-      error: "qstat: Unknown Job Id 99998.pbsserver\nqstat: Unknown Job Id 99999.pbsserver\n",
-      status: 153)
-    let stat = try await pbs().stat(["2.pbsserver", "99998.pbsserver", "99999.pbsserver"])
-    #expect(stat.jobs.map(\.id) == ["2.pbsserver"])
-    #expect(stat.unknown == ["99998.pbsserver", "99999.pbsserver"])
-  }
+    pbsserver: 
+                                                                          Req'd  Req'd   Elap
+    Job ID                         Username        Queue           Jobname  Memory Time  S Time
+    ------------------------------ --------------- --------------- ------ ----- - -----
+    1.pbsserver                    alice  workq  redis   28714    2     2  704mb 01:00 R 00:00
+    12.pbsserver                   alice  workq  held      --     1     1    --    --  H   -- 
+    7.elsewhere                    alice  workq  moved     --     1     1    --    --  Q   -- 
 
-  @Test(arguments: [(1, ""), (153, "qstat: Unknown Job Id 99.pbsserver\n")])
-  @EventLoop func nothingIsKnownOfAnotherServersJob(_ status: Int32, _ more: String) async throws {
-    try command(
-      "qstat", output: QstatExcerpts.running,
-      error: "qstat: illegally formed job identifier: 1.elsewhere\n" + more, status: status)
-    let stat = try await pbs().stat(
-      ["1.elsewhere", "2.pbsserver"] + (more.isEmpty ? [] : ["99.pbsserver"]))
-    #expect(stat.jobs.map(\.id) == ["2.pbsserver"])
-    #expect(stat.unknown == (more.isEmpty ? [] : ["99.pbsserver"]))
-  }
+    """
 
-  /// DESIGN.md, invariant 4: a failed or partial answer is no job's end.
-  @Test(arguments: [
-    ("", 0), ("", 1), ("", 153), ("qstat: Unknown Job Id 22.pbsserver\n", 153),
-    ("qstat: Unknown Job Id 2.pbs\n", 153),
-    ("qstat: Unknown Job Id 3.pbsserver\n", 153),
-    ("qstat: illegally formed job identifier: 3.pbsserver\n", 1),
-    ("qstat: cannot connect to server pbsserver (errno=15010)\n", 255),
-  ])
-  @EventLoop func silenceAboutAJobIsAnError(_ words: String, _ status: Int32) async throws {
-    try command("qstat", error: words, status: status)
-    let pbs = try pbs()
-    await #expect {
-      try await pbs.stat(["2.pbsserver"])
-    } throws: { error in
-      if case .unavailable = error as? PBSError { true } else { false }
-    }
-  }
-
-  @Test(arguments: [0, 1, 20, 100, 400, -3, -2, -1])
-  @EventLoop func cutOutputIsAnError(_ length: Int) async throws {
-    let whole = QstatExcerpts.running
-    let cut = whole.prefix(length >= 0 ? length : whole.count - 1 + length)
-    // Even when the status says that all is well.
-    try command("qstat", output: cut)
-    let pbs = try pbs()
-    await #expect {
-      try await pbs.stat(["2.pbsserver"])
-    } throws: { error in
-      if case .unavailable = error as? PBSError { true } else { false }
-    }
-  }
-
-  @Test @EventLoop func asksForManyJobsInSeveralCommands() async throws {
-    let ids = (1...450).map { "\($0).pbsserver" }
-    try command("qstat", error: ids.map { "qstat: Unknown Job Id \($0)\n" }.joined(), status: 153)
-    #expect(try await pbs().stat(ids).unknown == Set(ids))
-    #expect(try arguments(of: "qstat").count { $0 == "-x" } == 3)
-  }
-
-  // MARK: qselect, qdel, pbsnodes
-
-  @Test @EventLoop func listsJobs() async throws {
-    try command("qselect", output: Data("1.pbsserver\n12.pbsserver\n".utf8))
+  @Test @EventLoop func listsJobsInOneCommand() async throws {
+    try scripted.command("qstat", output: Data(Self.table.utf8))
+    let log = LogLines()
+    let pbs = try scripted.pbs(log: log)
     let ids: Set = ["1.pbsserver", "12.pbsserver"]
-    #expect(try await pbs().list() == JobListing(all: ids, running: ids))
+    let expected = JobListing(
+      all: ids, running: ["1.pbsserver"], states: ["1.pbsserver": .running, "12.pbsserver": .held])
+    #expect(try await pbs.list() == expected)
+    #expect(try scripted.arguments(of: "qstat") == ["-w", "-u", pbs.user])
+    // A job of another server would lead qstat and qdel to that host; it is said once.
+    _ = try await pbs.list()
+    #expect(
+      log.all.filter { $0.contains("elsewhere") }
+        == ["warning: 7.elsewhere: no job of this PBS server, and left alone"])
   }
 
-  @Test(arguments: ["1.pbsserver\n12.pbss", "qselect: words\n", "1.pbsserver\nqselect: words\n"])
+  @Test @EventLoop func listsByIDsWhereTheTableShortensThem() async throws {
+    let shortened = Self.table.replacing("12.pbsserver  ", with: "12.a-server-with-a-long-name-*")
+    try scripted.command("qstat", output: Data(shortened.utf8))
+    try scripted.command("qselect", output: Data("1.pbsserver\n12.pbsserver\n".utf8))
+    let pbs = try scripted.pbs()
+    let ids: Set = ["1.pbsserver", "12.pbsserver"]
+    #expect(try await pbs.list() == JobListing(all: ids, running: ids))
+    #expect(try await pbs.list() == JobListing(all: ids, running: ids))
+    #expect(try scripted.arguments(of: "qstat") == ["-w", "-u", pbs.user])
+    #expect(
+      try scripted.arguments(of: "qselect").filter { $0 != "-u" && $0 != pbs.user }
+        == ["-s", "R", "-s", "R"])
+  }
+
+  @Test(arguments: ["1.pbsserver\n", "words\n", table + "qstat: words\n", String(table.dropLast())])
   @EventLoop func aListOfSomethingElseIsAnError(_ output: String) async throws {
-    try command("qselect", output: Data(output.utf8))
-    let pbs = try pbs()
-    await #expect(throws: PBSError.unavailable("qselect printed something else than job ids")) {
+    try scripted.command("qstat", output: Data(output.utf8))
+    let pbs = try scripted.pbs()
+    await #expect(
+      throws: PBSError.unavailable("qstat printed something else than a table of jobs")
+    ) {
       try await pbs.list()
     }
   }
 
+  // MARK: qdel
+
   /// A job that has ended already, or that nobody knows, counts as deleted.
   @Test(arguments: [
-    ("", 0), ("qdel: Unknown Job Id 5.s\n", 153), ("qdel: Job has finished 5.s\n", 35),
+    ("", 0), ("qdel: Unknown Job Id 5.pbsserver\n", 153),
+    ("qdel: Job has finished 5.pbsserver\n", 35),
   ])
   @EventLoop func deletesAJob(_ words: String, _ status: Int32) async throws {
-    try command("qdel", error: words, status: status)
-    try await pbs().delete("5.s", force: false)
-    try await pbs().delete("6.s", force: true)
-    #expect(try arguments(of: "qdel") == ["5.s", "-W", "force", "6.s"])
+    try scripted.command("qdel", error: words, status: status)
+    let pbs = try scripted.pbs()
+    try await pbs.delete("5.pbsserver", force: false)
+    try await pbs.delete("6.pbsserver", force: true)
+    #expect(
+      try scripted.arguments(of: "qdel") == ["5.pbsserver", "-W", "force", "6.pbsserver"])
   }
 
-  @Test @EventLoop func tellsThatAJobCannotBeDeleted() async throws {
-    try command("qdel", error: "qdel: Unauthorized Request 5.s\n", status: 159)
-    let pbs = try pbs()
-    await #expect(throws: PBSError.refused("qdel: Unauthorized Request 5.s")) {
-      try await pbs.delete("5.s", force: false)
+  @Test(arguments: [
+    ("qdel: Unauthorized Request  5.pbsserver\n", 159, PBSError.unauthorized("")),
+    ("qdel: Server could not connect to MOM 5.pbsserver\n", 222, .busy("")),
+    ("qdel: Request invalid for state of job 5.pbsserver\n", 168, .busy("")),
+  ])
+  @EventLoop func tellsWhyAJobCannotBeDeleted(
+    _ words: String, _ status: Int32, _ error: PBSError
+  ) async throws {
+    try scripted.command("qdel", error: words, status: status)
+    let pbs = try scripted.pbs()
+    let words = words.trimmingWhitespace()
+    let expected: PBSError =
+      if case .unauthorized = error { .unauthorized(words) } else { .busy(words) }
+    await #expect(throws: expected) { try await pbs.delete("5.pbsserver", force: false) }
+  }
+
+  @Test(arguments: ["workq", "-Q", "", "5.elsewhere", "5", "05.pbsserver", "5.pbsserver@elsewhere"])
+  @EventLoop func nothingButAJobOfOursIsAnOperand(_ text: String) async throws {
+    try scripted.command("qdel")
+    let pbs = try scripted.pbs()
+    await #expect(throws: PBSError.refused("\(text) is no job of this PBS server")) {
+      try await pbs.delete(text, force: false)
     }
+    #expect(try await pbs.stat([text]) == JobStat(jobs: [], unknown: [], unreadable: [text]))
+    #expect(throws: (any Error).self) { try scripted.arguments(of: "qdel") }
+    #expect(throws: (any Error).self) { try scripted.arguments(of: "qstat") }
+  }
+
+  /// What qsub calls its jobs' server counts, whatever else the server is called.
+  @Test @EventLoop func theServersNameIsTheOneInItsJobsIDs() async throws {
+    try scripted.command("qsub", output: Data("5.pbs.site.org\n".utf8))
+    try scripted.command("qdel")
+    let pbs = try scripted.pbs()
+    _ = try await pbs.submit(ScriptedPBS.job)
+    try await pbs.delete("5.pbs.site.org", force: false)
+    #expect(try scripted.arguments(of: "qdel") == ["5.pbs.site.org"])
+  }
+
+  // MARK: pbsnodes, qstat -B
+
+  @Test @EventLoop func tellsTheServersName() async throws {
+    #expect(try await scripted.pbs().server() == "pbsserver")
   }
 
   @Test @EventLoop func tellsWhichHostsAreDown() async throws {
@@ -235,11 +216,54 @@ struct PBSCommandsTests {
            state = state-unknown
            resources_available.host = node4
 
+      node5[0]
+           state = Stale
+           resources_available.host = node5
+
+      node5[1]
+           state = down
+           resources_available.host = node5
+
+      node6
+           state = provisioning
+           resources_available.host = node6
+
+      node7
+           Mom = node7
+
 
       """
-    try command("pbsnodes", output: Data(output.utf8))
-    let hosts = try await pbs().hosts()
-    #expect(hosts.all == ["node1", "node2", "host2", "node3", "node4"])
-    #expect(hosts.down == ["node2", "host2", "node4"])
+    try scripted.command("pbsnodes", output: Data(output.utf8))
+    let log = LogLines()
+    let hosts = try await scripted.pbs(log: log).hosts()
+    #expect(
+      hosts.all == [
+        "node1", "node2", "host2", "node3", "node4", "node5", "node5[0]", "node5[1]", "node6",
+      ])
+    // Of node5 another vnode can be reached.
+    #expect(hosts.down == ["node2", "host2", "node4", "node5[1]"])
+    #expect(
+      log.all.contains("warning: node7: pbsnodes tells of it what cannot be read, which is ignored")
+    )
+    #expect(try scripted.arguments(of: "pbsnodes") == ["-av"])
+  }
+
+  @Test @EventLoop func readsTheRecordingOfVnodes() async throws {
+    let recording = try RecordedAnswer("pbs/pbsnodes-vnodes.txt")
+    try scripted.command("pbsnodes", output: recording.standardOutput)
+    let hosts = try await scripted.pbs().hosts()
+    #expect(
+      hosts.vnodes == [
+        PBSVnode(name: "node1", host: "node1"), PBSVnode(name: "node2", host: "node2"),
+      ])
+  }
+
+  @Test @EventLoop func hostsThatAreCutOffAreAnError() async throws {
+    let recording = try RecordedAnswer("pbs/pbsnodes-vnodes.txt")
+    try scripted.command("pbsnodes", output: recording.standardOutput.dropLast(100))
+    let pbs = try scripted.pbs()
+    await #expect(throws: PBSError.unavailable("pbsnodes' answer was cut off")) {
+      try await pbs.hosts()
+    }
   }
 }

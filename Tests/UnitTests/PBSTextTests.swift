@@ -8,11 +8,11 @@ import Testing
     PBSText.parse(Data(text.utf8), prefix: "Job Id: ")
   }
 
-  @Test func readsAttributesAndContinuedLines() throws {
+  @Test func readsAttributes() throws {
     let object = try #require(PBSText.parse(QstatExcerpts.running, prefix: "Job Id: ").first)
     #expect(object.name == "2.pbsserver")
     #expect(object.isWhole)
-    #expect(object.attributes.count == 17)
+    #expect(object.attributes.count == 18)
     #expect(object.attributes["exec_vnode"] == "(node1:ncpus=1:mem=655360kb)")
     #expect(object.attributes["resources_used.ncpus"] == "1")
     #expect(
@@ -54,11 +54,13 @@ import Testing
     ("Job Id: 1.s\n    a = b\n\n", ["a": "b"]),
     ("Job Id: 1.s\n    a = \n\n", ["a": ""]),
     ("Job Id: 1.s\n    a = b = c\n\n", ["a": "b = c"]),
-    ("Job Id: 1.s\n    a = b\n\tc\n\td\n\n", ["a": "bcd"]),
-    ("Job Id: 1.s\n    a = b\n\t\tc\n\n", ["a": "b\tc"]),
     // The first of each name counts, so that nothing in a later value can replace it.
-    ("Job Id: 1.s\n    a = b\n    a = c\n\td\n\n", ["a": "b"]),
-    ("Job Id: 1.s\n    no equals sign\n    a = b\n\n", ["a": "b"]),
+    ("Job Id: 1.s\n    a = b\n    a = c\n\n", ["a": "b"]),
+    // A line feed in a value is written like this.
+    (
+      #"Job Id: 1.s\#n    a = b\nJob Id: 2.s\n    job_state = F\#n\#n"#,
+      ["a": #"b\nJob Id: 2.s\n    job_state = F"#]
+    ),
     ("Job Id: 1.s\n    a = é\n\n", ["a": "é"]),
     // A carriage return before the line feed belongs to the value.
     ("Job Id: 1.s\n    a = b\r\n    c = d\n\n", ["a": "b\r", "c": "d"]),
@@ -98,31 +100,49 @@ import Testing
     }
   }
 
-  /// An empty line in a value, a comment say, is no end: a cut after it is noticed all the same.
-  @Test func anEmptyLineInAValueIsNotTheEnd() {
-    let output = Data("Job Id: 1.s\n    a = b\n\nc\n    d = e\n\tf\n    g = h\n\n".utf8)
-    let afterEmptyLine = "Job Id: 1.s\n    a = b\n\nc\n".utf8.count
-    for length in (afterEmptyLine + 1)..<output.count {
-      let objects = PBSText.parse(output.prefix(length), prefix: "Job Id: ")
-      #expect(objects.map(\.isWhole) == [false], "cut after \(length) octets")
-    }
-    let whole = PBSText.parse(output, prefix: "Job Id: ")
-    let attributes = ["a": "b", "d": "ef", "g": "h"]
-    #expect(whole == [PBSText.Object(name: "1.s", attributes: attributes, isWhole: true)])
+  @Test(arguments: [
+    ("", false), ("\n", true), ("Job Id: 1.s\n    a = b\n\n", false),
+    ("Job Id: 1.s\n    a = b\n", true), ("Job Id: 1.s\n    a = b", true), ("words", true),
+  ])
+  func noticesThatOutputStops(_ output: String, _ isCut: Bool) {
+    #expect(PBSText.isCut(Data(output.utf8)) == isCut)
   }
 
-  @Test(
-    .enabled(if: Recordings.exist, Comment(rawValue: Recordings.absence)),
-    arguments: ["qstat-f-text.txt", "qstat-finished-text.txt"])
-  func aCutRecordingIsNeverTakenAsWhole(_ name: String) throws {
-    let output = try Recordings.output(name)
-    for length in 0..<output.count {
-      let whole = PBSText.parse(output.prefix(length), prefix: "Job Id: ").filter(\.isWhole)
-      #expect(whole.isEmpty, "cut after \(length) of \(output.count) octets")
+  @Test func aRecordingThatIsCutIsNeverTakenAsWhole() throws {
+    let output = try RecordedAnswer("pbs/qstat-express-running.txt").standardOutput
+    for length in 1..<output.count {
+      let cut = output.prefix(length)
+      #expect(PBSText.isCut(cut), "cut after \(length) of \(output.count) octets")
+      #expect(PBSText.parse(cut, prefix: "Job Id: ").allSatisfy { !$0.isWhole })
     }
     let objects = PBSText.parse(output, prefix: "Job Id: ")
     #expect(objects.map(\.isWhole) == [true])
     #expect(objects.first?.attributes["Submit_Host"] == "pbsserver")
+  }
+
+  // MARK: What does not belong there
+
+  /// A line that is none of an object's harms that object only: of a qstat that writes line feeds
+  /// as they are, whatever a user wrote into a variable.
+  @Test(arguments: [
+    "    a = b\n\tcontinued\n", "    a = b\nJob Id: 3.s\n", "    a = b\nwords\n",
+    "    no equals sign\n", "    a=b\n", "    a = b\n\nc\n", "    a = b\n\n    c = d\n",
+    "    a = b\n\n\tc\n",
+  ])
+  func aLineThatDoesNotBelongDamagesItsObject(_ lines: String) {
+    let before = "Job Id: 1.s\n    a = b\n\n"
+    let after = "Job Id: 9.s\n    a = b\n\n"
+    let objects = Self.parse(before + "Job Id: 2.s\n" + lines + "\n" + after)
+    #expect(objects.filter(\.isWhole).map(\.name) == ["1.s", "9.s"])
+  }
+
+  @Test func aNewlineInAVariableIsNoLine() throws {
+    let answer = try RecordedAnswer("pbs/qstat-express-newline.txt")
+    let objects = PBSText.parse(answer.standardOutput, prefix: "Job Id: ")
+    #expect(objects.map(\.name) == ["97.pbsserver"])
+    #expect(objects[0].isWhole)
+    #expect(objects[0].attributes["job_state"] == "H")
+    #expect(objects[0].list("Variable_List")["B"] == "2")
   }
 
   // MARK: Lists
@@ -137,6 +157,8 @@ import Testing
     (#"A=x\,y,B=2"#, ["A": "x,y", "B": "2"]),
     (#"A=x\\,B=2"#, ["A": #"x\"#, "B": "2"]),
     ("A,B=2", ["B": "2"]),
+    // The first of each name counts.
+    ("A=1,B=2,A=3", ["A": "1", "B": "2"]),
     ("A=é,B=2", ["A": "é", "B": "2"]),
   ])
   func readsVariables(_ value: String, _ variables: [String: String]) {

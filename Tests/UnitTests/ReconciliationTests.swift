@@ -24,16 +24,26 @@ import Testing
 
   // MARK: Words for situations
 
+  /// What the pod needs as a job.
+  private static let wanted = JobDescription(
+    name: "redis",
+    chunks: [.init(ncpus: 2, memory: 640 << 20, host: nil, others: ["ngpus": 1])],
+    walltime: nil, queue: nil, environment: [])
+
   private static func situation(
     _ presence: Situation.Presence, jobs: [Job] = [], ended: [EndedJob] = [],
     nodes: [String: String]? = nil, olderThanBinding: Set<String> = [],
-    vanished: Set<String> = [],
+    unconfirmed: Set<String> = [], boundJob: String? = nil, disowned: String? = nil,
+    translation: Result<JobDescription, Refusal>? = .success(wanted), refusal: String? = nil,
+    hindrance: String? = nil, rejecting: String? = nil,
     hostAway: Bool = false, bindWhen: BindWhen = .run, patience: Double = 300
   ) -> Situation {
     Situation(
       presence: presence, jobs: jobs, olderThanBinding: olderThanBinding,
-      vanished: vanished, ended: ended,
+      unconfirmed: unconfirmed, ended: ended, boundJob: boundJob, disownedJob: disowned,
+      translation: translation, refusal: refusal, hindrance: hindrance,
       nodeOf: { nodes == nil ? $0 : nodes?[$0] },
+      nodeHindrance: { $0 == rejecting ? "its kubelet rejects pods (OutOfcpu)" : nil },
       isHostAway: hostAway,
       bindWhen: bindWhen, patience: patience, now: now)
   }
@@ -100,6 +110,24 @@ import Testing
     numbers.map { .init(job: "\($0).s", reason: reason, force: force) }
   }
 
+  private static func says(_ message: String) -> BrokerMessage {
+    .report(
+      .init(
+        pod: redis, job: nil, reason: "FailedScheduling", message: message, warning: true,
+        unscheduled: true))
+  }
+
+  /// A job that runs on node1 with this much.
+  private static func given(
+    _ resources: [String: String], and more: [String: String]? = nil
+  ) -> Job {
+    var job = job(5, .running, on: "node1")
+    job.chunks = ([resources] + (more.map { [$0] } ?? [])).map {
+      .init(vnode: "node1", resources: $0)
+    }
+    return job
+  }
+
   private static let nothing = Decision()
 
   // MARK: The rules
@@ -139,13 +167,13 @@ import Testing
       Decision(message: waits(5, "job 5.s runs on no host, which is not a node of this cluster"))),
     Case(
       "nor by a job that has vanished with many others, whose end is doubted; nor is another submitted",
-      situation(pod(), jobs: [job(5, .running, on: "node1")], vanished: ["5.s"]),
+      situation(pod(), jobs: [job(5, .running, on: "node1")], unconfirmed: ["5.s"]),
       Decision(message: waits(5, "job 5.s: PBS does not know it, and will be asked again"))),
     Case(
       "rather by one that PBS knows",
       situation(
         pod(), jobs: [job(5, .running, on: "node1"), job(6, .running, on: "node2")],
-        vanished: ["5.s"]),
+        unconfirmed: ["5.s"]),
       Decision(
         message: bind(6, to: "node2"),
         deletions: delete(5, because: "job 6.s stands for the same pod"))),
@@ -156,7 +184,7 @@ import Testing
 
   /// 2. One pod, at most one live job.
   static let oneJob = [
-    Case("a pod without a job gets one", situation(pod()), Decision(submits: true)),
+    Case("a pod without a job gets one", situation(pod()), Decision(submission: wanted)),
     Case("a pod with a job gets no second", situation(pod(), jobs: [job(5, .queued)]), nothing),
     Case(
       "nor while the first is on its way out",
@@ -195,7 +223,8 @@ import Testing
         pod(),
         ended: [EndedJob(id: "4.s", words: "first"), EndedJob(id: "5.s", words: "user unknown")]),
       Decision(
-        message: waits(5, "job 5.s ended before the pod was bound: user unknown"), submits: true)),
+        message: waits(5, "job 5.s ended before the pod was bound: user unknown"),
+        submission: wanted)),
     Case(
       "a pod with scheduling gates gets none", situation(pod(gates: ["example.com/quota"])), nothing
     ),
@@ -245,7 +274,7 @@ import Testing
     Case(
       "but when that word may be older than the binding, PBS is asked again",
       situation(bound, jobs: [job(5, .queued)], olderThanBinding: ["5.s"]),
-      Decision(doubted: "5.s")),
+      Decision(unconfirmed: "5.s")),
     Case(
       "or held after a rerun",
       situation(bound, jobs: [job(5, .held, holds: "s")]),
@@ -404,19 +433,122 @@ import Testing
       Decision(message: waits(5, "job 5.s: suspended"))),
   ]
 
-  @Test(arguments: [binding, oneJob, ends, silence, release, words].flatMap { $0 })
+  /// What is refused or waits, and why, is decided here as well.
+  static let refusals = [
+    Case(
+      "what PBS cannot honour is refused by name, and not submitted",
+      situation(pod(), translation: .failure(Refusal("hostPort 80"))),
+      Decision(message: says("hostPort 80"))),
+    Case(
+      "what PBS refuses is told in its words, and tried again",
+      situation(pod(), refusal: "qsub: Unknown resource"),
+      Decision(message: says("PBS refuses the job: qsub: Unknown resource"), submission: wanted)),
+    Case(
+      "what PBS takes from nobody is not the pod's fault",
+      situation(pod(), hindrance: "PBS takes no jobs at present: busy"),
+      Decision(message: says("PBS takes no jobs at present: busy"), submission: wanted)),
+    Case(
+      "that PBS does not answer is told of a job that waits, too",
+      situation(
+        pod(), jobs: [job(5, .queued, comment: "Not Running")],
+        hindrance: "PBS does not answer: no"),
+      Decision(message: waits(5, "job 5.s: PBS does not answer: no"))),
+    Case(
+      "nothing is submitted before the cluster is known",
+      situation(pod(), translation: nil), nothing),
+    Case(
+      "nothing is bound to a node whose kubelet rejects pods",
+      situation(pod(), jobs: [job(5, .running, on: "node1")], rejecting: "node1"),
+      Decision(
+        message: waits(5, "job 5.s runs on node1: its kubelet rejects pods (OutOfcpu)"))),
+  ]
+
+  private static let enough = ["ncpus": "2", "mem": "655360kb", "ngpus": "1"]
+
+  /// PBS's side may have altered the job since it was submitted.
+  static let fit = [
+    Case(
+      "a job with all that its pod needs binds it",
+      situation(pod(), jobs: [given(enough)]), Decision(message: bind(5, to: "node1"))),
+    Case(
+      "also with more, and in two vnodes of one host",
+      situation(
+        pod(), jobs: [given(enough, and: ["ncpus": "2"])]),
+      Decision(message: bind(5, to: "node1"))),
+    Case(
+      "a job with too few CPUs does not",
+      situation(pod(), jobs: [given(["ncpus": "1", "mem": "1gb", "ngpus": "1"])]),
+      misfit("it has ncpus=1, and its pod needs 2")),
+    Case(
+      "nor one with too little memory",
+      situation(pod(), jobs: [given(["ncpus": "2", "mem": "655359kb", "ngpus": "1"])]),
+      misfit("it has mem=655359kb, and its pod needs 655360kb")),
+    Case(
+      "nor one without a resource",
+      situation(pod(), jobs: [given(["ncpus": "2", "mem": "1gb"])]),
+      misfit("it has ngpus=0, and its pod needs 1")),
+  ]
+
+  private static func misfit(_ words: String) -> Decision {
+    Decision(
+      message: waits(5, "job 5.s is deleted and submitted anew: \(words)"),
+      deletions: delete(5, because: words))
+  }
+
+  /// What the pod's owner writes on it proves nothing.
+  static let annotations = [
+    Case(
+      "a pod whose annotation was changed keeps the job that it was bound with",
+      situation(
+        pod(node: "node1", job: "9.s", phase: "Running"), jobs: [job(5, .running, on: "node1")],
+        boundJob: "5.s"), nothing),
+    Case(
+      "also when nobody remembers which that was",
+      situation(
+        pod(node: "node1", job: "workq", phase: "Running"), jobs: [job(5, .running, on: "node1")]),
+      nothing),
+    Case(
+      "its own job's end is the pod's all the same",
+      situation(
+        pod(node: "node1", job: "-Q", phase: "Running"),
+        ended: [EndedJob(id: "5.s", words: "killed")], boundJob: "5.s"),
+      Decision(message: evict(5, "job 5.s has ended: killed"))),
+    Case(
+      "the end of a job that it had before is not",
+      situation(
+        pod(node: "node1", job: "5.s", phase: "Running"),
+        ended: [EndedJob(id: "4.s", words: "killed")]), nothing),
+    Case(
+      "a pod that names a job that is none of its is left alone",
+      situation(pod(node: "node1", job: "9.s", phase: "Running"), disowned: "\"9.s\""),
+      Decision(
+        message: .report(
+          .init(
+            pod: redis, job: nil, reason: "UnknownJob",
+            message:
+              "the annotation pbs-connector/job-id names \"9.s\", which is not a job of this pod: the pod is left alone",
+            warning: true, unscheduled: false)))),
+  ]
+
+  @Test(
+    arguments: [
+      binding, oneJob, ends, silence, release, words, refusals, fit, annotations,
+    ].flatMap { $0 })
   func decides(_ item: Case) {
     #expect(Reconciliation.decide(item.situation) == item.decision)
   }
 
   /// A doubled event is harmless, and the order in which PBS tells jobs does not matter.
-  @Test(arguments: [binding, oneJob, ends, silence, release, words].flatMap { $0 })
+  @Test(
+    arguments: [
+      binding, oneJob, ends, silence, release, words, refusals, fit, annotations,
+    ].flatMap { $0 })
   func decidesTheSameAgain(_ item: Case) {
     var reversed = item.situation
     reversed.jobs.reverse()
     let (first, second) = (Reconciliation.decide(item.situation), Reconciliation.decide(reversed))
     #expect(first.message == second.message)
-    #expect(first.submits == second.submits)
+    #expect(first.submission == second.submission)
     #expect(Set(first.deletions.map(\.job)) == Set(second.deletions.map(\.job)))
   }
 

@@ -19,6 +19,7 @@ class _Link:
 
     def __init__(self, client: asyncio.StreamWriter, server: asyncio.StreamWriter) -> None:
         self.writers = (client, server)
+        self.is_silent = False
 
     def reset(self) -> None:
         for writer in self.writers:
@@ -59,6 +60,27 @@ class FaultingProxy:
                 self._strike_down(link)
 
         self._call(strike)
+
+    def silence_all(self) -> None:
+        """The connections that are open swallow whatever comes from now on, and stay open; new ones work."""
+        def silence() -> None:
+            for link in self._links:
+                link.is_silent = True
+
+        self._call(silence)
+
+    def close_all(self) -> None:
+        """Closes all connections in good order (FIN)."""
+        def close() -> None:
+            for link in self._links:
+                for writer in link.writers:
+                    writer.close()
+
+        self._call(close)
+
+    def lead_to(self, server_port: int) -> None:
+        """Where new connections go."""
+        self._server_port = server_port
 
     def hang(self) -> None:
         """Forwards nothing more, either way; connections stay open, and are accepted."""
@@ -108,6 +130,9 @@ class FaultingProxy:
         """Forwards one way until either end closes. `cuts` None: as the proxy is set."""
         try:
             while data := await reader.read(_CHUNK):
+                if link.is_silent:
+                    self.struck += 1
+                    continue
                 if self.delay:
                     self.struck += 1
                     await asyncio.sleep(self.delay)

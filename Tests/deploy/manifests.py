@@ -1,7 +1,7 @@
 """Reads the YAML that deploy/ is written in, without a YAML library.
 
 That is: several documents, mappings and sequences in blocks, flow sequences and mappings
-of scalars, and comments. Anything else is an error, never a guess. Tests on a real API
+of scalars, literal blocks (|-), and comments. Anything else is an error, never a guess. Tests on a real API
 server compare what is read here with what the server reads.
 """
 
@@ -66,7 +66,9 @@ def _mapping(lines: list[Line], indent: int) -> tuple[dict[str, Any], list[Line]
         if match is None or match[1] in result:
             raise ManifestError(f"line {line.number}: no key, or one that stands twice: {line.text}")
         value: Any
-        if match[2]:
+        if match[2] == "|-":
+            value, lines = _literal(line, lines)
+        elif match[2]:
             value = _value(match[2], line)
         elif lines and (lines[0].indent > indent or lines[0].indent == indent and lines[0].text.startswith("- ")):
             value, lines = _block(lines, lines[0].indent)
@@ -74,6 +76,17 @@ def _mapping(lines: list[Line], indent: int) -> tuple[dict[str, Any], list[Line]
             value = None
         result[match[1]] = value
     return result, lines
+
+
+def _literal(key: Line, lines: list[Line]) -> tuple[str, list[Line]]:
+    """The text of a literal block: all lines that are indented further than its key, less the first one's indentation."""
+    count = next((index for index, line in enumerate(lines) if line.indent <= key.indent), len(lines))
+    text, rest = lines[:count], lines[count:]
+    if not text or [line.number for line in text] != [*range(key.number + 1, key.number + 1 + count)]:
+        raise ManifestError(f"line {key.number}: a literal block that is empty, or has an empty line or a comment")
+    if min(line.indent for line in text) < text[0].indent:
+        raise ManifestError(f"line {key.number}: a literal block with a line left of its first one")
+    return "\n".join(" " * (line.indent - text[0].indent) + line.text for line in text), rest
 
 
 def _sequence(lines: list[Line], indent: int) -> tuple[list[Any], list[Line]]:

@@ -37,11 +37,11 @@ MESSAGES = (
 
 # Structs of the Kubernetes objects, and where the protocol names their members.
 KUBERNETES_OBJECTS = (
-    ("Shared/Kubernetes/Pod.swift", "ObjectMeta", "metadata"),
-    ("Shared/Kubernetes/Pod.swift", "PodSpec", "spec"),
-    ("Shared/Kubernetes/Pod.swift", "Container", "each container"),
+    ("Shared/Kubernetes/ObjectMeta.swift", "ObjectMeta", "metadata"),
+    ("Shared/Kubernetes/PodSpec.swift", "PodSpec", "spec"),
+    ("Shared/Kubernetes/PodSpec.swift", "Container", "each container"),
     ("Shared/Kubernetes/Pod.swift", "PodStatus", "status"),
-    ("Shared/Kubernetes/Pod.swift", "TopologySpreadConstraint", "spec.topologySpreadConstraints"),
+    ("Shared/Kubernetes/PodSpec.swift", "TopologySpreadConstraint", "spec.topologySpreadConstraints"),
 )
 
 # A limit: where it stands in the sources, and in the protocol's words.

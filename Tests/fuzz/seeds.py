@@ -1,22 +1,16 @@
-"""Inputs to begin with from the recordings of real servers, where these lie beside the repository."""
+"""Inputs to begin with from the recordings of real servers."""
 
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any, Iterator
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-
-
-def shared() -> Path:
-    """../shared, or where PBS_CONNECTOR_SHARED says."""
-    return Path(os.environ.get("PBS_CONNECTOR_SHARED", REPOSITORY.parent / "shared"))
+RECORDINGS = Path(__file__).resolve().parents[1] / "recordings"
 
 
 def recorded_seeds(target: str) -> dict[str, bytes]:
-    """Inputs by name; none where there are no recordings, or none of this kind."""
+    """Inputs by name; none where nothing of this kind is recorded."""
     if target == "qstat":
         # The first octet says where the output is cut off: 255, at its end.
         return {path.name: b"\xff" + _output(path) for path in _pbs("qstat-f-text.txt", "qstat-finished-*.txt", "pbsnodes-node.txt")}
@@ -34,11 +28,11 @@ def recorded_seeds(target: str) -> dict[str, bytes]:
 
 
 def _pbs(*patterns: str) -> list[Path]:
-    return [path for pattern in patterns for path in sorted((shared() / "pbs-recordings").glob(pattern))]
+    return [path for pattern in patterns for path in sorted((RECORDINGS / "pbs").glob(pattern))]
 
 
 def _kubernetes() -> list[Path]:
-    return sorted((shared() / "kube-recordings").glob("*/*.txt"))
+    return sorted((RECORDINGS / "kube").glob("*/*.txt"))
 
 
 def _output(path: Path) -> bytes:

@@ -1,23 +1,16 @@
 """What hook events of a real PBS carry (OpenPBS 23.06.06), one JSON object a line."""
 import json
-import os
 from pathlib import Path
 from typing import Any, Dict, List
 
-import pytest
-
 from hooks.pbs_stand_in import Job
 
-SHARED = Path(os.environ.get("PBS_CONNECTOR_SHARED") or Path(__file__).resolve().parents[3] / "shared")
-HOOK_EVENTS = SHARED / "pbs-recordings" / "hook-events.jsonl"
+RECORDED = Path(__file__).resolve().parents[1] / "recordings" / "pbs"
+HOOK_EVENTS = RECORDED / "hook-events.jsonl"
 # With the resources k8s_pod and k8s_token: a pod's job from submission to end, altered, moved,
 # suspended and deleted; and a job whose variables and account hold lines like PBS's own. While
 # that one ran, exechost_periodic came without a list of jobs.
-RECORDED = Path(__file__).resolve().parent / "recorded"
-PROOF_EVENTS = RECORDED / "proof-events.jsonl"
-
-needs_recordings = pytest.mark.skipif(
-    not HOOK_EVENTS.exists(), reason="no recordings of hook events here (%s)" % HOOK_EVENTS)
+PROOF_EVENTS = RECORDED / "hook-events-proof.jsonl"
 
 
 def recorded(event: str, host: str = "", job_id: str = "") -> Dict[str, Any]:

@@ -3,7 +3,7 @@ import pytest
 
 from hooks.cgroup_tree import PATHS, PodCgroup
 from hooks.execution_host import POD_UID, ExecutionHost, native_job, pods_job
-from hooks.recordings import needs_recordings, recorded, recorded_job
+from hooks.recordings import recorded, recorded_job
 
 PLACEHOLDER = "cput=00:00:00,mem=1240kb,walltime=00:01:40,ncpus=2,cpupercent=0,vmem=2636kb"
 
@@ -122,10 +122,9 @@ def test_a_uid_is_not_a_path(host: ExecutionHost, uid: str) -> None:
     assert str(job.resources_used["cput"]) == "00:00:00"
 
 
-@needs_recordings
 def test_the_recorded_epilogue(host: ExecutionHost) -> None:
     entry = recorded("EXECJOB_EPILOGUE", "node1", "704.pbsserver")
-    job = recorded_job(entry, Job_Owner="root@pbsserver",
+    job = recorded_job(entry, Job_Owner="pbs-broker@pbsserver",
                        Variable_List=entry["Variable_List"] + ",KUBERNETES_POD_UID=" + POD_UID)
     PodCgroup(host.cgroups, 1, POD_UID).use(3, 4096000)
     host.run("EXECJOB_EPILOGUE", job)

@@ -10,7 +10,7 @@ from typing import Any, Dict, List
 import pytest
 
 from hooks.execution_host import HOST_HOOK, ExecutionHost, native_job, pods_job
-from hooks.recordings import needs_recordings, recorded, recorded_job
+from hooks.recordings import recorded, recorded_job
 
 
 def test_a_native_job_has_a_static_pod_while_it_runs(host: ExecutionHost) -> None:
@@ -122,7 +122,6 @@ def test_a_host_whose_name_differs_from_its_node(tmp_path: Path) -> None:
     assert host.requests() == {"5.pbsserver": {"cpu": "2"}}
 
 
-@needs_recordings
 @pytest.mark.parametrize("name, memory", [("node1", "102400Ki"), ("node2", "51200Ki")])
 def test_the_recorded_job_on_two_hosts(tmp_path: Path, name: str, memory: str) -> None:
     host = ExecutionHost(tmp_path / name, name)
@@ -139,7 +138,6 @@ def test_the_recorded_job_on_two_hosts(tmp_path: Path, name: str, memory: str) -
     assert host.files() == []
 
 
-@needs_recordings
 def test_launch_alone_reserves_too(host: ExecutionHost) -> None:
     host.run("EXECJOB_LAUNCH", recorded_job(recorded("EXECJOB_LAUNCH", "node1")))
     assert host.requests() == {"704.pbsserver": {"cpu": "1", "memory": "102400Ki"}}

@@ -9,7 +9,7 @@ import pytest
 
 from hooks.execution_host import HOST_HOOK, POD_UID, SERVER_HOOK, literal, native_job, pods_job
 from hooks.pbs_stand_in import Event, Job, Outcome, run_hook
-from hooks.recordings import needs_recordings, recorded, recorded_job
+from hooks.recordings import recorded, recorded_job
 from hooks.timing import elapsed
 
 EXEC_VNODE = "(node1:ncpus=1:mem=102400kb)"
@@ -79,7 +79,6 @@ def test_a_hint_is_one_frame(server: Server, event: str) -> None:
         broker.close()
 
 
-@needs_recordings
 @pytest.mark.parametrize("event", ["RUNJOB", "JOBOBIT"])
 def test_a_hint_from_what_the_event_really_carries(server: Server, event: str) -> None:
     broker = Broker(server.socket)
@@ -186,7 +185,6 @@ def test_only_the_configured_users_name_a_pod(
         assert "KUBERNETES_POD_UID" in refusal and requestor in refusal  # type: ignore[operator]
 
 
-@needs_recordings
 def test_the_recorded_submission_by_alice(server: Server) -> None:
     entry = recorded("QUEUEJOB")
     assert server.run("QUEUEJOB", recorded_job(entry), entry["user"]).rejected is None

@@ -12,7 +12,7 @@ import pytest
 from hooks.cgroup_tree import PATHS, PodCgroup
 from hooks.execution_host import POD_UID, ExecutionHost, native_job, pods_job
 from hooks.kubernetes_node import Before, Node
-from hooks.recordings import needs_recordings, recorded, recorded_job
+from hooks.recordings import recorded, recorded_job
 from hooks.timing import awaited, elapsed
 
 
@@ -49,7 +49,6 @@ def test_suspending_freezes_and_resuming_thaws(host: ExecutionHost, version: int
     assert not cgroup.frozen and "pod default/redis thawed" in outcome.messages()
 
 
-@needs_recordings
 def test_the_recorded_suspension(host: ExecutionHost) -> None:
     cgroup = PodCgroup(host.cgroups, 2, "u1")
     host.configure(users=["alice"])

@@ -113,6 +113,7 @@ class Connector:
     environment: Mapping[str, str] = field(default_factory=dict)
     configuration: str = ""
     watcher_options: Sequence[str] = ()
+    binder_options: Sequence[str] = ()
     # What stands before a program in its command line, by its name.
     wrappers: dict[str, Sequence[str]] = field(default_factory=dict)
     log_level: str = field(default_factory=lambda: os.environ.get("PBS_CONNECTOR_LOG_LEVEL", "debug"))
@@ -150,7 +151,7 @@ class Connector:
             arguments += ["--watcher", str(self.socket(watcher)), "--socket", str(self.socket(name)),
                           "--pbs-exec", str(self.pbs_exec)]
         else:
-            arguments += ["--broker", *[str(self.socket(broker)) for broker in brokers]]
+            arguments += ["--broker", *[str(self.socket(broker)) for broker in brokers], *self.binder_options]
         environment = {key: value for key, value in os.environ.items()
                        if key not in ("KUBECONFIG", "PBS_EXEC", "http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY")}
         process = RunningProcess(name, [*self.wrappers.get(program, ()), *arguments, *options], {**environment, **self.environment})

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import getpass
 import os
+import uuid
 from collections import Counter
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable, Iterable
+from typing import Callable, Iterable, Iterator
 
 import pytest
 
@@ -115,16 +116,17 @@ class SitePBS:
     def __init__(self, directory: Path) -> None:
         directory.mkdir()
         self._real = RealPBS(directory)
-        self._commands = WrappedCommands(directory / "commands", self._real.exec_dir)
+        # Who does what is asked for here without naming a user, and whose jobs stand for pods.
+        self.user, self.submitter = getpass.getuser(), self._real.submitter
+        self._commands = WrappedCommands(directory / "commands", self._real.commands_of(self.submitter))
         self._ours = {str(directory), str(directory / "commands")}
-        # Jobs of our user that are not of this test; and this test's, as last seen.
+        # Jobs of the submitter that are not of this test; and this test's, as last seen.
         self._foreign: set[str] = set()
         self._ended: dict[str, SiteJob] = {}
         self._live: dict[str, SiteJob] = {}
         self._undo = ExitStack()
         self._stopped = False
         self._down: set[str] = set()
-        self.user = getpass.getuser()
         self._has_history = "True" in self._real.run("qmgr", "-c", "list server job_history_enable")
         self._foreign.update(self._ids_of_user())
         # The hosts that jobs may run on.
@@ -146,10 +148,10 @@ class SitePBS:
                 self.set_ncpus(name, -(-ncpus // len(self.host_names)))
 
     def require_no_other_connector(self) -> None:
-        """Skips where our user's jobs already stand for pods: the broker under test would take them for orphans."""
+        """Skips where the submitter's jobs already stand for pods: the broker under test would take them for orphans."""
         others = self.jobs_of_other_pods()
         if others:
-            pytest.skip(f"jobs of {self.user} stand for pods of another connector on this PBS, such as {others[0]}")
+            pytest.skip(f"jobs of {self.submitter} stand for pods of another connector on this PBS, such as {others[0]}")
 
     # Looking
 
@@ -192,13 +194,13 @@ class SitePBS:
         return jobs[job_id]
 
     def jobs_of_other_pods(self) -> list[str]:
-        """Live jobs of our user that another connector has submitted: ours would delete them as orphans."""
+        """Live jobs of the submitter that another connector has submitted: ours would delete them as orphans."""
         ours = self.jobs
         return [job.id for job in self._stat(self._ids_of_user(history=False))
                 if job.pod_uid is not None and job.id not in ours and job.live]
 
     def _ids_of_user(self, history: bool = True) -> list[str]:
-        select = ("qselect", "-u", self.user)
+        select = ("qselect", "-u", self.submitter)
         return (self._with_history(*select) if history else self._real.run(*select)).split()
 
     def _stat(self, ids: Iterable[str]) -> list[SiteJob]:
@@ -236,15 +238,34 @@ class SitePBS:
 
     # Jobs
 
-    def submit(self, name: str = "native", select: str = "1:ncpus=1:mem=64mb", variables: dict[str, str] | None = None) -> SiteJob:
-        return self.job(self._real.submit(name=name, select=select, variables=variables))
+    def submit(self, name: str = "native", select: str = "1:ncpus=1:mem=64mb", variables: dict[str, str] | None = None,
+               user: str | None = None) -> SiteJob:
+        """The submitter's job, or that of another user, who must be the tests' own outside a lab."""
+        with self._as(user):
+            job = self.job(self._real.submit(name=name, select=select, variables=variables, user=user))
+        if user not in (None, self.submitter):
+            self._undo.callback(self._real.run, "qdel", job.id, allowed=ENDED)
+        return job
 
-    def delete(self, job_id: str) -> None:
-        self._real.delete_job(job_id)
+    def delete(self, job_id: str, user: str | None = None) -> None:
+        with self._as(user):
+            self._real.run("qdel", job_id, user=user)
+
+    @contextmanager
+    def _as(self, user: str | None) -> Iterator[None]:
+        """Skips where commands cannot be given as this user."""
+        try:
+            yield
+        except PermissionError as error:
+            pytest.skip(str(error))
 
     def end_job(self, job_id: str) -> None:
         """The job's program ends, by a signal."""
         self._real.run("qsig", "-s", "SIGKILL", job_id)
+
+    def limit_walltime(self, job_id: str, seconds: float) -> None:
+        """The running job's walltime becomes so many seconds."""
+        self._as_operator("qalter", "-l", f"walltime={int(seconds)}", job_id)
 
     def hold(self, job_id: str, kinds: str = "u") -> None:
         self._as_operator("qhold", "-h", kinds, job_id)
@@ -274,6 +295,14 @@ class SitePBS:
             self._undo.callback(self._real.run, "pbsnodes", "-r", before)
         self.requeue(job_id)
         self.wait(lambda _: self.job(job_id).hosts == [host], what=f"job {job_id} on {host}")
+
+    def refuse_next_run(self, job_id: str) -> None:
+        """The host refuses the job's next start: back to Q with the comment, then it ends."""
+        lab = self._in_lab()
+        # A name of its own: a host may still be deleting the hook of an earlier test.
+        hook = f"connectortests{uuid.uuid4().hex[:8]}"
+        self._undo.callback(self._qmgr, f"delete hook {hook}")
+        lab.refuse(job_id, hook, self._real.directory)
 
     def forget_all(self) -> None:
         """Every job of the test ends and leaves no history: its id is unknown."""

@@ -51,14 +51,16 @@ def slow(bare_site: Site) -> Site:
     site.pbs.set_scheduling(False)
     site.connector.start()
     site.connector["pbs-broker"].wait_for_log("kube-watcher has told all")
-    # From the first hint on the broker relies on hints, also right after a submission.
-    looks = site.pbs.served.get("qselect", 0)
-    hint(site, "0.pbsserver")
-    site.connector["pbs-broker"].wait_for_log("hint: runjob of job 0.pbsserver")
-    # As long as PBS has not named itself, a hint leads to a whole look.
-    site.pbs.wait(lambda pbs: pbs.served.get("qselect", 0) >= looks + 2)
     pod = site.create("waits")
-    site.wait_jobs(pod["metadata"]["uid"], 1)
+    (job,) = site.wait_jobs(pod["metadata"]["uid"], 1)
+    # From the first hint that proves true the broker relies on hints, also right after a submission.
+    site.pbs.hold(job.id)
+    hint(site, job.id, "modifyjob")
+    site.wait_condition("waits", "PodScheduled", "held", timeout=PROMPT)
+    site.pbs.release(job.id)
+    looks = site.pbs.served.get("qstat", 0)
+    hint(site, job.id, "modifyjob")
+    site.pbs.wait(lambda pbs: pbs.served["qstat"] > looks)
     return site
 
 

@@ -52,7 +52,7 @@ def test_a_mass_disappearance_is_one_although_the_pods_are_told_one_by_one(site:
     """A machine starts with a PBS that has lost its jobs: the first pods are told, looked at, then the others."""
     # With a job that it knows the broker keeps looking.
     site.pbs.submit("known", variables={"KUBERNETES_POD_UID": UID, "KUBERNETES_POD_NAME": "known", "KUBERNETES_POD_NAMESPACE": "default"},
-                    user="root")
+                    user=site.pbs.submitter)
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
         listener.bind(str(site.connector.socket("kube-watcher")))
         listener.listen()

@@ -41,6 +41,9 @@ kube-watcher:
   lease-namespace: {NAMESPACE}
 pbs-broker:
   look-interval: 0.1
+  connections-per-minute: 100000
+binder:
+  event-interval: 0
 """
 
 
@@ -223,7 +226,7 @@ def test_a_right_too_many_would_be_seen(life: Life) -> None:
 
 def test_each_right_would_be_missed(life: Life) -> None:
     rights = granted(documents())
-    assert len(rights) == 13
+    assert len(rights) == 18
     for right in rights:
         assert not_granted(rights - {right}, life.uses), right
         if right.names:

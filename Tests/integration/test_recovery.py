@@ -86,7 +86,7 @@ def test_of_two_jobs_of_a_waiting_pod_one_stays(site: Site, second_runs: bool) -
     if second_runs:
         site.pbs.hold(first.id, "o")
         site.pbs.set_scheduling(True)
-    second = site.pbs.submit("single", variables=variables, user="root")
+    second = site.pbs.submit("single", variables=variables, user=site.pbs.submitter)
     if second_runs:
         site.pbs.wait_for_state(second.id, "R")
     site.connector.start_process("pbs-broker")
@@ -265,6 +265,7 @@ def test_no_pod_is_bound_by_a_job_that_vanished_with_many(bare_site: Site) -> No
     assert len(bindings) == 12 and not lost & set(bindings)
 
 
+@pytest.mark.simulated_pbs("a real server gives no number again")
 @pytest.mark.parametrize(("running", "restart"), [(False, False), (False, True), (True, True)])
 def test_a_number_that_pbs_gives_again_is_another_job(bare_site: Site, running: bool, restart: bool) -> None:
     """A PBS with a new database counts anew: job 1 is no longer the one of the first pod."""
@@ -359,9 +360,9 @@ def test_a_history_that_is_gone_again_and_again_is_listed_each_time(site: Site) 
     """The watch's end and our breaking it off come together; that must not hit the listing that follows."""
     site.connector.start()
     site.connector["pbs-broker"].wait_for_log("kube-watcher has told all")
-    gone = site.kubernetes.faults.add(KubernetesFault("watch=", Gone(), count=500))
+    gone = site.kubernetes.faults.add(KubernetesFault("watch=", Gone(), count=20))
     site.kubernetes.close_watches()
-    site.kubernetes.wait(lambda _: gone.hits == 500, 60)
+    site.kubernetes.wait(lambda _: gone.hits == 20, 60)
     site.create("after")
     one_job_each(site, ["after"])
 

@@ -10,13 +10,24 @@ import os
 import re
 import signal
 import subprocess
+import time
 from pathlib import Path
 
-from .pbs import RealPBS, lab_program
+from .pbs import LAB_POLL_SECONDS, RealPBS, lab_program
 
 TIME_WAIT_LIMIT = Path("/proc/sys/net/ipv4/tcp_max_tw_buckets")
 # Seconds for the server, with its database, to stop or start.
 SERVER_SECONDS = 60.0
+# Seconds for a hook to arrive on the hosts.
+HOOK_SECONDS = 30.0
+
+# A host's refusal that ends the job (PBSE_HOOK_REJECT_DELETEJOB).
+_REFUSAL = """import pbs
+e = pbs.event()
+if str(e.job.id) in {jobs!r}:
+    e.job.delete()
+    e.reject("refused by a test")
+"""
 
 
 class Lab:
@@ -54,6 +65,18 @@ class Lab:
     def start_mom(self, host: str) -> None:
         """A new MoM; it ends the jobs that it finds."""
         self._start_daemons(str(self._pbs.installed / "sbin/pbs_mom"), HOST=host, PBS_CONF_FILE=str(self._conf(host)))
+
+    def refuse(self, job_id: str, hook: str, directory: Path) -> None:
+        """Makes a hook of this name by which every host refuses to start the job, and waits until they all have it."""
+        script = directory / f"{hook}.py"
+        script.write_text(_REFUSAL.format(jobs=[job_id]))
+        self._pbs.run("qmgr", "-c", f"create hook {hook} event = execjob_begin")
+        self._pbs.run("qmgr", "-c", f"import hook {hook} application/x-python default {script}")
+        arrived = [self._mom_home(host) / "mom_priv/hooks" / f"{hook}.PY" for host in self._pbs.hosts()]
+        deadline = time.monotonic() + HOOK_SECONDS
+        while not all(path.exists() for path in arrived):
+            assert time.monotonic() < deadline, f"hook {hook} has not arrived on every host"
+            time.sleep(LAB_POLL_SECONDS)
 
     def _server(self, action: str) -> None:
         self._start_daemons(str(self._pbs.installed / "libexec/pbs_init.d"), action)

@@ -8,8 +8,10 @@ with a program `lab` that runs a command on the server's host.
 from __future__ import annotations
 
 import functools
+import getpass
 import json
 import os
+import pwd
 import re
 import shlex
 import shutil
@@ -23,6 +25,8 @@ Attributes = dict[str, Any]
 Result = TypeVar("Result")
 
 PBS_CONF = Path("/etc/pbs.conf")
+# Who submits the jobs of pods in a lab. MoM takes no notice of root's processes, and sites refuse root's jobs.
+LAB_SUBMITTER = "pbs-broker"
 COMMAND_SECONDS = 60.0
 # PBS tells nobody but its own hooks when a job changes, so a wait has to ask again and again. But
 # not more often: each command of a PBS that authenticates by reserved ports (AUTH_METHOD resvport,
@@ -87,6 +91,12 @@ def lab_program() -> str | None:
     return str(Path(directory) / "lab") if directory else None
 
 
+def submitter() -> str:
+    """The user whose jobs stand for pods: who runs the tests; where root does so in a lab, its user pbs-broker."""
+    user = getpass.getuser()
+    return LAB_SUBMITTER if user == "root" and lab_program() is not None else user
+
+
 @functools.lru_cache(maxsize=1)
 def _missing() -> str | None:
     exec_dir, lab = _installed_exec_dir(), lab_program()
@@ -99,12 +109,19 @@ def _missing() -> str | None:
         return f"no PBS here ({shlex.join(command)} did not answer in 10 s)"
     except OSError as error:
         return f"no PBS here ({shlex.join(command)}: {error})"
+    try:
+        pwd.getpwnam(submitter())
+    except KeyError:
+        return f"no user {submitter()} here, who submits jobs in a lab"
     words = " ".join(done.stderr.split())
     return None if done.returncode == 0 else f"no PBS here ({shlex.join(command)}: {words})"
 
 
 class RealPBS:
-    """One PBS site; jobs that `submit` made are deleted by `close`, others are left alone."""
+    """One PBS site; jobs that `submit` made are deleted by `close`, others are left alone.
+
+    Commands are run by who runs the tests, in a lab root, but for `submit` and those in `commands_of`.
+    """
 
     @staticmethod
     def missing() -> str | None:
@@ -116,14 +133,17 @@ class RealPBS:
 
         Commands run in it, so that it is PBS_O_WORKDIR of the jobs that are submitted here.
         """
+        # qsub looks at the directory that it runs in, as the job's user.
+        directory.chmod(directory.stat().st_mode | 0o011)
         reason = self.missing()
         if reason is not None:
             raise RuntimeError(reason)
         installed, lab = _installed_exec_dir(), lab_program()
         assert installed is not None
         self.installed = installed
-        self.exec_dir = installed if lab is None else _lab_exec_dir(directory, installed, lab)
         self.directory = directory
+        self.submitter = submitter()
+        self.exec_dir = self.commands_of(getpass.getuser())
         self._submitted: list[str] = []
 
     def __enter__(self) -> RealPBS:
@@ -139,9 +159,22 @@ class RealPBS:
             self.delete_job(job_id)
         self._submitted.clear()
 
-    def run(self, command: str, *arguments: str, allowed: tuple[int, ...] = (0,)) -> str:
+    def commands_of(self, user: str) -> Path:
+        """A directory to give as PBS_EXEC to a program, whose commands are this user's.
+
+        Outside a lab that can be who runs the tests only: PermissionError for others.
+        """
+        lab = lab_program()
+        if lab is None:
+            if user != getpass.getuser():
+                raise PermissionError(f"PBS commands as {user}: only in a lab (PBS_CONNECTOR_LAB), by root")
+            return self.installed
+        return _lab_exec_dir(self.directory / f"pbs-exec-{user}", self.installed, lab, user)
+
+    def run(self, command: str, *arguments: str, allowed: tuple[int, ...] = (0,), user: str | None = None) -> str:
         """Runs a command of PBS and returns its standard output; PBSError unless its exit status is `allowed`."""
-        line = [str(self.exec_dir / "bin" / command), *arguments]
+        exec_dir = self.exec_dir if user is None else self.commands_of(user)
+        line = [str(exec_dir / "bin" / command), *arguments]
         done = subprocess.run(line, cwd=self.directory, stdin=subprocess.DEVNULL, capture_output=True, text=True,
                               timeout=COMMAND_SECONDS)
         if done.returncode not in allowed:
@@ -156,16 +189,18 @@ class RealPBS:
     # Jobs
 
     def submit(self, *options: str, name: str = "native", select: str = "1:ncpus=1:mem=64mb", seconds: int = 3600,
-               variables: dict[str, str] | None = None) -> str:
+               variables: dict[str, str] | None = None, user: str | None = None) -> str:
         """Submits a job that sleeps for so many seconds, without output files, and returns its id.
 
+        It is the submitter's, or that of another `user`, as in commands_of.
         `options` are further ones of qsub, such as "-h" or "-l", "walltime=10". Values
         of `variables` may hold no comma: qsub -v takes it as the end of the value.
         """
         environment = [f"{key}={value}" for key, value in (variables or {}).items()]
         joined = ["-v", ",".join(environment)] if environment else []
-        job_id = self.run("qsub", "-N", name, "-l", f"select={select}", "-o", "/dev/null", "-e", "/dev/null", "-r", "n",
-                          *joined, *options, "--", "/bin/sleep", str(seconds)).strip()
+        # -f: without the qsub that stays in the background, which others may have started and ended.
+        job_id = self.run("qsub", "-f", "-N", name, "-l", f"select={select}", "-o", "/dev/null", "-e", "/dev/null",
+                          "-r", "n", *joined, *options, "--", "/bin/sleep", str(seconds), user=user or self.submitter).strip()
         self._submitted.append(job_id)
         return job_id
 
@@ -227,12 +262,23 @@ class RealPBS:
         return self.wait(reached, timeout)
 
 
-def _lab_exec_dir(directory: Path, installed: Path, lab: str) -> Path:
-    """A directory to give as PBS_EXEC to a program outside the lab: its commands run inside."""
-    exec_dir = directory / "pbs-exec"
-    (exec_dir / "bin").mkdir(parents=True, exist_ok=True)
+def _lab_exec_dir(exec_dir: Path, installed: Path, lab: str, user: str) -> Path:
+    """A directory to give as PBS_EXEC to a program outside the lab: its commands run inside, as the user."""
+    if (exec_dir / "bin").exists():
+        return exec_dir
+    (exec_dir / "bin").mkdir(parents=True)
     for command in (installed / "bin").iterdir():
         inside = exec_dir / "bin" / command.name
-        inside.write_text(f'#!/bin/sh\nexec {shlex.quote(lab)} {shlex.quote(str(command))} "$@"\n')
+        line = [lab, *_becoming(user), str(command)]
+        inside.write_text(f'#!/bin/sh\nexec {shlex.join(line)} "$@"\n')
         inside.chmod(0o755)
     return exec_dir
+
+
+def _becoming(user: str) -> list[str]:
+    """What stands before a command that another user is to run; the rest of the environment stays."""
+    if user == getpass.getuser():
+        return []
+    entry = pwd.getpwnam(user)
+    return ["setpriv", f"--reuid={entry.pw_uid}", f"--regid={entry.pw_gid}", "--init-groups",
+            "env", f"HOME={entry.pw_dir}", f"USER={user}", f"LOGNAME={user}"]

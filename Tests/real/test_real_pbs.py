@@ -7,7 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from .pbs import UNKNOWN_JOB, PBSError, RealPBS
+from .pbs import UNKNOWN_JOB, PBSError, RealPBS, lab_program
+
+needs_lab = pytest.mark.skipif(lab_program() is None, reason="commands of several users: only in a lab (PBS_CONNECTOR_LAB)")
+# PBSE_PERM
+NOT_PERMITTED = 15007 % 256
 
 
 def test_hosts_have_processors_and_memory(pbs: RealPBS) -> None:
@@ -80,3 +84,24 @@ def test_closing_deletes_what_was_submitted(pbs: RealPBS, tmp_path: Path) -> Non
         job_id = other.submit("-h")
         assert job_id in pbs.jobs()
     pbs.wait(lambda site: job_id not in site.jobs())
+
+
+@needs_lab
+def test_in_a_lab_jobs_are_an_ordinary_users(pbs: RealPBS) -> None:
+    """Those of the commands that a broker gets as well. MoM takes no notice of root's processes."""
+    assert pbs.submitter != "root"
+    submitted = pbs.submit("-h")
+    by_command = pbs.run("qsub", "-f", "-h", "-o", "/dev/null", "-e", "/dev/null", "--", "/bin/true", user=pbs.submitter).strip()
+    for job_id in (submitted, by_command):
+        job = pbs.job(job_id)
+        assert job is not None and job["Job_Owner"].partition("@")[0] == pbs.submitter
+        pbs.delete_job(job_id)
+
+
+@needs_lab
+def test_a_user_may_not_delete_the_job_of_another(pbs: RealPBS) -> None:
+    job_id = pbs.submit("-h", user="alice")
+    with pytest.raises(PBSError, match=f"qdel: Unauthorized Request  {job_id}") as refusal:
+        pbs.run("qdel", job_id, user=pbs.submitter)
+    assert refusal.value.status == NOT_PERMITTED
+    pbs.delete_job(job_id)

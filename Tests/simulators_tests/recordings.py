@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
-_REPOSITORY = Path(__file__).resolve().parents[2]
-SHARED = Path(os.environ.get("PBS_CONNECTOR_SHARED", _REPOSITORY.parent / "shared"))
-DIRECTORY = SHARED / "pbs-recordings"
+DIRECTORY = Path(__file__).resolve().parents[1] / "recordings" / "pbs"
 
 
 @dataclass(frozen=True)

@@ -91,6 +91,19 @@ SCENARIOS: dict[str, list[str]] = {
         "qhold 1.elsewhere", "qrls 1.elsewhere", "qsig -s suspend 1.elsewhere", "qrerun 1.elsewhere",
         "qalter -r y 1.elsewhere", "qmove workq 1.elsewhere", "qstat 5x", "qstat 99999.pbsserver 1.elsewhere",
     ],
+    "express listings": [
+        "qsub -h -N x1 -l select=1:ncpus=1:mem=64mb -v A=a\\,b,B=x=y -- /bin/sleep 100", "qsub -h -N x2 -- /bin/sleep 100",
+        "qsub -h -N x3 -- /bin/sleep 100", "qdel {3}", "qstat -E -f -w {2} {1}", "qstat -x -E -f -w {1} {2} {3}",
+        "qstat -E -f -w {1} {3}", "qstat -E -f -w {3}", "qstat -x -E -f -w {1} 9999998 9999999",
+        "qstat -x -E -f -w 9999999 9999998", "qstat -E -f -w 9999999", "qstat -E -f -w {1} 1.elsewhere",
+        "qstat -E -f -w 1.zelsewhere {1}", "qstat -E workq", "qstat -E {1} {2}", "qstat -E -f -w {1} {1}",
+    ],
+    # What the connector puts into -v: qsub gives the job these values and nothing else.
+    "variables": [
+        "qsub -h -v A=\\,,B=a\\,,C=,D=x=y -- /bin/sleep 100", "qstat -f -w {1}",
+        "qsub -h -v A=d\\,LD_PRELOAD=/home/user/evil.so,B=2 -- /bin/sleep 100", "qstat -f -w {2}",
+        "qsub -h -v A=a,b -- /bin/sleep 100", "qsub -h -v A=\\ -- /bin/sleep 100", "qstat -f -w {3}",
+    ],
     "never runs": [
         "qsub -N d9 -l select=1:ncpus=1:host=nosuch -- /bin/sleep 100", "comment {1}", "qstat -s {1}", "qstat -f -w {1}",
         "qhold -h s {1}", "qstat -f -w {1}", "qrls -h u {1}", "qrls -h s {1}", "comment {1}", "qstat -s {1}", "qrun {1}",

@@ -21,11 +21,10 @@ from simulators.pbs.server import Submission
 
 from .recordings import DIRECTORY, Recording
 
-pytestmark = pytest.mark.skipif(not DIRECTORY.is_dir(), reason=f"no recordings of PBS commands at {DIRECTORY}")
-
 HOSTS: dict[str, dict[str, int | str]] = {name: {"ncpus": 2, "mem": "24684096kb"} for name in ("node1", "node2")}
 EARLIER = 1795490229  # when most of the recordings were made, seconds since the epoch
 LATER = 1795491287  # when job 2 of alice started: Tue Nov 24 03:34:47 2026 UTC
+EXPRESS = 1795663311  # when job 95 of alice started: Thu Nov 26 03:21:51 2026 UTC
 POD = {"KUBERNETES_POD_UID": "7f1c9a52-0c5e-4a0e-9a37-0f3a2c1b5d11", "KUBERNETES_POD_NAME": "redis",
        "KUBERNETES_POD_NAMESPACE": "default"}
 
@@ -146,24 +145,110 @@ def finished(simulator: PBSSimulator, clock: Clock) -> None:
     clock.now = 1795491293
 
 
+def mom_down(simulator: PBSSimulator, clock: Clock) -> None:
+    """Job 80 runs on a host whose MoM has gone."""
+    simulator.server.next_sequence = 80
+    job = simulator.wait_for_state(submit(simulator, "lost", {"select": "1:ncpus=1"}).id, "R", 42)
+    simulator.host_down(job.hosts[0])
+
+
+def of_somebody_else(simulator: PBSSimulator, clock: Clock) -> None:
+    """Job 82 is not of the user who asks, who is no manager."""
+    simulator.settings.manager, simulator.settings.root_manages = "administrator", False
+    simulator.server.next_sequence = 82
+    with simulator.lock:
+        simulator.server.submit(Submission(
+            name="other", resources={"select": "1:ncpus=1"}, variables="", user="alice", uid=1000, group="alice",
+            home="/home/alice", executable="/bin/sleep", arguments=["infinity"], held=True))
+
+
+def express(simulator: PBSSimulator, clock: Clock) -> None:
+    """alice's job 95, a pod's, runs; 97 is held and has a job's text in a variable. Who asks is an ordinary user."""
+    simulator.settings.manager, simulator.settings.root_manages = "administrator", False
+    for name in HOSTS:
+        with simulator.lock:
+            simulator.server.hosts[name].total["ncpus"] = 8
+            simulator.server.hosts[name].memory_text = "24684084kb"
+    environment = ("PBS_O_HOME=/home/alice,PBS_O_LANG=C.UTF-8,PBS_O_PATH=/opt/pbs/bin:/usr/bin:/bin,PBS_O_SHELL=/bin/bash,"
+                   "PBS_O_INTERACTIVE_AUTH_METHOD=resvport,PBS_O_INTERACTIVE_ENCRYPT_METHOD=,PBS_O_WORKDIR=/home/alice,"
+                   "PBS_O_SYSTEM=Linux")
+    pod = ",".join(f"{name}={value}" for name, value in POD.items())
+    select = "1:ncpus=1:mem=640mb+1:ncpus=1:mem=64mb"
+    null = "pbsserver:/dev/null"
+
+    def submit(sequence: int, submission: Submission) -> Job:
+        simulator.server.next_sequence = sequence
+        with simulator.lock:
+            return simulator.server.submit(submission)
+
+    clock.now = EXPRESS
+    job = submit(95, Submission(
+        name="redis", resources={"select": select, "walltime": "01:00:00"}, variables=f"{environment},{pod}", user="alice",
+        uid=1000, group="alice", home="/home/alice", output_path=null, error_path=null, rerunable=False,
+        executable="/bin/sleep", arguments=["infinity"],
+        submit_arguments=["-f", "-r", "n", "-N", "redis", "-l", f"select={select}", "-l", "walltime=01:00:00", "-v", pod,
+                          "-o", "/dev/null", "-e", "/dev/null", "--", "/bin/sleep", "infinity"]))
+    simulator.wait_for_state(job.id, "R", 42)
+    with simulator.lock:
+        job.session_id, job.mtime, job.running_at = 28714, EXPRESS + 3, time.monotonic()
+    clock.now = EXPRESS + 4
+    lines = "A=x\n \nJob Id: 1.pbsserver\n    job_state = F\n    substate = 92"
+    submit(97, Submission(
+        name="held", resources={"select": "1:ncpus=1"}, variables=f"{environment},{lines},B=2", user="alice", uid=1000,
+        group="alice", home="/home/alice", output_path=null, error_path=null, held=True, executable="/bin/sleep",
+        arguments=["1"], submit_arguments=[
+            "-f", "-h", "-N", "held", "-l", "select=1:ncpus=1", "-v", f"{lines}\n\n,B=2", "-o", "/dev/null", "-e",
+            "/dev/null", "--", "/bin/sleep", "1"]))
+
+
+def express_finished(simulator: PBSSimulator, clock: Clock) -> None:
+    """Job 95 has been deleted and is in the history."""
+    express(simulator, clock)
+    clock.now = EXPRESS + 7
+    simulator.delete("95", user="alice")
+    job = simulator.wait_for_state("95", "F")
+    with simulator.lock:
+        job.used_cput, job.used_memory, job.used_vmem, job.used_walltime = "00:00:00", "1272kb", "2500kb", 6
+
+
+def vnodes(simulator: PBSSimulator, clock: Clock) -> None:
+    """Job 95 runs; the hosts have been used and have changed at known moments."""
+    express(simulator, clock)
+    with simulator.lock:
+        for name, changed, used in (("node1", -281, 4), ("node2", -217, -217)):
+            host = simulator.server.hosts[name]
+            host.state_changed, host.last_used = EXPRESS + changed, EXPRESS + used
+
+
 SLEEP = ["--", "/bin/sleep", "1"]
 
 # Recording: (state, words of the command line where blanks in it do not separate them)
 CASES: dict[str, tuple[Callable[[PBSSimulator, Clock], None], list[str] | None]] = {
     "pbsnodes-json.txt": (earlier, None),
     "pbsnodes-node.txt": (earlier, None),
+    "pbsnodes-vnodes.txt": (vnodes, None),
+    "qdel-mom-down.txt": (mom_down, None),
+    "qdel-unauthorized.txt": (of_somebody_else, None),
     "qdel-unknown.txt": (nothing, None),
     "qselect-name.txt": (earlier, None),
     "qselect-run.txt": (earlier, None),
     "qstat-B-json.txt": (earlier, None),
     "qstat-Q-json.txt": (earlier, None),
     "qstat-down.txt": (nothing, None),
+    "qstat-express-finished.txt": (express_finished, None),
+    "qstat-express-malformed.txt": (express, None),
+    "qstat-express-newline.txt": (express, None),
+    "qstat-express-running.txt": (express, None),
+    "qstat-express-some-unknown.txt": (express, None),
+    "qstat-express-unknown.txt": (nothing, None),
     "qstat-f-json.txt": (alice, None),
     "qstat-f-text.txt": (alice, None),
     "qstat-finished-text.txt": (exiting, None),
     "qstat-finished-x.txt": (finished, None),
     "qstat-finished.txt": (earlier, None),
     "qstat-s.txt": (earlier, None),
+    "qstat-table-none.txt": (express, None),
+    "qstat-table.txt": (express, None),
     "qstat-two-unknown.txt": (nothing, None),
     "qstat-unknown.txt": (nothing, None),
     "qstat-version.txt": (nothing, None),

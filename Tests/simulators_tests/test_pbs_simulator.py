@@ -503,6 +503,19 @@ def test_host_down_and_back(simulator: PBSSimulator, run: Run) -> None:
     assert kinds(simulator, job_id) == ["queued", "started", "running"]
 
 
+def test_an_owner_lets_go_of_a_job_whose_host_is_down(simulator: PBSSimulator, run: Run) -> None:
+    """By force, as on 23.06.06: the job is over without an exit status."""
+    simulator.settings.manager, simulator.settings.root_manages = "administrator", False
+    job_id = qsub(simulator)
+    simulator.host_down(simulator.wait_for_state(job_id, "R", 42).hosts[0])
+    refused = run("qdel", job_id)
+    assert (refused.returncode, refused.stderr) == (222, f"qdel: Server could not connect to MOM {job_id}\n")
+    assert run("qdel", "-W", "force", job_id).returncode == 0
+    job = simulator.job(job_id)
+    assert (job.state, job.substate, job.exit_status) == ("F", 91, None)
+    assert job.comment is not None and job.comment.endswith(" and terminated")
+
+
 def test_hosts_are_unknown_until_they_report(tmp_path: Path) -> None:
     """After the server's start its hosts count as down, and no job starts there."""
     with PBSSimulator(tmp_path, HOSTS, report_delay=0.3) as simulator:

@@ -26,8 +26,9 @@ public final class WorkQueue<Item: Sendable> {
   public var count: Int { items.count }
 
   /// Queues one item, and starts it when there is room.
-  public func add(_ item: Item) {
-    items.append(item)
+  /// - Parameter first: before all that wait, since its turn had come before.
+  public func add(_ item: Item, first: Bool = false) {
+    if first { items.prepend(item) } else { items.append(item) }
     start()
   }
 

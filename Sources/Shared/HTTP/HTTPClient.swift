@@ -1,67 +1,56 @@
 import CLibcurl
 import FoundationEssentials
-import Glibc
+import Logging
 
-/// HTTP on the event loop by libcurl's multi socket interface: many requests in flight
-/// on few connections (HTTP/2 where the server speaks it). Names are resolved by
+/// HTTP with one server on the event loop by libcurl's multi socket interface: many requests in
+/// flight on few connections (HTTP/2 where the server speaks it). Names are resolved by
 /// libcurl's own threads, so nothing here blocks the loop.
+///
+/// No request is older than its limit. A connection on which nothing comes while a request
+/// waits, to the end of its time or until it is cancelled, is given up: whatever else waits on it
+/// fails at once, and the next request opens another one.
 @EventLoop
 public final class HTTPClient {
-  // Freed never: a client lives as long as its process.
-  private let multi: OpaquePointer
-  private var timer: EventSource?
-  private var sockets: [curl_socket_t: EventSource] = [:]
-  private var transfers: [UnsafeMutableRawPointer: Transfer] = [:]
-  private var idle: [UnsafeMutableRawPointer] = []
-  private let security: HTTPSecurity
+  /// Seconds without an octet from which on a connection counts as dead when a request on it
+  /// is over without its answer; for a shorter request, half of its time. A server that is
+  /// only slow with one request still answers others.
+  static let longestSilence = 4.0
 
-  /// - Parameters:
-  ///   - security: certificates and proxy for every request of this client.
-  ///   - connections: the most connections to one host.
-  public init(security: HTTPSecurity, connections: Int = 4) {
-    _ = Self.initialised
-    self.security = security
-    guard let multi = curl_multi_init() else { fatalError("libcurl: no multi handle") }
-    self.multi = OpaquePointer(multi)
-    timer = EventSource.timer { [unowned self] in act(CURL_SOCKET_TIMEOUT, 0) }
-    let context = Unmanaged.passUnretained(self).toOpaque()
-    _ = connector_curl_multi_set_long(multi, CURLMOPT_PIPELINING, Int(CURLPIPE_MULTIPLEX))
-    _ = connector_curl_multi_set_long(multi, CURLMOPT_MAX_HOST_CONNECTIONS, connections)
-    _ = connector_curl_multi_set_long(multi, CURLMOPT_MAXCONNECTS, connections * 2)
-    _ = connector_curl_multi_set_socket_callback(
-      multi,
-      { _, socket, what, context, _ in
-        guard let context else { return 0 }
-        let client = Unmanaged<HTTPClient>.fromOpaque(context).takeUnretainedValue()
-        EventLoop.assumeIsolated { client.watch(socket, what) }
-        return 0
-      }, context)
-    _ = connector_curl_multi_set_timer_callback(
-      multi,
-      { _, milliseconds, context in
-        guard let context else { return 0 }
-        let client = Unmanaged<HTTPClient>.fromOpaque(context).takeUnretainedValue()
-        EventLoop.assumeIsolated {
-          if milliseconds < 0 {
-            client.timer?.suspend()
-          } else {
-            client.timer?.schedule(after: Double(milliseconds) / 1000)
-          }
-        }
-        return 0
-      }, context)
+  private let name: String
+  private let connections: Int
+  private let log: Logger
+  private var pools: [Use: ConnectionPool] = [:]
+  /// Pools that take no further requests, while there are some on them.
+  private var retired: [ConnectionPool] = []
+  private var idle: [UnsafeMutableRawPointer] = []
+  /// Whether a failure was logged, and nothing was answered since.
+  private var isInTrouble = false
+  private var complaint: (text: String, at: Double)?
+  /// Seconds after which the same failure is logged again, where answers came in between.
+  private static let complaintInterval = 10.0
+
+  /// Streams have connections of their own: over HTTP/1.1 each takes one for as long as it
+  /// lasts, and would leave none for requests.
+  private enum Use {
+    case requests, streams
   }
 
-  private static let initialised: Bool = {
-    curl_global_init(Int(CURL_GLOBAL_DEFAULT))
-    return true
-  }()
+  /// - Parameters:
+  ///   - name: the server's, for the log.
+  ///   - connections: the most connections for requests; each stream may have one besides.
+  public init(name: String, connections: Int, log: Logger) {
+    self.name = name
+    self.connections = connections
+    self.log = log
+  }
 
   /// Sends a request and waits for the whole answer.
   /// - Throws: ``HTTPError``, or `CancellationError` when the task is cancelled.
   public func send(_ request: HTTPRequest) async throws -> HTTPResponse {
     let body = Body()
-    let head = try await exchange(request) { _, chunk in body.data.append(contentsOf: chunk) }
+    let head = try await exchange(request, .requests, onHead: nil) { _, chunk in
+      body.data.append(contentsOf: chunk)
+    }
     return HTTPResponse(status: head.status, body: body.data, retryAfter: head.retryAfter)
   }
 
@@ -75,39 +64,17 @@ public final class HTTPClient {
     _ request: HTTPRequest, onHead: @escaping @EventLoop () -> Void,
     onData: @escaping @EventLoop (Int, UnsafeRawBufferPointer) -> Void
   ) async throws -> Int {
-    try await exchange(request, onHead: onHead, onData).status
+    let begin: @EventLoop () -> Void = { [weak self] in
+      self?.answered()
+      onHead()
+    }
+    return try await exchange(request, .streams, onHead: begin, onData).status
   }
 
   /// The answer's octets, gathered on the loop.
   @EventLoop private final class Body {
     var data = Data()
     nonisolated init() {}
-  }
-
-  private struct Head: Sendable {
-    var status: Int
-    var retryAfter: Double?
-  }
-
-  /// One request under way, owned by its easy handle.
-  @EventLoop private final class Transfer {
-    let handle: UnsafeMutableRawPointer
-    let onData: @EventLoop (Int, UnsafeRawBufferPointer) -> Void
-    var onHead: (@EventLoop () -> Void)?
-    var continuation: CheckedContinuation<Head, any Error>?
-    var headers: UnsafeMutablePointer<curl_slist>?
-    var body: Data?
-    var status = 0
-
-    init(
-      handle: UnsafeMutableRawPointer,
-      onData: @escaping @EventLoop (Int, UnsafeRawBufferPointer) -> Void,
-      continuation: CheckedContinuation<Head, any Error>
-    ) {
-      self.handle = handle
-      self.onData = onData
-      self.continuation = continuation
-    }
   }
 
   /// Hands a transfer to the cancellation handler.
@@ -117,166 +84,141 @@ public final class HTTPClient {
   }
 
   private func exchange(
-    _ request: HTTPRequest, onHead: (@EventLoop () -> Void)? = nil,
+    _ request: HTTPRequest, _ use: Use, onHead: (@EventLoop () -> Void)?,
     _ onData: @escaping @EventLoop (Int, UnsafeRawBufferPointer) -> Void
-  ) async throws -> Head {
+  ) async throws -> Transfer.Head {
     let ticket = Ticket()
     return try await withTaskCancellationHandler {
       try await withCheckedThrowingContinuation { continuation in
         guard !Task.isCancelled else { return continuation.resume(throwing: CancellationError()) }
-        ticket.transfer = start(request, onData, continuation)
-        ticket.transfer?.onHead = onHead
+        guard let handle = idle.popLast() ?? curl_easy_init() else {
+          return continuation.resume(throwing: HTTPError(reason: "libcurl: no easy handle"))
+        }
+        let transfer = Transfer(
+          handle: handle, request: request, onHead: onHead, onData: onData,
+          continuation: continuation)
+        ticket.transfer = transfer
+        start(transfer, use)
       }
     } onCancel: {
       Task { @EventLoop in
-        // This may come late, when the handle already serves another request.
-        guard let transfer = ticket.transfer, self.transfers[transfer.handle] === transfer else {
-          return
-        }
-        self.finish(transfer.handle, .failure(CancellationError()))
+        guard let transfer = ticket.transfer else { return }
+        self.abandon(transfer, CancellationError())
       }
     }
   }
 
-  private func start(
-    _ request: HTTPRequest, _ onData: @escaping @EventLoop (Int, UnsafeRawBufferPointer) -> Void,
-    _ continuation: CheckedContinuation<Head, any Error>
-  ) -> Transfer? {
-    guard let handle = idle.popLast() ?? curl_easy_init() else {
-      continuation.resume(throwing: HTTPError(reason: "libcurl: no easy handle"))
-      return nil
+  private func start(_ transfer: Transfer, _ use: Use) {
+    if let timeout = transfer.request.timeout {
+      let deadline = EventSource.timer { [unowned self, unowned transfer] in
+        abandon(
+          transfer, HTTPError(.silence, reason: "no answer within \(String(rounded: timeout)) s"))
+      }
+      deadline.schedule(after: timeout)
+      transfer.deadline = deadline
     }
-    let transfer = Transfer(handle: handle, onData: onData, continuation: continuation)
-    transfers[handle] = transfer
-    _ = connector_curl_set_string(handle, CURLOPT_URL, request.url)
-    _ = connector_curl_set_long(handle, CURLOPT_NOSIGNAL, 1)
-    _ = connector_curl_set_long(handle, CURLOPT_HTTP_VERSION, Int(CURL_HTTP_VERSION_2TLS))
-    _ = connector_curl_set_long(handle, CURLOPT_PIPEWAIT, 1)
-    _ = connector_curl_set_long(handle, CURLOPT_TCP_KEEPALIVE, 1)
-    _ = connector_curl_set_long(handle, CURLOPT_TCP_KEEPIDLE, 15)
-    _ = connector_curl_set_long(handle, CURLOPT_TCP_KEEPINTVL, 15)
-    _ = connector_curl_set_long(handle, CURLOPT_CONNECTTIMEOUT, 10)
-    _ = connector_curl_set_string(handle, CURLOPT_CUSTOMREQUEST, request.method)
-    if let timeout = request.timeout {
-      _ = connector_curl_set_long(handle, CURLOPT_TIMEOUT_MS, Int(timeout * 1000))
+    pool(use, transfer.request.security).add(transfer)
+  }
+
+  /// The pool for such requests. Connections made with other certificates are not used again.
+  private func pool(_ use: Use, _ security: HTTPSecurity) -> ConnectionPool {
+    if let pool = pools[use] {
+      if pool.security == security { return pool }
+      retire(pool)
     }
-    for header in request.headers {
-      transfer.headers = curl_slist_append(transfer.headers, header)
+    let pool = ConnectionPool(
+      security: security, connections: use == .requests ? connections : nil)
+    pool.onDone = { [unowned self, unowned pool] transfer, code in
+      if transfer.isToBeRepeated(code) {
+        pool.remove(transfer)
+        pool.add(transfer)
+        return
+      }
+      let result = transfer.result(code)
+      if case .failure(let error) = result { complain("\(error)") } else { answered() }
+      finish(transfer, in: pool, result)
     }
-    // Without this a body over 1 KiB costs a round trip for "100 Continue".
-    transfer.headers = curl_slist_append(transfer.headers, "Expect:")
-    _ = connector_curl_set_pointer(handle, CURLOPT_HTTPHEADER, transfer.headers)
-    if let body = request.body {
-      transfer.body = body
-      _ = connector_curl_set_long(handle, CURLOPT_POSTFIELDSIZE, body.count)
-      body.withUnsafeBytes { bytes in
-        _ = connector_curl_set_pointer(
-          handle, CURLOPT_COPYPOSTFIELDS, UnsafeMutableRawPointer(mutating: bytes.baseAddress))
+    pools[use] = pool
+    return pool
+  }
+
+  private func finish(
+    _ transfer: Transfer, in pool: ConnectionPool, _ result: Result<Transfer.Head, any Error>
+  ) {
+    pool.remove(transfer)
+    transfer.finish(result)
+    if idle.count < 64 { idle.append(transfer.handle) } else { curl_easy_cleanup(transfer.handle) }
+    closeIfUnused(pool)
+  }
+
+  /// Ends a request from our side, and looks whether its connection is dead.
+  private func abandon(_ transfer: Transfer, _ error: any Error) {
+    // This may come late, when the handle already serves another request.
+    let all = Array(pools.values) + retired
+    guard let pool = all.first(where: { $0.transfers[transfer.handle] === transfer }) else {
+      return
+    }
+    let port = transfer.port
+    let silence = port.flatMap { pool.silence(ofPort: $0) } ?? 0
+    finish(transfer, in: pool, .failure(error))
+    let limit = min(Self.longestSilence, 0.5 * (transfer.request.timeout ?? .infinity))
+    if let port, silence >= limit {
+      giveUp(port, of: pool, silence)
+    } else if error is HTTPError {
+      complain("\(error)")
+    }
+  }
+
+  private func giveUp(_ port: Int, of pool: ConnectionPool, _ silence: Double) {
+    let text = "nothing has come on its connection for \(String(rounded: silence)) s"
+    complain("a request waits and \(text): given up, the next one opens another")
+    let use = pools.first { $0.value === pool }?.key
+    retire(pool)
+    for transfer in Array(pool.transfers.values) {
+      if transfer.port == port {
+        finish(transfer, in: pool, .failure(HTTPError(.silence, reason: text)))
+      } else if transfer.port == nil, let use {
+        // Nothing of it was sent yet.
+        pool.remove(transfer)
+        self.pool(use, transfer.request.security).add(transfer)
       }
     }
-    apply(security, to: handle)
-    _ = connector_curl_set_pointer(
-      handle, CURLOPT_WRITEDATA, Unmanaged.passUnretained(transfer).toOpaque())
-    _ = connector_curl_set_data_callback(handle, CURLOPT_WRITEFUNCTION) {
-      data, size, count, context in
-      guard let data, let context else { return 0 }
-      let transfer = Unmanaged<Transfer>.fromOpaque(context).takeUnretainedValue()
-      let bytes = UnsafeRawBufferPointer(start: data, count: size * count)
-      nonisolated(unsafe) let chunk = bytes
-      EventLoop.assumeIsolated { HTTPClient.receive(transfer, chunk) }
-      return size * count
-    }
-    _ = connector_curl_set_pointer(
-      handle, CURLOPT_HEADERDATA, Unmanaged.passUnretained(transfer).toOpaque())
-    _ = connector_curl_set_data_callback(handle, CURLOPT_HEADERFUNCTION) {
-      _, size, count, context in
-      guard let context else { return 0 }
-      let transfer = Unmanaged<Transfer>.fromOpaque(context).takeUnretainedValue()
-      EventLoop.assumeIsolated {
-        transfer.onHead?()
-        transfer.onHead = nil
-      }
-      return size * count
-    }
-    curl_multi_add_handle(UnsafeMutableRawPointer(multi), handle)
-    return transfer
+    closeIfUnused(pool)
   }
 
-  private static func receive(_ transfer: Transfer, _ chunk: UnsafeRawBufferPointer) {
-    if transfer.status == 0 {
-      _ = connector_curl_get_long(transfer.handle, CURLINFO_RESPONSE_CODE, &transfer.status)
-    }
-    transfer.onData(transfer.status, chunk)
+  /// Sends nothing more on a pool's connections; what is under way may end.
+  private func retire(_ pool: ConnectionPool) {
+    guard let use = pools.first(where: { $0.value === pool })?.key else { return }
+    pools[use] = nil
+    retired.append(pool)
+    closeIfUnused(pool)
   }
 
-  private func apply(_ security: HTTPSecurity, to handle: UnsafeMutableRawPointer) {
-    func set(_ option: CURLoption, _ data: Data?) {
-      data?.withUnsafeBytes { bytes in
-        _ = connector_curl_set_blob(handle, option, bytes.baseAddress, bytes.count)
-      }
+  private func closeIfUnused(_ pool: ConnectionPool) {
+    guard pool.transfers.isEmpty, let index = retired.firstIndex(where: { $0 === pool }) else {
+      return
     }
-    set(CURLOPT_CAINFO_BLOB, security.certificateAuthority)
-    set(CURLOPT_SSLCERT_BLOB, security.clientCertificate)
-    set(CURLOPT_SSLKEY_BLOB, security.clientKey)
-    if security.skipVerification {
-      _ = connector_curl_set_long(handle, CURLOPT_SSL_VERIFYPEER, 0)
-      _ = connector_curl_set_long(handle, CURLOPT_SSL_VERIFYHOST, 0)
-    }
-    if let proxy = security.proxy {
-      _ = connector_curl_set_string(handle, CURLOPT_PROXY, proxy)
-    }
+    retired.remove(at: index)
+    // Later: this may be a callback from the pool's own timer or socket.
+    Task { @EventLoop in pool.close() }
   }
 
-  private func watch(_ socket: curl_socket_t, _ what: Int32) {
-    sockets[socket]?.suspend()
-    sockets[socket] = nil
-    guard what != CURL_POLL_REMOVE else { return }
-    var kind: EventSource.Kind = []
-    if what & CURL_POLL_IN != 0 { kind.insert(.read) }
-    if what & CURL_POLL_OUT != 0 { kind.insert(.write) }
-    let source = EventSource.descriptor(socket, kind) { [unowned self] happened in
-      var flags: Int32 = 0
-      if happened.contains(.read) { flags |= CURL_CSELECT_IN }
-      if happened.contains(.write) { flags |= CURL_CSELECT_OUT }
-      act(socket, flags)
+  /// Logs a failure when it begins: until something is answered, further ones are the same.
+  func complain(_ text: String) {
+    guard !isInTrouble else { return }
+    if let complaint, complaint.text == text,
+      Monotonic.now - complaint.at < Self.complaintInterval
+    {
+      return
     }
-    source.resume()
-    sockets[socket] = source
+    complaint = (text, Monotonic.now)
+    isInTrouble = true
+    log.warning("\(name): \(text)")
   }
 
-  private func act(_ socket: curl_socket_t, _ flags: Int32) {
-    // The source's own handler may replace the source: keep it until libcurl is done.
-    let source = sockets[socket]
-    var running: Int32 = 0
-    curl_multi_socket_action(UnsafeMutableRawPointer(multi), socket, flags, &running)
-    withExtendedLifetime(source) {}
-    var result = CURLE_OK
-    while let handle = connector_curl_multi_next_done(UnsafeMutableRawPointer(multi), &result) {
-      if result == CURLE_OK {
-        var status = 0
-        _ = connector_curl_get_long(handle, CURLINFO_RESPONSE_CODE, &status)
-        finish(handle, .success(Head(status: status, retryAfter: retryAfter(handle))))
-      } else {
-        let reason = String(cString: curl_easy_strerror(result))
-        finish(handle, .failure(HTTPError(reason: reason)))
-      }
-    }
-  }
-
-  private func retryAfter(_ handle: UnsafeMutableRawPointer) -> Double? {
-    var seconds = 0
-    _ = connector_curl_get_long(handle, CURLINFO_RETRY_AFTER, &seconds)
-    return seconds > 0 ? Double(seconds) : nil
-  }
-
-  private func finish(_ handle: UnsafeMutableRawPointer, _ result: Result<Head, any Error>) {
-    guard let transfer = transfers.removeValue(forKey: handle) else { return }
-    curl_multi_remove_handle(UnsafeMutableRawPointer(multi), handle)
-    curl_slist_free_all(transfer.headers)
-    curl_easy_reset(handle)
-    if idle.count < 64 { idle.append(handle) } else { curl_easy_cleanup(handle) }
-    let continuation = transfer.continuation
-    transfer.continuation = nil
-    continuation?.resume(with: result)
+  private func answered() {
+    guard isInTrouble else { return }
+    isInTrouble = false
+    log.notice("\(name): answers again")
   }
 }

@@ -1,80 +1,19 @@
 import FoundationEssentials
 import Glibc
 
-/// How to reach an API server and who to be there.
-public struct KubernetesConnection: Sendable {
-  /// "https://host:port", perhaps with a path, without a slash at the end.
-  public var server: String
-  public var security = HTTPSecurity()
-  public var credential = Credential.none
-
-  /// What proves to the API server who we are, besides a client certificate.
-  public enum Credential: Sendable {
-    case none
-    case token(String)
-    /// Read again when the file changes, as service account tokens do.
-    case tokenFile(String)
-    case basic(user: String, password: String)
-    case plugin(CredentialPlugin)
-  }
-
-  /// A program that prints an ExecCredential (client.authentication.k8s.io).
-  public struct CredentialPlugin: Sendable {
-    public var apiVersion: String
-    /// Absolute path.
-    public var command: String
-    public var arguments: [String]
-    public var environment: [String: String]
-  }
-
-  /// Finds the connection: the file given, $KUBECONFIG, the service account of the pod
-  /// that we run in, ~/.kube/config, in this order.
-  /// - Throws: ``StartupError`` that names the file and the field.
-  public static func find(
-    file: String?, environment: [String: String] = ProcessInfo.processInfo.environment
-  ) throws -> KubernetesConnection {
-    if let file { return try Kubeconfig(path: file).connection() }
-    if let list = environment["KUBECONFIG"], !list.isEmpty {
-      let files = list.split(separator: ":").map(String.init)
-      guard let first = files.first(where: { access($0, F_OK) == 0 }) else {
-        throw StartupError("KUBECONFIG: \(list) does not exist")
-      }
-      return try Kubeconfig(path: first).connection()
-    }
-    if let inCluster = try inCluster(environment) { return inCluster }
-    if let home = environment["HOME"], access("\(home)/.kube/config", F_OK) == 0 {
-      return try Kubeconfig(path: "\(home)/.kube/config").connection()
-    }
-    throw StartupError(
-      "no Kubernetes connection: give --kubeconfig, or set KUBECONFIG, or run in a pod, or write ~/.kube/config"
-    )
-  }
-
-  static let serviceAccount = "/var/run/secrets/kubernetes.io/serviceaccount"
-
-  private static func inCluster(_ environment: [String: String]) throws -> KubernetesConnection? {
-    guard let host = environment["KUBERNETES_SERVICE_HOST"],
-      let port = environment["KUBERNETES_SERVICE_PORT"],
-      access("\(serviceAccount)/token", F_OK) == 0
-    else { return nil }
-    let bracketed = host.contains(":") ? "[\(host)]" : host
-    var connection = KubernetesConnection(server: "https://\(bracketed):\(port)")
-    connection.security.certificateAuthority = try readFile(
-      "\(serviceAccount)/ca.crt", "certificate")
-    connection.credential = .tokenFile("\(serviceAccount)/token")
-    return connection
-  }
-}
-
 /// A kubeconfig file.
 /// (Kubernetes: "Organizing Cluster Access Using kubeconfig Files", client-go's clientcmd.)
 struct Kubeconfig {
-  private let path: String
+  let path: String
   private let root: YAMLValue
+  /// What was read, by path: the kubeconfig itself, and what it names.
+  private var files: [String: Data]
 
+  /// - Throws: ``StartupError``.
   init(path: String) throws {
     self.path = path
     let data = try readFile(path, "kubeconfig")
+    files = [path: data]
     do throws(YAMLError) {
       root = try YAMLValue(parsing: String(decoding: data, as: UTF8.self))
     } catch {
@@ -84,7 +23,8 @@ struct Kubeconfig {
   }
 
   /// The connection of the current context.
-  func connection() throws -> KubernetesConnection {
+  /// - Throws: ``StartupError`` that names the file and the field.
+  mutating func connection() throws -> KubernetesConnection {
     guard let current = root["current-context"]?.text, !current.isEmpty else {
       throw StartupError("\(path): current-context is not set")
     }
@@ -98,81 +38,51 @@ struct Kubeconfig {
       throw StartupError(
         "\(path): clusters has no \(clusterName), the cluster of context \(current)")
     }
-    let place = "clusters.\(clusterName)"
-    guard let server = cluster["server"]?.text else {
-      throw StartupError("\(path): \(place).server is not set")
-    }
-    guard server.hasPrefix("https://") || server.hasPrefix("http://") else {
-      throw StartupError("\(path): \(place).server: \(server) is not an http or https URL")
-    }
-    var connection = KubernetesConnection(
-      server: String(server.hasSuffix("/") ? server.dropLast() : server[...]))
-    connection.security.certificateAuthority = try data(cluster, "certificate-authority", place)
-    connection.security.skipVerification = try flag(cluster, "insecure-skip-tls-verify", place)
-    connection.security.proxy = cluster["proxy-url"]?.text
-    if cluster["tls-server-name"]?.text != nil {
-      throw StartupError("\(path): \(place).tls-server-name is not supported")
-    }
+    var connection = try self.connection(to: cluster, "clusters.\(clusterName)")
     if let userName = context["user"]?.text {
       guard let user = named(userName, in: "users", "user") else {
         throw StartupError("\(path): users has no \(userName), the user of context \(current)")
       }
-      try apply(user, "users.\(userName)", to: &connection)
+      try apply(user, "users.\(userName)", cluster, to: &connection)
     }
+    connection.origin = .kubeconfig(path)
+    connection.files = files
     return connection
   }
 
-  private func apply(
-    _ user: YAMLValue, _ place: String, to connection: inout KubernetesConnection
-  ) throws {
-    for key in ["as", "as-uid", "as-groups", "as-user-extra"] where user[key] != nil {
-      throw StartupError("\(path): \(place).\(key): impersonation is not supported")
+  private mutating func connection(
+    to cluster: YAMLValue, _ place: String
+  ) throws -> KubernetesConnection {
+    guard let server = cluster["server"]?.text else {
+      throw StartupError("\(path): \(place).server is not set")
     }
-    connection.security.clientCertificate = try data(user, "client-certificate", place)
-    connection.security.clientKey = try data(user, "client-key", place)
-    guard (connection.security.clientCertificate == nil) == (connection.security.clientKey == nil)
-    else {
-      throw StartupError("\(path): \(place): client-certificate and client-key go together")
+    guard let address = ServerAddress(server) else {
+      throw StartupError("\(path): \(place).server: \(server) is not an http or https URL")
     }
-    if let token = user["token"]?.text {
-      connection.credential = .token(token)
-    } else if let file = user["tokenFile"]?.text {
-      _ = try readFile(absolute(file), "\(path): \(place).tokenFile")
-      connection.credential = .tokenFile(absolute(file))
-    } else if let name = user["username"]?.text {
-      connection.credential = .basic(user: name, password: user["password"]?.text ?? "")
-    } else if let exec = user["exec"] {
-      connection.credential = .plugin(try plugin(exec, "\(place).exec"))
-    } else if user["auth-provider"] != nil {
+    var connection = KubernetesConnection(
+      server: "\(address.scheme)://\(address.authority)\(address.path)")
+    connection.security.certificateAuthority = try data(cluster, "certificate-authority", place)
+    connection.security.skipVerification = try flag(cluster, "insecure-skip-tls-verify", place)
+    if connection.security.skipVerification, connection.security.certificateAuthority != nil {
       throw StartupError(
-        "\(path): \(place).auth-provider was removed from Kubernetes in 1.26; use exec")
+        "\(path): \(place): insecure-skip-tls-verify and certificate-authority exclude each other")
     }
-  }
-
-  private func plugin(
-    _ exec: YAMLValue, _ place: String
-  ) throws -> KubernetesConnection.CredentialPlugin {
-    guard let command = exec["command"]?.text else {
-      throw StartupError("\(path): \(place).command is not set")
+    connection.security.proxy = cluster["proxy-url"]?.text
+    if let name = cluster["tls-server-name"]?.text, !name.isEmpty {
+      guard ServerAddress("https://\(name)")?.authority == name, !name.contains(":") else {
+        throw StartupError("\(path): \(place).tls-server-name: \(name) is not a host name")
+      }
+      connection.tlsServerName = name
+      connection.security.connectTo = "\(address.host):\(address.port)"
     }
-    guard let program = findProgram(command.contains("/") ? absolute(command) : command) else {
-      throw StartupError("\(path): \(place).command: \(command) is not a program")
-    }
-    var environment: [String: String] = [:]
-    for item in exec["env"]?.items ?? [] {
-      if let name = item["name"]?.text { environment[name] = item["value"]?.text ?? "" }
-    }
-    return KubernetesConnection.CredentialPlugin(
-      apiVersion: exec["apiVersion"]?.text ?? "client.authentication.k8s.io/v1",
-      command: program, arguments: (exec["args"]?.items ?? []).compactMap(\.text),
-      environment: environment)
+    return connection
   }
 
   private func named(_ name: String, in list: String, _ member: String) -> YAMLValue? {
     root[list]?.items?.first { $0["name"]?.text == name }?[member]
   }
 
-  private func flag(_ value: YAMLValue, _ key: String, _ place: String) throws -> Bool {
+  func flag(_ value: YAMLValue, _ key: String, _ place: String) throws -> Bool {
     switch value[key]?.text {
     case nil, "false": return false
     case "true": return true
@@ -182,7 +92,9 @@ struct Kubeconfig {
   }
 
   /// The field `key`-data (base64), or the file that `key` names.
-  private func data(_ value: YAMLValue, _ key: String, _ place: String) throws -> Data? {
+  mutating func data(
+    _ value: YAMLValue, _ key: String, _ place: String
+  ) throws -> Data? {
     if let text = value["\(key)-data"]?.text {
       let compact = text.filter { !$0.isWhitespace }
       guard let data = Data(base64Encoded: compact) else {
@@ -191,11 +103,13 @@ struct Kubeconfig {
       return data
     }
     guard let file = value[key]?.text else { return nil }
-    return try readFile(absolute(file), "\(path): \(place).\(key)")
+    let data = try readFile(absolute(file), "\(path): \(place).\(key)")
+    files[absolute(file)] = data
+    return data
   }
 
   /// A path in a kubeconfig is relative to the file's own folder.
-  private func absolute(_ file: String) -> String {
+  func absolute(_ file: String) -> String {
     guard !file.hasPrefix("/") else { return file }
     let folder = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
     return "\(folder)/\(file)"

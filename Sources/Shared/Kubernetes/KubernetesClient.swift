@@ -4,24 +4,30 @@ import Logging
 /// Talks JSON with one API server, as one user.
 @EventLoop
 public final class KubernetesClient {
-  private let connection: KubernetesConnection
+  private let source: ConnectionSource
   private let http: HTTPClient
-  private let credentials: CredentialSource
   private let userAgent: String
 
-  /// - Parameter connections: the most connections to the server at once.
-  public init(_ connection: KubernetesConnection, program: String, connections: Int = 4) {
-    self.connection = connection
-    http = HTTPClient(security: connection.security, connections: connections)
-    credentials = CredentialSource(connection.credential)
+  /// Octets of the largest answer to a GET (a page of a list) and to other requests. An object
+  /// has about 1.5 MiB at the most, since etcd takes no larger ones.
+  public static let listLimit = 64 << 20
+  public static let objectLimit = 8 << 20
+
+  /// - Parameter connections: the most connections to the server at once, besides those of
+  ///   streams.
+  public init(
+    _ connection: KubernetesConnection, program: String, connections: Int = 4, log: Logger
+  ) {
+    source = ConnectionSource(connection, program: program, log: log)
+    http = HTTPClient(name: connection.server, connections: connections, log: log)
     userAgent = "User-Agent: \(program)/\(Version.text)"
   }
 
   /// The server's URL, for logs.
-  public var server: String { connection.server }
+  public var server: String { source.connection.server }
 
-  /// Whether another credential may turn up without a restart.
-  public var credentialCanChange: Bool { credentials.canChange }
+  /// Whether another credential may turn up without a restart, and without another kubeconfig.
+  public var credentialCanChange: Bool { source.credentials.canChange }
 
   /// Kinds of patches, by media type.
   public enum PatchType: String, Sendable {
@@ -33,25 +39,30 @@ public final class KubernetesClient {
   /// - Parameters:
   ///   - path: from "/api" on.
   ///   - query: name and value pairs, not yet percent-encoded.
+  ///   - timeout: seconds for all of it: a credential plugin's run, a wait for a connection, a
+  ///     second try with another credential.
+  ///   - answerLimit: octets; nil for ``listLimit`` or ``objectLimit``. Beyond it the exchange
+  ///     fails with ``HTTPError/Kind/tooLarge``: ask for smaller pages.
   /// - Throws: ``KubernetesError`` for the server's refusals, ``HTTPError`` where there is no
   ///   answer, `DecodingError` where it is not what was asked for.
   public func send<Answer: Decodable>(
     _ method: String, _ path: String, query: [(String, String)] = [],
     body: (any Encodable & Sendable)? = nil, contentType: String = "application/json",
-    timeout: Double = 30, as: Answer.Type
+    timeout: Double = 10, answerLimit: Int? = nil, as: Answer.Type
   ) async throws -> Answer {
     let data = try body.map { try JSONEncoder().encode($0) }
-    let response = try await exchange(method, path, query, data, contentType, timeout)
+    let limit = answerLimit ?? (method == "GET" ? Self.listLimit : Self.objectLimit)
+    let response = try await exchange(method, path, query, data, contentType, timeout, limit)
     return try JSONDecoder().decode(Answer.self, from: response.body)
   }
 
   /// Sends one request whose answer does not matter beyond its success.
   public func send(
     _ method: String, _ path: String, body: (any Encodable & Sendable)? = nil,
-    contentType: String = "application/json", timeout: Double = 30
+    contentType: String = "application/json", timeout: Double = 10
   ) async throws {
     let data = try body.map { try JSONEncoder().encode($0) }
-    _ = try await exchange(method, path, [], data, contentType, timeout)
+    _ = try await exchange(method, path, [], data, contentType, timeout, Self.objectLimit)
   }
 
   /// Sends a patch.
@@ -62,65 +73,123 @@ public final class KubernetesClient {
   }
 
   /// Opens a stream (a watch) and hands over its lines, without their line feeds.
-  /// - Parameter onHead: called when the server has begun to answer.
+  ///
+  /// Who cancels the task because nothing came for a while also ends the use of that
+  /// connection: the next stream opens another one.
+  /// - Parameters:
+  ///   - onHead: called when the server has begun to answer.
+  ///   - onLine: gets each line, or why the stream cannot be read further: the task is then to be
+  ///     cancelled.
   /// - Returns: when the server ends the stream.
-  public func lines(
+  /// - Throws: as ``send(_:_:query:body:contentType:timeout:answerLimit:as:)``.
+  func lines(
     _ path: String, query: [(String, String)], onHead: @escaping @EventLoop () -> Void,
-    onLine: @escaping @EventLoop (Data) -> Void
+    onLine: @escaping @EventLoop (Result<Data, LineTooLong>) -> Void
   ) async throws {
-    let headers = try await headers(contentType: nil)
+    source.refresh()
+    let identity = try await identity(within: Self.pluginWait)
+    let request = request("GET", path, query, identity, timeout: nil, answerLimit: nil)
     var splitter = LineSplitter()
     var failure = Data()
     var failed = 0
-    let request = HTTPRequest(method: "GET", url: url(path, query), headers: headers, timeout: nil)
-    let status = try await http.stream(request, onHead: onHead) { status, chunk in
-      guard status == 200 else {
-        failed = status
-        if failure.count < 65536 { failure.append(contentsOf: chunk) }
-        return
+    let status: Int
+    do {
+      status = try await http.stream(request, onHead: onHead) { status, chunk in
+        guard status == 200 else {
+          failed = status
+          if failure.count < 65536 { failure.append(contentsOf: chunk) }
+          return
+        }
+        do throws(LineTooLong) {
+          for line in try splitter.take(chunk) { onLine(.success(line)) }
+        } catch {
+          onLine(.failure(error))
+        }
       }
-      for line in splitter.take(chunk) { onLine(line) }
+    } catch let error as HTTPError where error.kind == .security {
+      source.refresh(isRefused: true)
+      throw error
     }
-    if status == 401 { credentials.invalidate() }
+    if status == 401 {
+      source.credentials.invalidate(identity)
+      source.refresh(isRefused: true)
+    }
     guard status == 200 else {
       throw KubernetesError(status: max(failed, status), body: failure)
     }
+    source.credentials.accepted()
   }
+
+  /// Seconds for a credential plugin before a stream, which has no limit of its own.
+  private static let pluginWait = 60.0
 
   private func exchange(
     _ method: String, _ path: String, _ query: [(String, String)], _ body: Data?,
-    _ contentType: String, _ timeout: Double
+    _ contentType: String, _ timeout: Double, _ answerLimit: Int
   ) async throws -> HTTPResponse {
+    let deadline = Monotonic.now + timeout
+    source.refresh()
     var isSecondTry = false
     while true {
-      let request = HTTPRequest(
-        method: method, url: url(path, query), headers: try await headers(contentType: contentType),
-        body: body, timeout: timeout)
-      let response = try await http.send(request)
-      if response.status == 401, !isSecondTry, credentials.canChange {
-        credentials.invalidate()
+      let identity = try await identity(within: deadline - Monotonic.now)
+      var request = request(
+        method, path, query, identity, timeout: deadline - Monotonic.now, answerLimit: answerLimit)
+      request.headers.append("Content-Type: \(contentType)")
+      request.body = body
+      let response: HTTPResponse
+      do {
+        response = try await http.send(request)
+      } catch let error as HTTPError where error.kind == .security && !isSecondTry {
+        guard source.refresh(isRefused: true), Monotonic.now < deadline else { throw error }
         isSecondTry = true
         continue
+      }
+      if response.status == 401, !isSecondTry {
+        source.credentials.invalidate(identity)
+        let isChanged = source.refresh(isRefused: true)
+        if isChanged || source.credentials.canChange, Monotonic.now < deadline {
+          isSecondTry = true
+          continue
+        }
       }
       guard (200..<300).contains(response.status) else {
         throw KubernetesError(
           status: response.status, body: response.body, retryAfter: response.retryAfter)
       }
+      source.credentials.accepted()
       return response
     }
   }
 
-  private func headers(contentType: String?) async throws -> [String] {
+  private func identity(within seconds: Double) async throws -> CredentialSource.Identity {
+    do {
+      return try await source.credentials.identity(within: seconds)
+    } catch {
+      http.complain("\(error)")
+      throw error
+    }
+  }
+
+  private func request(
+    _ method: String, _ path: String, _ query: [(String, String)],
+    _ identity: CredentialSource.Identity, timeout: Double?, answerLimit: Int?
+  ) -> HTTPRequest {
+    let connection = source.connection
+    var security = connection.security
+    if let certificate = identity.certificate { security.clientCertificate = certificate }
+    if let key = identity.key { security.clientKey = key }
     var headers = ["Accept: application/json", userAgent]
-    if let contentType { headers.append("Content-Type: \(contentType)") }
-    if let authorization = try await credentials.authorization() {
+    if let host = connection.hostHeader { headers.append("Host: \(host)") }
+    if let authorization = identity.authorization {
       headers.append("Authorization: \(authorization)")
     }
-    return headers
+    return HTTPRequest(
+      method: method, url: url(path, query), headers: headers, security: security,
+      timeout: timeout, answerLimit: answerLimit)
   }
 
   private func url(_ path: String, _ query: [(String, String)]) -> String {
-    var url = connection.server + path
+    var url = source.connection.urlBase + path
     for (index, item) in query.enumerated() {
       url += index == 0 ? "?" : "&"
       url += item.0 + "=" + percentEncoded(item.1)

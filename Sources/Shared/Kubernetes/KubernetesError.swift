@@ -20,7 +20,11 @@ public struct KubernetesError: Error, CustomStringConvertible, Sendable {
 
   /// A server that is overloaded, restarting or behind a proxy that cannot reach it: the
   /// same request may work later.
-  public var isTransient: Bool { status == 429 || status >= 500 }
+  public var isTransient: Bool { status == 408 || status == 429 || status >= 500 }
+
+  /// The credential is missing, wrong or has expired. It was renewed, where it can be, and
+  /// refused again: ``KubernetesClient/credentialCanChange`` says whether to wait for another.
+  public var isUnauthorized: Bool { status == 401 }
 
   init(status: Int, body: Data, retryAfter: Double? = nil) {
     let decoded = try? JSONDecoder().decode(Status.self, from: body)

@@ -1,6 +1,10 @@
 /// A pod as the connector needs it: a part of the Kubernetes Pod object, with its field
 /// names. It is decoded from the API and travels like this in the `pod` message.
 /// (Kubernetes API reference, core/v1 Pod.)
+///
+/// Decoding keeps what translation and reconciliation read and nothing else, and bounds what
+/// remains: whatever a user may put into a pod, its message stays far below a frame's limit. A
+/// list or map that is too large is left out and named in ``oversized``.
 public struct Pod: Codable, Sendable, Equatable {
   public var metadata: ObjectMeta
   public var spec: PodSpec
@@ -10,6 +14,20 @@ public struct Pod: Codable, Sendable, Equatable {
     self.metadata = metadata
     self.spec = spec
     self.status = status
+  }
+
+  public init(from decoder: any Decoder) throws {
+    let container = try decoder.container(keyedBy: CodingKeys.self)
+    metadata = try container.decode(ObjectMeta.self, forKey: .metadata)
+    spec = try container.decode(PodSpec.self, forKey: .spec)
+    status = try container.decodeIfPresent(PodStatus.self, forKey: .status)
+    metadata.labels = nil
+    metadata.keepOwnAnnotations()
+    metadata.keepController()
+    if let managers = try FieldManagers(of: container.superDecoder(forKey: .metadata)) {
+      metadata.createdBound = managers.ownNodeName
+      metadata.jobIDWrittenByUser = managers.ownJobID
+    }
   }
 
   /// "namespace/name", as kubectl and the logs show it.
@@ -25,158 +43,73 @@ public struct Pod: Codable, Sendable, Equatable {
   public var nodeName: String? { spec.nodeName.flatMap { $0.isEmpty ? nil : $0 } }
 
   /// Waits for its scheduling gates to be removed.
-  public var isGated: Bool { !(spec.schedulingGates ?? []).isEmpty }
-}
+  public var isGated: Bool { spec.schedulingGates?.isEmpty == false }
 
-/// Metadata of any Kubernetes object, as far as the connector needs it.
-public struct ObjectMeta: Codable, Sendable, Equatable {
-  public var name: String
-  public var namespace: String?
-  public var uid: String?
-  public var resourceVersion: String?
-  public var creationTimestamp: String?
-  /// RFC 3339; set when the object has been deleted and is on its way out.
-  public var deletionTimestamp: String?
-  /// Seconds.
-  public var deletionGracePeriodSeconds: Int?
-  public var labels: [String: String]?
-  public var annotations: [String: String]?
-
-  public init(
-    name: String, namespace: String? = nil, uid: String? = nil, annotations: [String: String]? = nil
-  ) {
-    self.name = name
-    self.namespace = namespace
-    self.uid = uid
-    self.annotations = annotations
+  /// The members that were too large to be kept ("spec.containers"): such a pod is refused.
+  public var oversized: [String] {
+    (metadata.oversized ?? []).map { "metadata.\($0)" }
+      + (spec.oversized ?? []).map { "spec.\($0)" }
   }
-}
 
-/// The part of a pod's spec that says what it needs, and where it is.
-public struct PodSpec: Codable, Sendable, Equatable {
-  public var schedulerName: String?
-  public var nodeName: String?
-  public var containers: [Container]
-  public var initContainers: [Container]?
-  /// Quantities by resource name, added to the containers' by the pod's runtime class.
-  public var overhead: [String: String]?
-  /// Requests for the pod as a whole (Kubernetes 1.32 and later).
-  public var resources: ResourceRequirements?
-  /// Seconds.
-  public var activeDeadlineSeconds: Int?
-  /// Seconds.
-  public var terminationGracePeriodSeconds: Int?
-  public var schedulingGates: [SchedulingGate]?
-  public var nodeSelector: [String: String]?
-  public var affinity: Affinity?
-  public var topologySpreadConstraints: [TopologySpreadConstraint]?
-  public var resourceClaims: [Named]?
-  public var priorityClassName: String?
-
-  public init(containers: [Container]) {
-    self.containers = containers
+  /// The volume claims that it uses, in the order of its volumes. A generic ephemeral volume's
+  /// claim is named after pod and volume. (Kubernetes: "Generic Ephemeral Volumes".)
+  public var claimNames: [String] {
+    (spec.volumes ?? []).compactMap { volume in
+      if let claim = volume.persistentVolumeClaim { return claim.claimName }
+      return volume.ephemeral == nil ? nil : "\(metadata.name)-\(volume.name)"
+    }
   }
-}
-
-/// One container, init container or sidecar.
-public struct Container: Codable, Sendable, Equatable {
-  public var name: String
-  public var resources: ResourceRequirements?
-  /// "Always" makes an init container a sidecar.
-  public var restartPolicy: String?
-  public var ports: [ContainerPort]?
-
-  public init(name: String, requests: [String: String]? = nil, limits: [String: String]? = nil) {
-    self.name = name
-    resources = ResourceRequirements(requests: requests, limits: limits)
-  }
-}
-
-/// Quantities by resource name.
-public struct ResourceRequirements: Codable, Sendable, Equatable {
-  public var requests: [String: String]?
-  public var limits: [String: String]?
-
-  public init(requests: [String: String]? = nil, limits: [String: String]? = nil) {
-    self.requests = requests
-    self.limits = limits
-  }
-}
-
-/// A port; only one of the host binds a pod to hosts where it is free.
-public struct ContainerPort: Codable, Sendable, Equatable {
-  public var hostPort: Int?
-}
-
-public struct SchedulingGate: Codable, Sendable, Equatable {
-  public var name: String
-}
-
-/// Any object of which only the name counts here.
-public struct Named: Codable, Sendable, Equatable {
-  public var name: String
-}
-
-/// Which kinds of affinity a pod requires or prefers. The terms themselves are not
-/// translated; that there are some is enough to refuse the pod.
-public struct Affinity: Codable, Sendable, Equatable {
-  public var nodeAffinity: NodeAffinity?
-  public var podAffinity: PodAffinity?
-  public var podAntiAffinity: PodAffinity?
-}
-
-public struct NodeAffinity: Codable, Sendable, Equatable {
-  public var requiredDuringSchedulingIgnoredDuringExecution: NodeSelector?
-}
-
-public struct NodeSelector: Codable, Sendable, Equatable {
-  public var nodeSelectorTerms: [NodeSelectorTerm]
-}
-
-public struct NodeSelectorTerm: Codable, Sendable, Equatable {
-  public var matchExpressions: [NodeSelectorRequirement]?
-  public var matchFields: [NodeSelectorRequirement]?
-}
-
-public struct NodeSelectorRequirement: Codable, Sendable, Equatable {
-  public var key: String
-  public var `operator`: String
-  public var values: [String]?
-}
-
-public struct PodAffinity: Codable, Sendable, Equatable {
-  public var requiredDuringSchedulingIgnoredDuringExecution: [PodAffinityTerm]?
-}
-
-public struct PodAffinityTerm: Codable, Sendable, Equatable {
-  public var topologyKey: String
-}
-
-public struct TopologySpreadConstraint: Codable, Sendable, Equatable {
-  public var topologyKey: String
-  public var whenUnsatisfiable: String
 }
 
 /// How far a pod has come.
 public struct PodStatus: Codable, Sendable, Equatable {
   public var phase: String?
+  /// Why the pod is in this phase, in one word: "OutOfcpu", "DeadlineExceeded".
+  public var reason: String?
   public var conditions: [PodCondition]?
+
+  /// The types of the conditions that are kept.
+  private static let types: Set<String> = ["PodScheduled", "DisruptionTarget", "Ready"]
 
   public init(phase: String? = nil) {
     self.phase = phase
   }
+
+  public init(from decoder: any Decoder) throws {
+    let container = try decoder.container(keyedBy: CodingKeys.self)
+    phase = try container.decodeIfPresent(String.self, forKey: .phase)
+    reason = try container.decodeIfPresent(String.self, forKey: .reason).map(PodCondition.cut)
+    conditions = try container.decodeIfPresent([PodCondition].self, forKey: .conditions)?
+      .filter { Self.types.contains($0.type) }
+  }
 }
 
+/// A condition of a pod or a node.
 public struct PodCondition: Codable, Sendable, Equatable {
   public var type: String
   public var status: String
   public var reason: String?
   public var message: String?
 
+  /// The most Unicode scalars of a reason or a message that are kept.
+  static let longest = 1024
+
   public init(type: String, status: String, reason: String? = nil, message: String? = nil) {
     self.type = type
     self.status = status
     self.reason = reason
     self.message = message
+  }
+
+  public init(from decoder: any Decoder) throws {
+    let container = try decoder.container(keyedBy: CodingKeys.self)
+    type = try container.decode(String.self, forKey: .type)
+    status = try container.decode(String.self, forKey: .status)
+    reason = try container.decodeIfPresent(String.self, forKey: .reason).map(Self.cut)
+    message = try container.decodeIfPresent(String.self, forKey: .message).map(Self.cut)
+  }
+
+  static func cut(_ text: String) -> String {
+    text.utf8.count <= longest ? text : String(text.unicodeScalars.prefix(longest))
   }
 }

@@ -3,10 +3,14 @@ import Logging
 
 /// Keeps up with one kind of object: lists it in pages, then watches from there.
 ///
-/// A watch that ends is resumed at the last resourceVersion; 410 Gone means to list
-/// again; other failures wait with backoff and jitter, up to 30 s. A watch in which
-/// nothing comes for a while, not even a bookmark, is broken off and resumed.
-/// (Kubernetes: "API Concepts", efficient detection of changes.)
+/// - A list counts with its last page only; one that fails begins anew.
+/// - A watch that ends is resumed at the last resourceVersion; 410 Gone means to list again.
+/// - A watch in which nothing comes for a while, not even a bookmark, is broken off and resumed.
+/// - A version that goes back (etcd restored from a backup) means to list again. A watch may be
+///   silent then, so the server's version is asked for now and then.
+/// - Failures wait with backoff and jitter, up to 30 s.
+///
+/// (Kubernetes: "API Concepts", efficient detection of changes; client-go tools/cache/reflector.go.)
 @EventLoop
 public final class Reflector<Object: Decodable & Sendable> {
   /// What has become of an object.
@@ -15,101 +19,153 @@ public final class Reflector<Object: Decodable & Sendable> {
     case gone(Object)
   }
 
-  /// Seconds for the answer to a watch to begin.
-  private static var answerWait: Double { 15 }
+  /// What to do after a failure.
+  public enum Reaction: Sendable {
+    /// Say so, and try again with backoff.
+    case retry
+    /// The owner has said what there is to say, and what was listed counts no longer: list again
+    /// after so many seconds.
+    case listAgainQuietly(after: Double)
+    case stop
+  }
 
   private let client: KubernetesClient
   private let path: String
   private let selector: String?
-  private let silence: Double
+  private let timing: WatchTiming
   private let log: Logger
   private var backoff = Backoff(first: 0.5, longest: 30)
-  private var resourceVersion: String?
+  /// Between lists that each were complete, and of no use for the watch after it.
+  private var listBackoff = Backoff(first: 0.1, longest: 30)
+  /// nil until a list is complete, and when it does not count any more.
+  private var version: ResourceVersion?
+  private var listedAt = -Double.infinity
   private var isComplaining = false
+  private var isCheckComplaining = false
+  private var unreadableNames: Set<String> = []
   private var current: Task<Void, any Error>?
   private var silenceTimer: EventSource?
-  /// What ended the watch from our side: an ERROR event, or a line that is not JSON.
+  /// What ended the watch from our side.
   private var watchFailure: (any Error)?
+  private var events = 0
 
+  /// Makes sure that the server is the right one, before a list counts and before a watch.
+  public var confirm: (@EventLoop () async throws -> Void)?
   /// Gets the complete set after each listing.
-  public var onList: (@EventLoop ([Object]) -> Void)?
+  public var onList: (@EventLoop (Listing<Object>) -> Void)?
   /// Gets each change after it.
   public var onChange: (@EventLoop (Change) -> Void)?
-  /// Gets each failure; returns whether to go on.
-  public var onFailure: (@EventLoop (any Error) -> Bool)?
+  /// Gets each failure.
+  public var onFailure: (@EventLoop (any Error) -> Reaction)?
 
   /// - Parameters:
   ///   - path: the collection's, "/api/v1/pods".
   ///   - selector: a field selector, applied by the server.
-  ///   - silence: seconds without an octet after which a watch is broken off. API servers
-  ///     send a bookmark about once a minute.
   public init(
-    client: KubernetesClient, path: String, selector: String?, silence: Double, log: Logger
+    client: KubernetesClient, path: String, selector: String? = nil, timing: WatchTiming,
+    log: Logger
   ) {
     self.client = client
     self.path = path
     self.selector = selector
-    self.silence = silence
+    self.timing = timing
     self.log = log
   }
 
-  /// Runs until the task is cancelled or `onFailure` says no.
+  /// Runs until the task is cancelled or `onFailure` says to stop.
   public func run() async {
     while !Task.isCancelled {
       do {
-        if resourceVersion == nil { try await list() }
+        if version == nil {
+          try await list()
+        } else {
+          try await confirm?()
+          try await compareVersion()
+        }
         try await watch()
-        backoff.reset()
       } catch is CancellationError where Task.isCancelled {
         return
-      } catch let error as KubernetesError where error.isGone {
-        log.info("\(path): resourceVersion \(resourceVersion ?? "") is gone, listing again")
-        resourceVersion = nil
       } catch {
-        if onFailure?(error) == false { return }
-        var delay = backoff.delay()
-        if let wanted = (error as? KubernetesError)?.retryAfter { delay = max(delay, wanted) }
-        log.warning(
-          "\(client.server)\(path): \(error); trying again in \(String(rounded: delay)) s")
-        isComplaining = true
-        try? await EventLoop.sleep(seconds: delay)
+        guard await recover(from: error) else { return }
       }
     }
   }
 
-  private struct List: Decodable, Sendable {
-    struct Metadata: Decodable, Sendable {
-      var resourceVersion: String
-      var `continue`: String?
+  /// Waits as long as the failure asks for.
+  /// - Returns: whether to go on.
+  private func recover(from error: any Error) async -> Bool {
+    var delay = backoff.delay()
+    if version != nil, error.meansToListAgain {
+      version = nil
+      // At once, unless the last list did not help for long.
+      if Monotonic.now - listedAt > WatchTiming.lasting {
+        listBackoff.reset()
+        delay = 0
+      } else {
+        delay = listBackoff.delay()
+      }
+      log.log(
+        level: error is KubernetesError ? .notice : .warning,
+        "\(client.server)\(path): \(error); listing again in \(String(rounded: delay)) s")
+    } else {
+      switch onFailure?(error) ?? .retry {
+      case .stop: return false
+      case .listAgainQuietly(let seconds):
+        version = nil
+        delay = seconds
+      case .retry:
+        if let wanted = (error as? KubernetesError)?.retryAfter { delay = max(delay, wanted) }
+        log.warning(
+          "\(client.server)\(path): \(error); trying again in \(String(rounded: delay)) s")
+        isComplaining = true
+      }
     }
-    var metadata: Metadata
-    var items: [Object]?
+    do {
+      try await EventLoop.sleep(seconds: delay)
+      return true
+    } catch {
+      return false
+    }
   }
 
+  // MARK: List
+
   private func list() async throws {
-    var objects: [Object] = []
-    var next = ""
-    repeat {
-      var query = [("limit", "500")]
+    var collector = ListCollector<Object>()
+    var next: String?
+    while true {
+      var query = [("limit", "\(ListCollector<Object>.pageSize)")]
       if let selector { query.append(("fieldSelector", selector)) }
-      if !next.isEmpty { query.append(("continue", next)) }
-      let page = try await client.send("GET", path, query: query, timeout: 30, as: List.self)
-      objects += page.items ?? []
-      next = page.metadata.continue ?? ""
-      resourceVersion = page.metadata.resourceVersion
-    } while !next.isEmpty
-    recovered()
-    onList?(objects)
+      if let next { query.append(("continue", next)) }
+      let page = try await client.send(
+        "GET", path, query: query, timeout: 30, as: ListPage<Object>.self)
+      switch try collector.add(page) {
+      case .next(let token): next = token
+      case .complete(let listing, let version):
+        try await confirm?()
+        try Task.checkCancellation()
+        for object in listing.unreadable { complain(of: object) }
+        self.version = version
+        listedAt = Monotonic.now
+        recovered()
+        onList?(listing)
+        return
+      }
+    }
   }
+
+  // MARK: Watch
 
   private func watch() async throws {
     let timeout = Int.random(in: 300...600)
     var query = [
       ("watch", "true"), ("allowWatchBookmarks", "true"), ("timeoutSeconds", "\(timeout)"),
-      ("resourceVersion", resourceVersion ?? ""),
+      ("resourceVersion", version?.description ?? ""),
     ]
     if let selector { query.append(("fieldSelector", selector)) }
     watchFailure = nil
+    events = 0
+    let began = Monotonic.now
     let watch = Task { @EventLoop in
       try await client.lines(path, query: query) { [weak self] in
         self?.heard()
@@ -117,23 +173,24 @@ public final class Reflector<Object: Decodable & Sendable> {
         guard let self, watchFailure == nil else { return }
         heard()
         do {
-          try receive(line)
+          try receive(try line.get())
         } catch {
-          watchFailure = error
-          current?.cancel()
+          breakOff(error)
         }
       }
     }
     current = watch
+    let checks = Task { @EventLoop [weak self] in await self?.compareVersions() }
     let timer = EventSource.timer { [weak self] in
       self?.log.warning("\(self?.path ?? ""): nothing heard for a while, watching again")
       watch.cancel()
     }
     silenceTimer = timer
     // A server that starts up accepts connections long before it answers.
-    timer.schedule(after: min(silence, Self.answerWait))
+    timer.schedule(after: min(timing.silence, WatchTiming.answerWait))
     defer {
       timer.suspend()
+      checks.cancel()
       silenceTimer = nil
       current = nil
     }
@@ -146,28 +203,83 @@ public final class Reflector<Object: Decodable & Sendable> {
     } catch is CancellationError where !Task.isCancelled {
       if let watchFailure { throw watchFailure }
       // Broken off for its silence: resume at once.
+      return
     }
     if let watchFailure { throw watchFailure }
+    // (client-go's handleWatch: "very short watch".)
+    if events == 0, Monotonic.now - began < WatchTiming.shortest { throw WatchFailure.tooShort }
+  }
+
+  private func breakOff(_ error: any Error) {
+    guard watchFailure == nil else { return }
+    watchFailure = error
+    current?.cancel()
   }
 
   private func heard() {
-    silenceTimer?.schedule(after: silence)
+    silenceTimer?.schedule(after: timing.silence)
   }
 
   private func receive(_ line: Data) throws {
     switch try JSONDecoder().decode(WatchEvent<Object>.self, from: line) {
     case .present(let object, let version):
-      resourceVersion = version
+      try advance(to: version)
       onChange?(.present(object))
     case .gone(let object, let version):
-      resourceVersion = version
+      try advance(to: version)
       onChange?(.gone(object))
     case .bookmark(let version):
-      resourceVersion = version
+      try advance(to: version)
+    case .unreadable(let object, let version, let isGone):
+      try advance(to: version)
+      complain(of: object)
+      if isGone { throw WatchFailure.unreadableGone(object.fullName) }
     case .error(let error):
       throw error
     }
+    events += 1
     recovered()
+  }
+
+  private func advance(to found: ResourceVersion) throws {
+    if let version, found.isBefore(version) {
+      throw WatchFailure.wentBack(from: version, to: found)
+    }
+    version = found
+  }
+
+  // MARK: Versions that go back
+
+  /// Makes sure that the server's history reaches to what it has told us. A server whose etcd was
+  /// restored from a backup accepts a watch at a version that is still to come, and is silent.
+  private func compareVersion() async throws {
+    guard let known = version else { return }
+    // Without the selector, for which the server would read until an object fits.
+    let head = try await client.send(
+      "GET", path, query: [("limit", "1")], timeout: WatchTiming.checkWait, as: ListHead.self)
+    let found = ResourceVersion(head.metadata.resourceVersion)
+    if found.isBefore(known) { throw WatchFailure.wentBack(from: known, to: found) }
+  }
+
+  /// Does so now and then while the watch lasts.
+  private func compareVersions() async {
+    while true {
+      do {
+        try await EventLoop.sleep(seconds: timing.checkInterval * Double.random(in: 0.8...1.2))
+        try await compareVersion()
+        isCheckComplaining = false
+      } catch is CancellationError {
+        return
+      } catch let error as KubernetesError {
+        if !isCheckComplaining {
+          log.warning("\(client.server)\(path): the version cannot be looked at: \(error)")
+        }
+        isCheckComplaining = true
+      } catch {
+        // It went back. Or there is no answer: the watch may be as dead as this request was.
+        return breakOff(error)
+      }
+    }
   }
 
   private func recovered() {
@@ -176,5 +288,12 @@ public final class Reflector<Object: Decodable & Sendable> {
       log.notice("\(client.server)\(path): answers again")
       isComplaining = false
     }
+  }
+
+  private func complain(of object: UnreadableObject) {
+    if unreadableNames.count > 1000 { unreadableNames.removeAll() }
+    guard unreadableNames.insert(object.fullName).inserted else { return }
+    log.error(
+      "\(path): \(object.fullName) cannot be read and is left as it was: \(object.reason)")
   }
 }

@@ -1,8 +1,10 @@
 /// One line of a watch (metav1.WatchEvent).
-enum WatchEvent<Object: Decodable>: Decodable {
-  case present(Object, String)
-  case gone(Object, String)
-  case bookmark(String)
+enum WatchEvent<Object: Decodable & Sendable>: Decodable {
+  case present(Object, ResourceVersion)
+  case gone(Object, ResourceVersion)
+  case bookmark(ResourceVersion)
+  /// An object that is there or gone, and cannot be read.
+  case unreadable(UnreadableObject, ResourceVersion, isGone: Bool)
   case error(KubernetesError)
 
   enum Key: CodingKey { case type, object }
@@ -13,15 +15,19 @@ enum WatchEvent<Object: Decodable>: Decodable {
 
   init(from decoder: any Decoder) throws {
     let container = try decoder.container(keyedBy: Key.self)
-    func version() throws -> String {
-      try container.decode(Versioned.self, forKey: .object).metadata.resourceVersion
+    func version() throws -> ResourceVersion {
+      ResourceVersion(
+        try container.decode(Versioned.self, forKey: .object).metadata.resourceVersion)
     }
     let type = try container.decode(String.self, forKey: .type)
     switch type {
-    case "ADDED", "MODIFIED":
-      self = .present(try container.decode(Object.self, forKey: .object), try version())
-    case "DELETED":
-      self = .gone(try container.decode(Object.self, forKey: .object), try version())
+    case "ADDED", "MODIFIED", "DELETED":
+      switch try container.decode(Readable<Object>.self, forKey: .object) {
+      case .object(let object):
+        self = type == "DELETED" ? .gone(object, try version()) : .present(object, try version())
+      case .unreadable(let object):
+        self = .unreadable(object, try version(), isGone: type == "DELETED")
+      }
     case "BOOKMARK":
       self = .bookmark(try version())
     case "ERROR":

@@ -6,18 +6,23 @@ public enum BinderMessage: Sendable, Equatable {
 
   public struct Outcome: Codable, Sendable, Equatable {
     public var pod: PodReference
+    /// The id of the message that this answers, where it had one.
+    public var id: Int?
     /// The type of the message that this answers: bind, report or evict.
     public var request: String
-    /// The job of that message, by which an answer to an older message is told apart.
+    /// The job of that message, by which an answer to an older message of a broker that gives no
+    /// ids is told apart.
     public var job: String?
     public var result: Result
     /// The API server's words, where there were some.
     public var message: String?
 
     public init(
-      pod: PodReference, request: String, job: String?, result: Result, message: String? = nil
+      pod: PodReference, id: Int? = nil, request: String, job: String?, result: Result,
+      message: String? = nil
     ) {
       self.pod = pod
+      self.id = id
       self.request = request
       self.job = job
       self.result = result

@@ -65,6 +65,32 @@ public enum BrokerMessage: Sendable, Equatable {
     }
   }
 
+  /// Why no honest broker sends this, for an outcome and a log; nil when nothing is wrong with it.
+  /// Pod, node and job are names by the rules of Kubernetes and PBS, or nothing is done.
+  public var problem: String? {
+    if let problem = pod?.problem { return problem }
+    switch self {
+    case .bind(let bind):
+      if !KubernetesName.isSubdomain(bind.node) {
+        return "\(PlainText.quoted(bind.node)) is no node's name"
+      }
+      if bind.runCount < 0 { return "a run count of \(bind.runCount)" }
+      return Self.problem(ofJob: bind.job)
+    case .evict(let evict): return Self.problem(ofJob: evict.job)
+    case .report(let report):
+      let reason = report.reason.utf8
+      if reason.isEmpty || reason.count > 128 || !report.reason.allSatisfy(\.isOfReason) {
+        return "\(PlainText.quoted(report.reason)) is no Event's reason"
+      }
+      return report.job.flatMap(Self.problem(ofJob:))
+    case .withdraw, .unknown: return nil
+    }
+  }
+
+  private static func problem(ofJob job: String) -> String? {
+    JobID(job) == nil ? "\(PlainText.quoted(job)) is no job's id" : nil
+  }
+
   /// The pod that the message is about.
   public var pod: PodReference? {
     switch self {
@@ -116,12 +142,22 @@ extension BrokerMessage: Codable {
 /// A broker's message with the binder that is to act on it.
 public struct OwnedBrokerMessage: Decodable, Sendable {
   public var owner: String?
+  /// Which asking this is: the broker's number for it, which the outcome repeats. Two messages
+  /// of different ids are different work, also when their words are the same. nil from a broker
+  /// of an older release.
+  public var id: Int?
   public var message: BrokerMessage
 
-  private enum Key: CodingKey { case owner }
+  private enum Key: CodingKey { case owner, id }
 
   public init(from decoder: any Decoder) throws {
-    owner = try decoder.container(keyedBy: Key.self).decodeIfPresent(String.self, forKey: .owner)
+    let container = try decoder.container(keyedBy: Key.self)
+    owner = try container.decodeIfPresent(String.self, forKey: .owner)
+    id = try container.decodeIfPresent(Int.self, forKey: .id)
     message = try BrokerMessage(from: decoder)
   }
+}
+
+extension Character {
+  fileprivate var isOfReason: Bool { isASCII && (isLetter || isNumber) }
 }

@@ -5,9 +5,13 @@ public struct Cluster: Codable, Sendable, Equatable {
   public var id: String
   /// The scheduler names whose pods are told; sorted.
   public var schedulerNames: [String]
+  /// Whether volume claims are told. Where they are not, a claim that was not told may exist all
+  /// the same.
+  public var claims: Bool
 
-  public init(id: String, schedulerNames: [String]) {
+  public init(id: String, schedulerNames: [String], claims: Bool = false) {
     self.id = id
     self.schedulerNames = schedulerNames
+    self.claims = claims
   }
 }

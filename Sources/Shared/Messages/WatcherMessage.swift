@@ -11,7 +11,7 @@ public enum WatcherMessage: Sendable, Equatable {
   case nodeGone(name: String)
   /// Which cluster this is; the first message of each snapshot.
   case cluster(Cluster)
-  /// A volume claim of a namespace in which a pod of ours uses claims, as it is now.
+  /// A volume claim as it is now.
   case claim(VolumeClaim)
   /// The volume claim no longer exists.
   case claimGone(namespace: String, name: String)

@@ -18,11 +18,6 @@ struct LineLogHandler: LogHandler {
       case .info, .notice: ""
       default: "\(event.level.rawValue): "
       }
-    var line = "\(program): \(prefix)\(event.message)"
-    // One event, one line, whatever a peer has put into a message.
-    if line.contains(where: \.isNewline) {
-      line = line.split(whereSeparator: \.isNewline).joined(separator: " | ")
-    }
-    StandardError.print(line)
+    StandardError.print("\(program): \(prefix)\(event.message)")
   }
 }

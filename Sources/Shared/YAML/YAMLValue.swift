@@ -4,14 +4,15 @@ import FoundationEssentials
 /// A YAML document (JSON is a part of YAML) as plain values, read with libyaml.
 public indirect enum YAMLValue: Sendable, Equatable {
   case null
-  case scalar(String)
+  /// `isPlain`: written without quotes, so that it may stand for a number, true or false.
+  case scalar(String, isPlain: Bool = false)
   case sequence([YAMLValue])
   case mapping([(key: String, value: YAMLValue)])
 
   public static func == (a: YAMLValue, b: YAMLValue) -> Bool {
     switch (a, b) {
     case (.null, .null): true
-    case (.scalar(let x), .scalar(let y)): x == y
+    case (.scalar(let x, _), .scalar(let y, _)): x == y
     case (.sequence(let x), .sequence(let y)): x == y
     case (.mapping(let x), .mapping(let y)):
       x.count == y.count && zip(x, y).allSatisfy { $0.key == $1.key && $0.value == $1.value }
@@ -69,7 +70,8 @@ public indirect enum YAMLValue: Sendable, Equatable {
       let text = String(
         decoding: UnsafeBufferPointer(start: scalar.value, count: scalar.length), as: UTF8.self)
       let isPlain = scalar.style == YAML_PLAIN_SCALAR_STYLE
-      return isPlain && ["", "~", "null", "Null", "NULL"].contains(text) ? .null : .scalar(text)
+      return isPlain && ["", "~", "null", "Null", "NULL"].contains(text)
+        ? .null : .scalar(text, isPlain: isPlain)
     case YAML_SEQUENCE_NODE:
       let items = node.pointee.data.sequence.items
       var values: [YAMLValue] = []
@@ -84,7 +86,7 @@ public indirect enum YAMLValue: Sendable, Equatable {
       var values: [(key: String, value: YAMLValue)] = []
       var pair = pairs.start
       while let current = pair, current != pairs.top {
-        guard case .scalar(let key) = try child(current.pointee.key) else {
+        guard case .scalar(let key, _) = try child(current.pointee.key) else {
           throw YAMLError(line: line, problem: "a key is not a text")
         }
         values.append((key, try child(current.pointee.value)))
@@ -104,7 +106,7 @@ public indirect enum YAMLValue: Sendable, Equatable {
 
   /// The text of a scalar.
   public var text: String? {
-    guard case .scalar(let text) = self else { return nil }
+    guard case .scalar(let text, _) = self else { return nil }
     return text
   }
 

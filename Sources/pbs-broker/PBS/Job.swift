@@ -26,6 +26,10 @@ struct Job: Sendable, Equatable {
   var scheduler: String?
   /// What PBS gave it: a chunk for each vnode of exec_vnode; empty while it has none.
   var chunks: [AllocatedChunk] = []
+  /// Resource_List.select: what it asks for, with PBS's defaults filled in.
+  var select: String?
+  /// Resource_List.k8s_pod: the pod that a server hook has vouched for; users cannot write it.
+  var proof: String?
 
   /// "(node1:ncpus=2:mem=655360kb)": what a job holds on one vnode.
   struct AllocatedChunk: Sendable, Equatable {
@@ -50,7 +54,7 @@ struct Job: Sendable, Equatable {
     case expired = "X"
   }
 
-  /// The host of its first chunk; nil while it has none.
+  /// The host of its first chunk, by exec_host; nil while it has none.
   var host: String? {
     guard let execHost, !execHost.isEmpty else { return nil }
     return String(execHost.prefix { $0 != "/" && $0 != ":" && $0 != "+" })
@@ -75,19 +79,21 @@ struct Job: Sendable, Equatable {
 }
 
 extension Job {
-  /// From one object of `qstat -f`; nil when it tells no state that is known.
+  /// From one object of `qstat -f -w`; nil when something of it has another form than PBS gives it.
   init?(_ object: PBSText.Object) {
-    guard let letter = object.attributes["job_state"], let state = State(rawValue: letter) else {
-      return nil
-    }
-    func number(_ attribute: String) -> Int? { object.attributes[attribute].flatMap { Int($0) } }
+    guard let letter = object.attributes["job_state"], let state = State(rawValue: letter),
+      let substate = Self.number("substate", of: object),
+      let runCount = Self.number("run_count", of: object),
+      let exitStatus = Self.number("Exit_status", of: object),
+      let chunks = object.attributes["exec_vnode"].map(Self.allocatedChunks) ?? []
+    else { return nil }
     id = object.name
     self.state = state
-    substate = number("substate") ?? 0
+    self.substate = substate ?? 0
     execHost = object.attributes["exec_host"]
-    runCount = number("run_count") ?? 0
+    self.runCount = runCount ?? 0
     comment = object.attributes["comment"]
-    exitStatus = number("Exit_status")
+    self.exitStatus = exitStatus
     holdTypes = object.attributes["Hold_Types"]
     owner = object.attributes["Job_Owner"] ?? ""
     let variables = object.list("Variable_List")
@@ -98,5 +104,14 @@ extension Job {
     }
     cluster = variables[WellKnown.cluster]
     scheduler = variables[WellKnown.podScheduler]
+    self.chunks = chunks
+    select = object.attributes["Resource_List.select"]
+    proof = object.attributes["Resource_List.k8s_pod"]
+  }
+
+  /// A number that may be missing; nil when the text is none, or beyond what there can be.
+  private static func number(_ attribute: String, of object: PBSText.Object) -> Int?? {
+    guard let text = object.attributes[attribute] else { return .some(nil) }
+    return Int(text).flatMap { abs($0) <= Int(Int32.max) ? .some($0) : nil }
   }
 }

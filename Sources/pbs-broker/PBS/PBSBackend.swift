@@ -10,7 +10,8 @@ protocol PBSBackend: AnyObject {
   func submit(_ job: JobDescription) async throws(PBSError) -> String
   /// The ids of all jobs of ours that have not ended, by coarse state.
   func list() async throws(PBSError) -> JobListing
-  /// All about some jobs, ended ones included.
+  /// All about some jobs, ended ones included. A job of which PBS says nothing clear is in
+  /// ``JobStat/unreadable`` and harms no other.
   func stat(_ ids: [String]) async throws(PBSError) -> JobStat
   /// Deletes a job; one that has ended already counts as deleted.
   /// - Parameter force: also when its host cannot be reached.
@@ -19,9 +20,13 @@ protocol PBSBackend: AnyObject {
   func server() async throws(PBSError) -> String
   /// PBS's execution hosts.
   func hosts() async throws(PBSError) -> PBSHosts
+  /// How many connections of one use need not wait in this minute. Submitting and deleting take
+  /// one a job, `list` and `hosts` one or two each, `stat` one for up to ``PBSCommands/batch`` ids
+  /// and two or three where PBS does not know some of them.
+  func connectionsLeft(for use: ConnectionUse) -> Int
 }
 
-/// One vnode as `pbsnodes -a` tells it.
+/// One vnode as `pbsnodes -av` tells it.
 struct PBSVnode: Sendable, Equatable {
   /// Its own name, which exec_vnode uses.
   var name: String
@@ -40,9 +45,10 @@ struct PBSHosts: Sendable, Equatable {
   /// Those that PBS cannot reach.
   var down: Set<String> = []
 
-  /// All names of the vnodes that PBS calls down.
+  /// All names of the vnodes that PBS calls down, and of the hosts all of whose vnodes are.
   var calledDown: Set<String> {
-    Set(vnodes.filter(\.isDown).flatMap { [$0.name, $0.host] })
+    let isUp = Set(vnodes.filter { !$0.isDown }.flatMap { [$0.name, $0.host] })
+    return Set(vnodes.filter(\.isDown).flatMap { [$0.name, $0.host] }).subtracting(isUp)
   }
 }
 
@@ -75,6 +81,8 @@ enum PBSError: Error, Equatable, CustomStringConvertible {
 struct JobListing: Sendable, Equatable {
   var all: Set<String>
   var running: Set<String>
+  /// The states of those whose state the listing tells: not every listing does.
+  var states: [String: Job.State] = [:]
 }
 
 /// What PBS says of the jobs asked for.
@@ -82,4 +90,7 @@ struct JobStat: Sendable, Equatable {
   var jobs: [Job]
   /// Ids that PBS says it does not know.
   var unknown: Set<String>
+  /// Ids of which nothing is known now: PBS's answer could not be read, said nothing of them, or they
+  /// are no jobs of this server. Neither there nor gone.
+  var unreadable: Set<String> = []
 }

@@ -3,37 +3,41 @@ import Glibc
 import Logging
 import Shared
 
-/// PBS by its commands. Each runs as a child process with its arguments in a vector; no
-/// shell ever sees a pod's name.
+/// PBS by its commands. What each costs in connections stands in docs/operations.md.
 @EventLoop
 final class PBSCommands: PBSBackend {
-  /// Ids in one command line.
-  private static let batch = 200
+  /// Ids in one qstat, which is one connection. A real one was seen to take 3,000.
+  nonisolated static let batch = 1000
+  /// Jobs from which on their ids alone are listed, which costs a second connection but spares the
+  /// server from telling all of each.
+  private static let longListing = 2000
   /// Exit statuses of PBS's commands, which are PBS's error codes modulo 256
   /// (pbs_error.h: PBSE_UNKJOBID 15001, PBSE_HISTJOBID 15139).
   private static let unknownJob: Int32 = 15001 & 0xff
   private static let finishedJob: Int32 = 15139 & 0xff
-  /// qstat's when the last of its complaints was of an id that is none.
-  private static let malformedID: Int32 = 1
+  /// How many things are remembered as complained of.
+  private static let complaintLimit = 1000
 
   let user: String
-  private let installation: PBSInstallation
   private let placeholder: [String]
-  private let timeout: Double
-  private let environment: [String: String]
+  private let runner: PBSCommandRunner
   private let log: Logger
-  /// `qstat -x` tells of ended jobs as well; it fails where PBS keeps no history.
+  /// `qstat -x` tells of ended jobs as well; it says nothing where PBS keeps no history.
   private var history = ["-x"]
+  /// What PBS calls its jobs after their number: its server's name.
+  private var servers: Set<String> = []
+  private var listsIDsOnly = false
+  private var complaints: Set<String> = []
 
   /// - Parameters:
   ///   - placeholder: the program, with arguments, that a pod's job runs.
   ///   - timeout: seconds that a command may take. A busy server answers late, a dead host never.
+  ///   - connectionsPerMinute: the most that all commands together make; see ``ConnectionBudget``.
   init(
-    _ installation: PBSInstallation, placeholder: [String], timeout: Double = 60, log: Logger
+    _ installation: PBSInstallation, placeholder: [String], timeout: Double = 60,
+    connectionsPerMinute: Int = 120, log: Logger
   ) throws {
-    self.installation = installation
     self.placeholder = placeholder
-    self.timeout = timeout
     self.log = log
     guard let entry = getpwuid(geteuid()) else {
       throw StartupError("user id \(geteuid()) has no name, which PBS needs")
@@ -41,39 +45,74 @@ final class PBSCommands: PBSBackend {
     user = String(cString: entry.pointee.pw_name)
     // PBS copies some of its caller's environment into the job; what a pod's job needs
     // is given with -v.
-    let own = ProcessInfo.processInfo.environment
-    environment = own.filter { name, _ in
+    let environment = ProcessInfo.processInfo.environment.filter { name, _ in
       ["PATH", "HOME", "TMPDIR", "LANG"].contains(name) || name.hasPrefix("PBS_")
     }
+    runner = PBSCommandRunner(
+      installation, environment: environment, timeout: timeout,
+      connectionsPerMinute: connectionsPerMinute, log: log)
   }
 
+  func connectionsLeft(for use: ConnectionUse) -> Int { runner.connectionsLeft(for: use) }
+
   func submit(_ job: JobDescription) async throws(PBSError) -> String {
-    var arguments = [
-      // -f: no background qsub. It would go on submitting when we are dead.
-      "-f", "-r", "n", "-N", job.name, "-l", "select=\(job.select)",
-    ]
-    if let walltime = job.walltime { arguments += ["-l", "walltime=\(walltime)"] }
-    if let queue = job.queue { arguments += ["-q", queue] }
-    arguments += ["-v", job.environment.map { "\($0.name)=\($0.value)" }.joined(separator: ",")]
-    arguments += ["-o", "/dev/null", "-e", "/dev/null", "--"] + placeholder
-    let result = try await run("qsub", arguments)
+    let arguments = try QsubArguments.arguments(for: job, placeholder: placeholder)
+    let result = try await runner.run("qsub", arguments, for: .action)
     guard result.status == 0 else { throw failure("qsub", result) }
     guard let id = PBSText.submittedJob(result.standardOutput) else {
       let words = String(decoding: result.standardOutput.prefix(200), as: UTF8.self)
       throw .unavailable("qsub printed no job id: \(words.trimmingWhitespace())")
     }
-    return id
+    servers.insert(id.server)
+    return id.description
   }
 
+  func delete(_ id: String, force: Bool) async throws(PBSError) {
+    try await learnServer()
+    guard isOurs(id) else { throw .refused("\(id) is no job of this PBS server") }
+    // One id a command: a pbs_server 23.06.06 was seen to crash on `qdel HELD UNKNOWN UNKNOWN`.
+    let result = try await runner.run("qdel", (force ? ["-W", "force"] : []) + [id], for: .action)
+    // Of a job that it does not know, qdel asks a second time where it may be.
+    if result.status == Self.unknownJob { runner.add(1, for: .action) }
+    guard ![0, Self.unknownJob, Self.finishedJob].contains(result.status) else { return }
+    throw failure("qdel", result)
+  }
+
+  // MARK: Looking at jobs
+
   func list() async throws(PBSError) -> JobListing {
+    try await learnServer()
+    return listsIDsOnly ? try await listIDs() : try await listTable()
+  }
+
+  private func listTable() async throws(PBSError) -> JobListing {
+    let result = try await runner.run("qstat", ["-w", "-u", user], for: .look)
+    guard result.status == 0 else { throw failure("qstat", result) }
+    guard let table = JobTable(result.standardOutput) else {
+      throw .unavailable("qstat printed something else than a table of jobs")
+    }
+    if table.hasShortenedIDs {
+      log.notice(
+        "qstat shortens the ids of jobs: they are listed by qselect, which takes two commands")
+      listsIDsOnly = true
+      return try await listIDs()
+    }
+    listsIDsOnly = table.jobs.count > Self.longListing
+    let running = table.states.filter { $0.value == .running }.keys
+    return JobListing(
+      all: ours(table.jobs), running: ours(Set(running)),
+      states: table.states.filter { isOurs($0.key) })
+  }
+
+  private func listIDs() async throws(PBSError) -> JobListing {
     // All first: a job that starts between two looks is then seen in the later one.
     let all = try await select([])
     let running = try await select(["-s", "R"])
-    return JobListing(all: all.union(running), running: running)
+    return JobListing(all: ours(all.union(running)), running: ours(running))
   }
 
   private func select(_ arguments: [String]) async throws(PBSError) -> Set<String> {
-    let result = try await run("qselect", ["-u", user] + arguments)
+    let result = try await runner.run("qselect", ["-u", user] + arguments, for: .look)
     guard result.status == 0 else { throw failure("qselect", result) }
     guard let ids = PBSText.listedJobs(result.standardOutput) else {
       throw .unavailable("qselect printed something else than job ids")
@@ -82,110 +121,145 @@ final class PBSCommands: PBSBackend {
   }
 
   func stat(_ ids: [String]) async throws(PBSError) -> JobStat {
+    try await learnServer()
     var stat = JobStat(jobs: [], unknown: [])
-    for batch in ids.sorted().chunked(Self.batch) {
-      var result = try await run("qstat", history + ["-f"] + batch)
-      if !result.standardError.isEmpty,
-        result.words.contains("not configured to maintain job history")
-      {
-        // Without history PBS forgets a job at its end: then that it is unknown is its last word.
-        if !history.isEmpty { log.notice("PBS keeps no job history: why a job ended is not known") }
-        history = []
-        result = try await run("qstat", ["-f"] + batch)
+    let ours = ours(Set(ids))
+    stat.unreadable = Set(ids).subtracting(ours)
+    for batch in ours.sorted().chunked(Self.batch) {
+      let (answer, isRefused) = try await ask(batch)
+      guard isRefused || !answer.told.isEmpty else {
+        throw .unavailable("qstat said nothing of \(batch.count) jobs, \(batch[0]) the first")
       }
-      guard [0, Self.unknownJob, Self.finishedJob, Self.malformedID].contains(result.status) else {
-        throw failure("qstat", result)
-      }
-      var told: Set<String> = []
-      for object in PBSText.parse(result.standardOutput, prefix: "Job Id: ") {
-        guard object.isWhole, let job = Job(object) else {
-          throw .unavailable("qstat did not tell all of job \(object.name)")
-        }
-        told.insert(job.id)
-        stat.jobs.append(job)
-      }
-      // Only PBS's own word for that very job counts, not a gap in a listing.
-      let unknown = Self.ids(after: "Unknown Job Id", in: result)
-      // Of an id of another server, such as a hint may bring, nothing is known.
-      let malformed = Self.ids(after: "illegally formed job identifier:", in: result)
-      for id in batch where !told.contains(id) && !malformed.contains(id) {
-        guard unknown.contains(id) else {
-          throw .unavailable("qstat said nothing of job \(id): \(result.words.prefix(200))")
-        }
-        stat.unknown.insert(id)
+      stat.add(answer)
+      let missing = Set(batch).subtracting(answer.told)
+      if isRefused {
+        stat.unknown.formUnion(missing)
+      } else if !missing.isEmpty {
+        try await confirm(missing, in: &stat)
       }
     }
+    for id in stat.unreadable {
+      complain(of: id, "PBS says nothing of it that can be read; it counts as unchanged")
+    }
+    for job in stat.jobs { complaints.remove(job.id) }
     return stat
   }
 
-  /// The ids of which qstat complains, a line each ("qstat: Unknown Job Id 5.pbsserver").
-  private static func ids(after complaint: String, in result: CommandResult) -> Set<String> {
-    var ids: Set<String> = []
-    for octets in result.standardError.split(separator: 0x0A) {
-      let line = String(decoding: octets, as: UTF8.self)
-      guard let found = line.firstRange(of: complaint) else { continue }
-      ids.formUnion(line[found.upperBound...].split(separator: " ").prefix(1).map(String.init))
-    }
-    return ids
+  /// Asks for jobs that a longer answer left out. Only PBS's own word that it knows none of them
+  /// counts, not a gap: qstat is silent about unknown jobs among known ones.
+  private func confirm(_ missing: Set<String>, in stat: inout JobStat) async throws(PBSError) {
+    let (answer, isRefused) = try await ask(missing.sorted())
+    stat.add(answer)
+    let rest = missing.subtracting(answer.told)
+    if isRefused { stat.unknown.formUnion(rest) } else { stat.unreadable.formUnion(rest) }
   }
 
-  func delete(_ id: String, force: Bool) async throws(PBSError) {
-    // One id a command: a pbs_server 23.06.06 was seen to crash on `qdel HELD UNKNOWN UNKNOWN`.
-    let result = try await run("qdel", (force ? ["-W", "force"] : []) + [id])
-    guard ![0, Self.unknownJob, Self.finishedJob].contains(result.status) else { return }
-    throw failure("qdel", result)
+  /// One qstat for some jobs.
+  /// - Returns: what it told, and whether the server knows none of them: it refuses a list of ids
+  ///   only when there is no job for any of them (OpenPBS, req_stat_job), and qstat then names the
+  ///   last one.
+  private func ask(_ ids: [String]) async throws(PBSError) -> (QstatAnswer, isRefused: Bool) {
+    var result = try await runner.run("qstat", history + ["-E", "-f", "-w"] + ids, for: .look)
+    if !result.standardError.isEmpty,
+      result.words.contains("not configured to maintain job history")
+    {
+      // Without history PBS forgets a job at its end: then that it is unknown is its last word.
+      if !history.isEmpty { log.notice("PBS keeps no job history: why a job ended is not known") }
+      history = []
+      result = try await runner.run("qstat", ["-E", "-f", "-w"] + ids, for: .look)
+    }
+    if result.status == Self.unknownJob { runner.add(1, for: .look) }
+    guard [0, Self.unknownJob].contains(result.status) else { throw failure("qstat", result) }
+    guard !PBSText.isCut(result.standardOutput) else {
+      throw .unavailable("qstat's answer was cut off")
+    }
+    let answer = QstatAnswer(result.standardOutput, asked: Set(ids))
+    for stranger in answer.strangers {
+      complain(of: stranger, "qstat tells of it without having been asked, which is ignored")
+    }
+    let isRefused = result.status == Self.unknownJob && answer.told.isEmpty
+    guard isRefused else { return (answer, false) }
+    let named = result.words.firstRange(of: "Unknown Job Id ").map {
+      String(result.words[$0.upperBound...].prefix { $0 != " " && $0 != ";" })
+    }
+    guard let named, ids.contains(named) else { throw failure("qstat", result) }
+    return (answer, true)
   }
+
+  // MARK: The server and its hosts
 
   func server() async throws(PBSError) -> String {
-    let result = try await run("qstat", ["-B", "-f"])
+    let result = try await runner.run("qstat", ["-B", "-f", "-w"], for: .look)
     guard result.status == 0 else { throw failure("qstat", result) }
-    guard let server = PBSText.parse(result.standardOutput, prefix: "Server: ").first else {
+    let servers = PBSText.parse(result.standardOutput, prefix: "Server: ")
+    guard let server = servers.first, server.isWhole else {
       throw .unavailable("qstat -B named no server")
     }
     return server.name
   }
 
   func hosts() async throws(PBSError) -> PBSHosts {
-    let result = try await run("pbsnodes", ["-a"])
+    // -v: without it hosts are told with several vnodes as one, whose state may be "<various>".
+    let result = try await runner.run("pbsnodes", ["-av"], for: .look)
     guard result.status == 0 else { throw failure("pbsnodes", result) }
+    guard !PBSText.isCut(result.standardOutput) else {
+      throw .unavailable("pbsnodes' answer was cut off")
+    }
     var hosts = PBSHosts()
     for node in PBSText.parse(result.standardOutput, prefix: "") {
-      let states = node.attributes["state"]?.split(separator: ",") ?? []
+      guard node.isWhole, let state = node.attributes["state"] else {
+        complain(of: node.name, "pbsnodes tells of it what cannot be read, which is ignored")
+        continue
+      }
+      let states = Set(state.split(separator: ","))
       hosts.vnodes.append(
         PBSVnode(
           // A vnode's name is its host's unless the site has cut hosts into several vnodes.
           name: node.name, host: node.attributes["resources_available.host"] ?? node.name,
-          isDown: states.contains { $0 == "down" || $0.hasSuffix("unknown") }))
+          isDown: !states.isDisjoint(with: ["down", "state-unknown", "unknown", "unresolvable"])))
     }
     hosts.down = hosts.calledDown
     return hosts
   }
 
-  private func run(_ name: String, _ arguments: [String]) async throws(PBSError) -> CommandResult {
-    do {
-      let result = try await ChildProcess.run(
-        installation.command(name), arguments, environment: environment, timeout: timeout)
-      log.trace("\(name) \(arguments.joined(separator: " ")): exit \(result.status)")
-      return result
-    } catch {
-      throw .unavailable("\(error)")
+  /// PBS's commands turn to the host that a job's id names. So an id of another server is never given
+  /// to them, whoever made it up; jobs that were moved here from elsewhere have such ids, too.
+  private func learnServer() async throws(PBSError) {
+    if servers.isEmpty { servers = [try await server()] }
+  }
+
+  private func isOurs(_ id: String) -> Bool {
+    guard let parsed = JobID(id), parsed.description == id else { return false }
+    return servers.contains(parsed.server)
+  }
+
+  private func ours(_ ids: Set<String>) -> Set<String> {
+    ids.filter { id in
+      if isOurs(id) { return true }
+      complain(of: id, "no job of this PBS server, and left alone")
+      return false
     }
   }
 
+  /// Says it once, until it is over.
+  private func complain(of thing: String, _ words: String) {
+    if complaints.count > Self.complaintLimit { complaints.removeAll() }
+    guard complaints.insert(thing).inserted else { return }
+    let name = thing.unicodeScalars.prefix(100).map { $0.escaped(asASCII: true) }.joined()
+    log.warning("\(name): \(words)")
+  }
+
   private func failure(_ command: String, _ result: CommandResult) -> PBSError {
-    let words = result.words.isEmpty ? "\(command): exit \(result.status)" : result.words
-    // 255 is an exit without a PBS error code; above 128 a signal ended the command, or
-    // it is a PBS error code, which comes with words.
-    let away =
-      [
-        "cannot connect to server", "Connection refused", "Connection timed out", "End of File",
-        "Premature end",
-      ]
-    if away.contains(where: words.contains) || result.standardError.isEmpty || result.status == 255
-    {
-      return .unavailable(words)
-    }
-    return .refused(words)
+    let words = result.standardError.isEmpty ? "" : result.words
+    let meaning = PBSAnswer.meaning(status: result.status, words: words)
+    return PBSError(command: command, meaning, status: result.status, words: words)
+  }
+}
+
+extension JobStat {
+  fileprivate mutating func add(_ answer: QstatAnswer) {
+    jobs += answer.jobs
+    unreadable.formUnion(answer.unreadable)
   }
 }
 

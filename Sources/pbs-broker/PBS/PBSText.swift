@@ -1,17 +1,18 @@
 import FoundationEssentials
 import Shared
 
-/// The text output of `qstat -f` and `pbsnodes -a`: objects with attributes.
+/// The text output of `qstat -f -w` and `pbsnodes -av`: objects with attributes, each on one line.
 ///
 /// Text, since JSON is worse here: the qstat of OpenPBS's main branch prints only the first
 /// of several jobs with `-F json`, and 23.06.06 prints values that look like numbers bare,
-/// so that a job named inf makes the whole output invalid.
+/// so that a job named inf makes the whole output invalid. With `-w`, since qstat then writes a line
+/// feed in a value as `\n`; without it a user's variable could hold whole objects of its own.
 enum PBSText {
   /// One job or node: its name and its attributes, the first of each name.
   struct Object: Sendable, Equatable {
     var name: String
     var attributes: [String: String] = [:]
-    /// Whether the empty line that ends an object was there: output may be cut off anywhere.
+    /// Every line of it could be read, and the empty line that ends it was there.
     var isWhole = false
 
     /// A list of NAME=VALUE items, such as Variable_List; a comma in a value is escaped.
@@ -21,7 +22,8 @@ enum PBSText {
       var octets: [UInt8] = []
       var isEscaped = false
       func end() {
-        if let name { result[name] = String(decoding: octets, as: UTF8.self) }
+        // The first of each name: what follows may be a later value's text.
+        if let name, result[name] == nil { result[name] = String(decoding: octets, as: UTF8.self) }
         name = nil
         octets.removeAll(keepingCapacity: true)
       }
@@ -45,64 +47,65 @@ enum PBSText {
     }
   }
 
-  /// Cuts the output into objects. A long value is continued on lines that begin with a tab.
+  /// Whether the output stops somewhere before its end: every object ends with an empty line.
+  static func isCut(_ output: Data) -> Bool {
+    !output.isEmpty && !output.suffix(2).elementsEqual([0x0A, 0x0A])
+  }
+
+  /// Cuts the output into objects. A line that is none of an object's makes it one that is not
+  /// whole, never another object.
   /// - Parameter prefix: what stands before an object's name: "Job Id: ", or nothing.
   static func parse(_ output: Data, prefix: String) -> [Object] {
     var objects: [Object] = []
-    var attribute: String?
+    var isOpen = false
+    var isDamaged = false
     let prefix = Array(prefix.utf8)
     // By octets: to a String, a carriage return and a line feed are one character, and cutting
     // Strings was most of what a busy broker did.
-    var lines = Array(output).split(separator: 0x0A, omittingEmptySubsequences: false)
-    // What follows the last line feed: nothing, or a line that was cut off.
-    let rest = lines.removeLast()
-    for line in lines {
-      if isContinuation(line) { objects.doubtLast() }
+    // What follows the last line feed is nothing, or a line that was cut off.
+    for line in Array(output).split(separator: 0x0A, omittingEmptySubsequences: false).dropLast() {
       if line.isEmpty {
-        if objects.last?.attributes.isEmpty == false { objects[objects.count - 1].isWhole = true }
-        attribute = nil
-      } else if line.first == UInt8(ascii: "\t") {
-        if let attribute, !objects.isEmpty {
-          objects[objects.count - 1].attributes[attribute]?.append(text(line.dropFirst()))
+        if isOpen, !isDamaged, objects.last?.attributes.isEmpty == false {
+          objects[objects.count - 1].isWhole = true
         }
-      } else if line.first == UInt8(ascii: " ") {
-        attribute = nil
-        // An attribute's name has no equals sign; "NAME = VALUE", an empty value "NAME = ".
-        guard let equals = line.firstIndex(of: UInt8(ascii: "=")), !objects.isEmpty else {
+        isOpen = false
+      } else if let (name, value) = attribute(line) {
+        guard isOpen else {
+          // An end that was none: an empty line within the object.
+          if !objects.isEmpty { objects[objects.count - 1].isWhole = false }
           continue
         }
-        let name = text(trimmed(line[..<equals]))
-        guard objects[objects.count - 1].attributes[name] == nil else { continue }
-        objects[objects.count - 1].attributes[name] = text(line[equals...].dropFirst(2))
-        attribute = name
-      } else if line.starts(with: prefix) {
-        attribute = nil
+        if objects[objects.count - 1].attributes[name] == nil {
+          objects[objects.count - 1].attributes[name] = value
+        }
+      } else if !isOpen, !isBlank(line[line.startIndex]), line.starts(with: prefix) {
         objects.append(Object(name: text(line.dropFirst(prefix.count))))
+        isOpen = true
+        isDamaged = false
+      } else if isOpen {
+        isDamaged = true
+      } else if !objects.isEmpty {
+        objects[objects.count - 1].isWhole = false
       }
     }
-    if isContinuation(rest) { objects.doubtLast() }
     return objects
+  }
+
+  /// "    NAME = VALUE", of which the name has no equals sign; an empty value is "NAME = ".
+  private static func attribute(_ line: ArraySlice<UInt8>) -> (String, String)? {
+    guard line.first == UInt8(ascii: " "), let equals = line.firstIndex(of: UInt8(ascii: "=")),
+      line[equals...].dropFirst().first == UInt8(ascii: " ")
+    else { return nil }
+    let end = line[..<equals].lastIndex { !isBlank($0) }.map { $0 + 1 } ?? line.startIndex
+    let name = line[..<end].drop(while: isBlank)
+    return name.isEmpty ? nil : (text(name), text(line[equals...].dropFirst(2)))
   }
 
   private static func text(_ octets: ArraySlice<UInt8>) -> String {
     String(decoding: octets, as: UTF8.self)
   }
 
-  private static func trimmed(_ octets: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
-    let isBlank: (UInt8) -> Bool = { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") }
-    let end = octets.lastIndex { !isBlank($0) }.map { $0 + 1 } ?? octets.startIndex
-    return octets[..<end].drop(while: isBlank)
-  }
-
-  /// Whether a line belongs to the object before it. Then an empty line between the two was in
-  /// a value, and not the end that it looked like.
-  private static func isContinuation(_ line: ArraySlice<UInt8>) -> Bool {
-    line.first == UInt8(ascii: " ") || line.first == UInt8(ascii: "\t")
-  }
-}
-
-extension [PBSText.Object] {
-  fileprivate mutating func doubtLast() {
-    if !isEmpty { self[count - 1].isWhole = false }
+  private static func isBlank(_ octet: UInt8) -> Bool {
+    octet == UInt8(ascii: " ") || octet == UInt8(ascii: "\t")
   }
 }

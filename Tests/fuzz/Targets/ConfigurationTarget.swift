@@ -44,7 +44,7 @@ extension YAMLValue {
   fileprivate var namesFiles: Bool {
     switch self {
     case .null: false
-    case .scalar(let text): text.contains("/") && !text.hasPrefix("http")
+    case .scalar(let text, _): text.contains("/") && !text.hasPrefix("http")
     case .sequence(let items): items.contains(where: \.namesFiles)
     case .mapping(let pairs): pairs.contains { $0.value.namesFiles }
     }

@@ -11,7 +11,8 @@ func readWatch(_ octets: UnsafeRawBufferPointer) {
   var lines: [Data] = []
   for start in stride(from: 0, to: stream.count, by: Int(size) + 1) {
     let piece = stream[start..<min(start + Int(size) + 1, stream.count)]
-    lines += splitter.take(UnsafeRawBufferPointer(rebasing: piece))
+    // An input of a fuzzer is far shorter than the longest line.
+    lines += (try? splitter.take(UnsafeRawBufferPointer(rebasing: piece))) ?? []
   }
   var expected = Data(stream).split(separator: 0x0A, omittingEmptySubsequences: false)
   precondition(splitter.rest == expected.removeLast(), "the last line's beginning has changed")

@@ -19,14 +19,15 @@ from .managed_fields import Bookkeeper, manager_name
 from .objects import METADATA_ORDER, generated_name, in_order, new_metadata
 from .release import Release
 from .requests import Request, RequestInfo
-from .resources import ALL, BY_PATH, EVENTS, EVENTS_V1, LEASES, NAMESPACES, NODES, PODS, Resource
+from .resources import (ALL, BY_PATH, EVENTS, EVENTS_V1, LEASES, NAMESPACES, NODES, PERSISTENT_VOLUME_CLAIMS, PODS,
+                        STORAGE_CLASSES, Resource)
 from .store import Store, Stored, encode
 from .views import View
 
 Object = dict[str, Any]
 
 JSON = "application/json"
-_UNCONDITIONAL_UPDATE = frozenset({PODS, NODES, NAMESPACES, EVENTS, EVENTS_V1})
+_UNCONDITIONAL_UPDATE = frozenset({PODS, NODES, NAMESPACES, EVENTS, EVENTS_V1, PERSISTENT_VOLUME_CLAIMS, STORAGE_CLASSES})
 _CREATE_ON_UPDATE = frozenset({LEASES, EVENTS, EVENTS_V1})
 # Parts of the metadata that an update takes from the stored object, whatever the client sends.
 _KEPT_METADATA = ("name", "generateName", "namespace", "uid", "generation", "creationTimestamp", "deletionTimestamp",
@@ -255,12 +256,14 @@ class API:
             metadata[key] = metadata[key] or None
         metadata = in_order(metadata, METADATA_ORDER)
         data = self._strategies[call.resource].updated(old, {**new, "metadata": metadata}, call.info.subresource)
-        if data == old:
+        # One empty entry is how a client clears the list ("Server-Side Apply", clearing managedFields).
+        clears = given.get("managedFields") == [{}]
+        if data == old and not clears:
             # An update that changes nothing is not written (etcd3 store, GuaranteedUpdate).
             return stored
         if "generation" in metadata and data.get("spec") != old.get("spec"):
             metadata["generation"] += 1
-        metadata["managedFields"] = self._managed_fields.updated(
+        metadata["managedFields"] = None if clears else self._managed_fields.updated(
             old, data, call.resource.api_version, call.manager, call.info.subresource)
         data = {**data, "metadata": in_order(metadata, METADATA_ORDER)}
         if not call.dry_run and metadata.get("deletionTimestamp") and not metadata.get("finalizers") \

@@ -12,6 +12,7 @@ from typing import Any
 
 from . import pods
 from .clock import timestamp
+from .kubelet_admission import Lack, holds_room, lack_of_room, rejected
 from .nodes import Object
 from .resources import NODES, PODS
 from .server import Server
@@ -31,12 +32,15 @@ class Kubelet:
 
     `nodes` names the nodes that have a kubelet, None all. `start_delay` is the
     time from the binding to Running, `stop_delay` the time that containers take
-    to end once the pod is being deleted, never longer than its grace period.
+    to end once the pod is being deleted, never longer than its grace period. With
+    `rejects`, a pod that does not fit into what is left of its node's allocatable
+    fails before it runs, as kubelet's own admission has it.
     """
 
     nodes: frozenset[str] | None = None
     start_delay: float = 0.0
     stop_delay: float = 0.0
+    rejects: bool = False
 
 
 class Kubelets:
@@ -107,7 +111,9 @@ class Kubelets:
                 return
             deleting = bool(pod["metadata"].get("deletionTimestamp"))
             if what == "start" and not deleting and pod["status"]["phase"] == "Pending":
-                self._store.write(PODS.stored_as, key, running(pod, self._address()), USER)
+                lack = self._lack(pod) if self._settings.rejects else None
+                new = running(pod, self._address()) if lack is None else rejected(pod, lack)
+                self._store.write(PODS.stored_as, key, new, USER)
             elif what == "finish" and not deleting and pod["status"]["phase"] == "Running":
                 code = int((pod["metadata"].get("annotations") or {}).get(EXIT_CODE, 0))
                 self._store.write(PODS.stored_as, key, ended(pod, code, True), USER)
@@ -124,6 +130,14 @@ class Kubelets:
             pod = self._store.write(PODS.stored_as, key, {**pod, "metadata": metadata}, USER).data
         if not pod["metadata"].get("finalizers"):
             self._store.delete(PODS.stored_as, key, USER)
+
+    def _lack(self, pod: Object) -> Lack | None:
+        """What the pod's node lacks for it beside the pods that it has taken on."""
+        node = self._store.get(NODES.stored_as, pod["spec"]["nodeName"])
+        assert node is not None, "a kubelet whose node is unknown does nothing"
+        others = [stored.data for stored in self._store.table(PODS.stored_as).objects.values()
+                  if stored.data["spec"].get("nodeName") == node.data["metadata"]["name"] and holds_room(stored.data)]
+        return lack_of_room(pod, others, node.data["status"]["allocatable"])
 
     def _is_alive(self, node: str) -> bool:
         """A node that the API does not know has no kubelet; one that is not Ready has a silent one."""

@@ -2,7 +2,8 @@
 
 Enough of server-side apply's bookkeeping to have objects of the recorded form
 and size: fields that a create or an update sets are noted, fields that are
-taken away or change hands are not.
+taken away or change hands are not. A Binding is noted nowhere, as on a real
+server (simulators_tests/test_pod_origin.py).
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ _SYSTEM_METADATA = frozenset({
     "deletionGracePeriodSeconds", "managedFields", "selfLink",
 })
 # Set by admission or by the server after the manager's own fields were noted.
-_NOT_THE_MANAGERS = {"spec": frozenset({"tolerations", "priority", "preemptionPolicy", "nodeName"}),
+_NOT_THE_MANAGERS = {"spec": frozenset({"tolerations", "priority", "preemptionPolicy"}),
                      "status": frozenset({"phase", "qosClass", "nodeInfo", "daemonEndpoints"})}
 _ASSOCIATIVE_KEYS: dict[str, tuple[str, ...]] = {
     "conditions": ("type",), "containers": ("name",), "initContainers": ("name",), "volumes": ("name",),

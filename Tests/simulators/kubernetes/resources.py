@@ -52,6 +52,9 @@ EVENTS_V1 = Resource(
     | {"reason", "reportingController", "type"},
 )
 LEASES = Resource("leases", "Lease", "coordination.k8s.io", "v1", True)
+PERSISTENT_VOLUME_CLAIMS = Resource("persistentvolumeclaims", "PersistentVolumeClaim", "", "v1", True, ("pvc",), ("status",))
+STORAGE_CLASSES = Resource("storageclasses", "StorageClass", "storage.k8s.io", "v1", False, ("sc",),
+                           selectable=frozenset({"metadata.name"}))
 
-ALL: tuple[Resource, ...] = (PODS, NODES, NAMESPACES, EVENTS, EVENTS_V1, LEASES)
+ALL: tuple[Resource, ...] = (PODS, NODES, NAMESPACES, EVENTS, EVENTS_V1, LEASES, PERSISTENT_VOLUME_CLAIMS, STORAGE_CLASSES)
 BY_PATH: dict[tuple[str, str, str], Resource] = {(r.group, r.version, r.name): r for r in ALL}

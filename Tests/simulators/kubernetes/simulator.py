@@ -26,7 +26,7 @@ from .release import RELEASES
 from .requests import Request, RequestLog
 from .resources import EVENTS, NODES, PODS
 from .server import Server
-from .store import Change, Store
+from .store import Backup, Change, Store
 
 Object = dict[str, Any]
 
@@ -105,6 +105,17 @@ class KubernetesSimulator:
         if self._kubelets is not None:
             self._kubelets.sync()
 
+    def backup(self) -> Backup:
+        """A backup of etcd as it is now."""
+        return self._store.backup()
+
+    def restore(self, backup: Backup) -> None:
+        """Be killed, and start with a backup of etcd: resourceVersions go back, and a watch at a later one that a
+        client still knows is silent until they have come that far again, as seen in a real API server of 1.20."""
+        self.stop()
+        self._store.restore(backup)
+        self.start()
+
     def __enter__(self) -> KubernetesSimulator:
         self.start()
         return self
@@ -155,6 +166,14 @@ class KubernetesSimulator:
         """Give a user the `rules` of a ClusterRole, or of a Role in that namespace; the user may then do only
         what rules allow."""
         self._access.authorise(user, rules, namespace)
+
+    def know_token(self, token: str, user: str) -> None:
+        """Take this bearer token for that user from now on."""
+        self._access.know_token(token, user)
+
+    def forget_token(self, token: str) -> None:
+        """Refuse this bearer token from now on."""
+        self._access.forget_token(token)
 
     def compact(self) -> None:
         """Older resourceVersions answer 410 from now on, for watches and for pages of lists."""
@@ -282,6 +301,11 @@ class KubernetesSimulator:
                 if left <= 0:
                     raise TimeoutError(self._timeout_message(what or _name(predicate), timeout))
                 self._store.changed.wait(left)
+
+    def look_again(self) -> None:
+        """Let all who wait() try their predicates: something that the API does not show has changed."""
+        with self._store.changed:
+            self._store.changed.notify_all()
 
     def _timeout_message(self, what: str, timeout: float) -> str:
         lines = [f"not so after {timeout:g} s: {what}"]

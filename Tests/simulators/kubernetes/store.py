@@ -107,6 +107,14 @@ class Snapshot:
     objects: dict[str, Stored]
 
 
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """All objects at one resourceVersion."""
+
+    revision: int
+    objects: dict[str, dict[str, Stored]]
+
+
 class Store:
     """The only state of the simulator. `changed` (a condition with the store's lock) is notified by every write."""
 
@@ -186,6 +194,21 @@ class Store:
     def kept(self, resource: str, revision: int) -> Snapshot | None:
         with self.lock:
             return self._snapshots.get((resource, revision))
+
+    def backup(self) -> Backup:
+        """What a backup of etcd holds: the objects and the resourceVersion of now."""
+        with self.lock:
+            return Backup(self.revision, {name: dict(table.objects) for name, table in self._tables.items()})
+
+    def restore(self, backup: Backup) -> None:
+        """Put a backup in the place of everything: resourceVersions go back, and what came later never was."""
+        with self.lock:
+            self.revision = backup.revision
+            self._snapshots.clear()
+            for name, objects in backup.objects.items():
+                table = self._tables[name] = Table(backup.revision)
+                for stored in objects.values():
+                    table.put(stored)
 
     def compact(self) -> None:
         """Forget all older resourceVersions, for watches and for pages of lists."""

@@ -9,7 +9,8 @@ from .errors import FieldProblem, invalid
 from .objects import name_problems
 from .quantities_in_objects import canonical_node, canonical_pod
 from .release import Release
-from .resources import EVENTS, EVENTS_V1, LEASES, NAMESPACES, NODES, PODS, Resource
+from .resources import (EVENTS, EVENTS_V1, LEASES, NAMESPACES, NODES, PERSISTENT_VOLUME_CLAIMS, PODS, STORAGE_CLASSES,
+                        Resource)
 
 Object = dict[str, Any]
 
@@ -138,6 +139,38 @@ class _NamespaceStrategy:
         return {**old, "metadata": new["metadata"]}
 
 
+class _VolumeClaimStrategy:
+    def decoded(self, data: Object, raw: bytes) -> Object:
+        return data
+
+    def completed(self, data: Object) -> Object:
+        spec = {**(data.get("spec") or {})}
+        spec.setdefault("volumeMode", "Filesystem")
+        return {"metadata": data["metadata"], "spec": spec, "status": {"phase": "Pending"}}
+
+    def problems(self, data: Object) -> list[FieldProblem]:
+        return name_problems(data["metadata"])
+
+    def updated(self, old: Object, new: Object, subresource: str) -> Object:
+        if subresource == "status":
+            return {**old, "metadata": new["metadata"], "status": new.get("status") or {}}
+        return {"metadata": new["metadata"], "spec": new.get("spec") or {}, "status": old["status"]}
+
+
+class _StorageClassStrategy:
+    def decoded(self, data: Object, raw: bytes) -> Object:
+        return data
+
+    def completed(self, data: Object) -> Object:
+        return {"reclaimPolicy": "Delete", "volumeBindingMode": "Immediate", **data}
+
+    def problems(self, data: Object) -> list[FieldProblem]:
+        return name_problems(data["metadata"])
+
+    def updated(self, old: Object, new: Object, subresource: str) -> Object:
+        return {**old, "metadata": new["metadata"]}
+
+
 def for_release(release: Release) -> dict[Resource, Strategy]:
     return {
         PODS: _PodStrategy(release),
@@ -146,4 +179,6 @@ def for_release(release: Release) -> dict[Resource, Strategy]:
         EVENTS: _EventStrategy(EVENTS),
         EVENTS_V1: _EventStrategy(EVENTS_V1),
         LEASES: _LeaseStrategy(),
+        PERSISTENT_VOLUME_CLAIMS: _VolumeClaimStrategy(),
+        STORAGE_CLASSES: _StorageClassStrategy(),
     }

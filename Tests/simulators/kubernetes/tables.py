@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .clock import age
-from .resources import EVENTS, LEASES, NAMESPACES, NODES, PODS
+from .resources import EVENTS, LEASES, NAMESPACES, NODES, PERSISTENT_VOLUME_CLAIMS, PODS, STORAGE_CLASSES
 
 Object = dict[str, Any]
 
@@ -119,6 +119,18 @@ def _lease(lease: Object) -> list[Any]:
     return [metadata["name"], (lease.get("spec") or {}).get("holderIdentity") or "", age(metadata["creationTimestamp"])]
 
 
+def _volume_claim(claim: Object) -> list[Any]:
+    metadata, spec = claim["metadata"], claim["spec"]
+    return [metadata["name"], claim["status"].get("phase", ""), spec.get("volumeName", ""),
+            spec.get("storageClassName", ""), age(metadata["creationTimestamp"])]
+
+
+def _storage_class(storage_class: Object) -> list[Any]:
+    metadata = storage_class["metadata"]
+    return [metadata["name"], storage_class.get("provisioner", ""), storage_class["volumeBindingMode"],
+            age(metadata["creationTimestamp"])]
+
+
 _PRINTERS: dict[str, Printer] = {
     NODES.stored_as: Printer((
         ("Name", "string", 0), ("Status", "string", 0), ("Roles", "string", 0), ("Age", "string", 0),
@@ -132,6 +144,12 @@ _PRINTERS: dict[str, Printer] = {
         ("Name", "string", 0), ("Status", "string", 0), ("Age", "string", 0)), _namespace),
     LEASES.stored_as: Printer((
         ("Name", "string", 0), ("Holder", "string", 0), ("Age", "string", 0)), _lease),
+    PERSISTENT_VOLUME_CLAIMS.stored_as: Printer((
+        ("Name", "string", 0), ("Status", "string", 0), ("Volume", "string", 0), ("StorageClass", "string", 0),
+        ("Age", "string", 0)), _volume_claim),
+    STORAGE_CLASSES.stored_as: Printer((
+        ("Name", "string", 0), ("Provisioner", "string", 0), ("VolumeBindingMode", "string", 0),
+        ("Age", "string", 0)), _storage_class),
 }
 
 

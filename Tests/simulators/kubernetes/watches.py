@@ -22,6 +22,8 @@ _EMPTY_PARTS: dict[str, dict[str, object]] = {
     "Node": {"spec": {}, "status": {}},
     "Namespace": {"spec": {}, "status": {}},
     "Lease": {"spec": {}},
+    "PersistentVolumeClaim": {"spec": {"resources": {}}, "status": {}},
+    "StorageClass": {"provisioner": ""},
 }
 
 

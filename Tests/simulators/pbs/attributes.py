@@ -19,8 +19,12 @@ from .server import PBS_VERSION, PBSServer, Queue
 Attribute = tuple[str, "str | None", str]
 
 
-def job_attributes(server: PBSServer, job: Job) -> list[Attribute]:
-    """All attributes of a job that its owner may see."""
+# Attributes of a job that only managers and operators see.
+_MANAGERS_ONLY = frozenset({"schedselect", "euser", "egroup", "hashname", "queue_rank", "queue_type", "run_version"})
+
+
+def job_attributes(server: PBSServer, job: Job, for_manager: bool = True) -> list[Attribute]:
+    """All attributes of a job that a manager may see, or any user."""
     result: list[Attribute] = []
 
     def add(name: str, value: object, resource: str | None = None) -> None:
@@ -104,7 +108,7 @@ def job_attributes(server: PBSServer, job: Job) -> list[Attribute]:
     if job.run_count:
         add("run_version", job.run_count)
     add("Submit_Host", job.owner_host)
-    return result
+    return result if for_manager else [item for item in result if item[0] not in _MANAGERS_ONLY]
 
 
 def _assigned(jobs: Iterable[Job]) -> list[Attribute]:
@@ -181,11 +185,12 @@ _ASSIGNED_ON_A_VNODE = {"accelerator_memory": "0kb", "hbmem": "0kb", "mem": "0kb
                         "ncpus": "0", "vmem": "0kb"}
 
 
-def host_attributes(host: Host) -> list[Attribute]:
-    """The attributes of a host as pbsnodes shows them; times are still seconds."""
+def host_attributes(host: Host, for_manager: bool = True) -> list[Attribute]:
+    """The attributes of a vnode as pbsnodes shows them; times are still seconds. Some are the managers' to see."""
     result: list[Attribute] = [
-        ("Mom", None, host.name), ("Port", None, "15002"), ("pbs_version", None, PBS_VERSION),
-        ("ntype", None, "PBS"), ("state", None, host.state), ("pcpus", None, str(host.total["ncpus"])),
+        ("Mom", None, host.labels["host"]),
+        *([("Port", None, "15002"), ("pbs_version", None, PBS_VERSION)] if for_manager else []),
+        ("ntype", None, "PBS"), ("state", None, host.state), ("pcpus", None, str(host.physical_cpus)),
     ]
     jobs = [f"{job_id}/{slot}" for job_id, slots in host.slots.items() for slot in sorted(slots)]
     if jobs:

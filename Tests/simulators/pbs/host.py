@@ -9,11 +9,12 @@ from .quantities import Size
 
 @dataclass
 class Host:
-    """An execution host with one vnode of the same name.
+    """A vnode: an execution host, or a part of the one that its label "host" names.
 
     `total` and `assigned` are numbers by resource (mem in KiB); `labels` are
     resources that are not consumed (arch, host, vnode). `slots` are the slot
-    numbers taken on it, by job id (exec_host shows them).
+    numbers taken on it, by job id (exec_host shows them). `physical_cpus` are those
+    that MoM found, whatever resources_available.ncpus is set to.
     """
 
     name: str
@@ -22,6 +23,7 @@ class Host:
     memory_text: str
     state_changed: int
     last_used: int
+    physical_cpus: int
     down: bool = False
     # Since the server's start the host has not reported.
     unknown: bool = False
@@ -43,7 +45,7 @@ class Host:
             else:
                 labels[resource] = value
         total.setdefault("ncpus", 1)
-        return Host(name, total, labels, f"{total.get('mem', 0)}kb", now, now)
+        return Host(name, total, labels, f"{total.get('mem', 0)}kb", now, now, total["ncpus"])
 
     def available(self, resource: str) -> int:
         """What is left of a resource; a host that has none of it has 0."""

@@ -43,6 +43,8 @@ class Answer:
     status: int = 0
     out: list[str] = field(default_factory=list)
     err: list[str] = field(default_factory=list)
+    # How often the real command connects to the server for this (strace of OpenPBS 23.06.06).
+    connections: int = 1
 
     def print(self, line: str = "") -> None:
         """A line on standard output."""

@@ -29,9 +29,9 @@ class Substate:
 
 @dataclass
 class Allocation:
-    """What one chunk of a running job holds on one host.
+    """What one chunk of a running job holds on one vnode.
 
-    `amounts` are the consumable resources (mem in KiB); `text` is the chunk
+    `host` is the vnode's name, `on` that of its host where it has another; `amounts` are the consumable resources (mem in KiB); `text` is the chunk
     as exec_vnode shows it, `index` the job's slot on that host, of exec_host.
     """
 
@@ -39,6 +39,7 @@ class Allocation:
     amounts: dict[str, int]
     text: str
     index: int = 0
+    on: str = ""
 
 
 @dataclass
@@ -135,7 +136,7 @@ class Job:
         parts: list[str] = []
         for allocation in self.allocations:
             ncpus = allocation.amounts.get("ncpus", 1)
-            parts.append(f"{allocation.host}/{allocation.index}" + (f"*{ncpus}" if ncpus != 1 else ""))
+            parts.append(f"{allocation.on or allocation.host}/{allocation.index}" + (f"*{ncpus}" if ncpus != 1 else ""))
         return "+".join(parts)
 
     @property

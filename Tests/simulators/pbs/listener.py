@@ -7,10 +7,13 @@ import selectors
 import socket
 import struct
 import threading
+import time
 import traceback
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
+from .calls import LOG_SIZE, Call
 from .commands import execute
 from .faults import GARBAGE, Fault, FaultKind, Faults
 from .invocation import Answer, Invocation, NeedsStandardInput
@@ -29,6 +32,7 @@ class _Connection:
         self.to_send = b""
         self.last_answer = False
         self.call: Invocation | None = None
+        self.logged: Call | None = None
         self.fault: Fault | None = None
         self.watched = False
 
@@ -47,6 +51,8 @@ class Listener:
         self.empty_listings = 0
         # Calls served so far, by command: for tests that count what the connector asks.
         self.served: dict[str, int] = {}
+        # All calls, those too that a fault kept from being carried out.
+        self.calls: deque[Call] = deque(maxlen=LOG_SIZE)
         # What went wrong inside the simulator itself; a test must find this empty.
         self.defects: list[str] = []
 
@@ -169,6 +175,8 @@ class Listener:
     def _serve(self, connection: _Connection, call: Invocation) -> None:
         with self._server.lock:
             if call.standard_input is None:
+                connection.logged = Call(time.monotonic(), call.program, tuple(call.arguments), call.user)
+                self.calls.append(connection.logged)
                 connection.fault = self._faults.strike(call.program)
             fault = connection.fault
             kind = fault.kind if fault is not None else None
@@ -186,6 +194,8 @@ class Listener:
         except NeedsStandardInput:
             self._send(connection, b"stdin\n", last=False)
             return
+        if connection.logged is not None:
+            connection.logged.connections = answer.connections
         fault = connection.fault
         if fault is None or fault.kind is FaultKind.SLOW:
             self._answer(connection, answer)

@@ -93,11 +93,21 @@ def delimited(value: str, delimiter: str) -> str:
     return "".join(out).replace("\n", "\\n").replace("\f", "\\f")
 
 
+_CONTROL = re.compile(r"[\x01-\x08\x0b-\x1f]")
+
+
+def printable(value: str) -> str:
+    """Control characters as ^X, save tab and line feed (show_nonprint_chars())."""
+    return _CONTROL.sub(lambda match: "^" + chr(ord(match[0]) + 64), value)
+
+
 def attribute_lines(name: str, resource: str | None, value: str, one_line: bool) -> str:
     """One attribute as qstat -f prints it, broken at commas and at the line's end (prt_attr())."""
     label = f"{name}.{resource}" if resource else name
     if one_line:
-        return f"    {label} = " + value.replace("\n", "\\n").replace("\f", "\\f")
+        value = value.replace("\n", "\\n").replace("\f", "\\f")
+        return f"    {label} = {value if resource else printable(value)}"
+    value = printable(value)
     out = [f"    {label} = "]
     column = len(label) + 7
     # strtok() drops empty items, and with them the commas.

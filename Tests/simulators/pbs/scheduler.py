@@ -115,7 +115,7 @@ class Scheduler:
                 mine = planned.setdefault(host.name, {})
                 for resource, amount in amounts.items():
                     mine[resource] = mine.get(resource, 0) + amount
-                allocations.append(Allocation(host.name, amounts, self._text(host, chunk, amounts)))
+                allocations.append(Allocation(host.name, amounts, self._text(host, chunk, amounts), on=host.labels["host"]))
         return allocations
 
     def _first_fit(self, hosts: list[Host], chunk: Chunk, amounts: dict[str, int],

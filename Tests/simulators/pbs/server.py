@@ -45,6 +45,7 @@ class Settings:
 
     server_name: str = "pbsserver"
     manager: str = "root"
+    root_manages: bool = True  # The server attribute acl_roots names root.
     start_delay: float = 0.0
     end_delay: float = 0.02
     kill_delay: float = 0.0
@@ -170,8 +171,8 @@ class PBSServer:
         return job
 
     def is_manager(self, user: str) -> bool:
-        """Whether the user is PBS manager here (server attribute acl_roots: root)."""
-        return user in ("root", self.settings.manager)
+        """Whether the user is PBS manager here."""
+        return user == self.settings.manager or (user == "root" and self.settings.root_manages)
 
     def _authorize(self, job: Job, user: str) -> None:
         if user != job.owner and not self.is_manager(user):
@@ -347,7 +348,7 @@ class PBSServer:
         if job.runs_for is not None:
             self.timers.after(job.runs_for - elapsed, lambda: self._program_ended(job, generation))
         if job.request.walltime is not None:
-            self.timers.after(job.request.walltime - elapsed, lambda: self._walltime_exceeded(job, generation))
+            self.timers.after(job.request.walltime - elapsed, lambda: self.walltime_exceeded(job, generation))
 
     def elapsed(self, job: Job) -> float:
         """Seconds the job has run, without the time it was suspended."""
@@ -360,7 +361,7 @@ class PBSServer:
         if job.timer_generation == generation and job.state == "R":
             self.end(job, 0, "program ended")
 
-    def _walltime_exceeded(self, job: Job, generation: int) -> None:
+    def walltime_exceeded(self, job: Job, generation: int) -> None:
         if job.timer_generation == generation and job.state == "R":
             self.end(job, EXIT_WALLTIME, "exceeded resource walltime")
 
@@ -463,6 +464,13 @@ class PBSServer:
             self._note("deleted", job, why=by)
             self._finish(job)
             return
+        if force and not self.is_manager(user) and self._host_is_down(job):
+            # As seen on 23.06.06: the server lets go of a job whose host it cannot ask.
+            job.deleted_by = by
+            self._note("deleted", job, why=by)
+            self._note("ended", job, None, "forced delete, execution host is down")
+            self._finish(job)
+            return
         if force and self.is_manager(user):
             job.deleted_by = by
             job.exit_status = EXIT_KILLED
@@ -487,8 +495,11 @@ class PBSServer:
 
     def _require_host(self, job: Job) -> None:
         """A request that the first execution host has to carry out fails while that is down."""
-        if job.hosts and self.hosts[job.hosts[0]].down:
+        if self._host_is_down(job):
             raise error(errors.NO_REPLY_FROM_HOST)
+
+    def _host_is_down(self, job: Job) -> bool:
+        return bool(job.hosts) and self.hosts[job.hosts[0]].down
 
     # Rerun, requeue, run by hand
 
@@ -563,7 +574,7 @@ class PBSServer:
         for chunk, name in zip(chunks, itertools.cycle(names)):
             amounts = self.scheduler.amounts(chunk)
             text = ":".join([name] + [f"{key}={value}" for key, value in chunk.resources if key in amounts])
-            allocations.append(Allocation(name, amounts, text))
+            allocations.append(Allocation(name, amounts, text, on=self.hosts[name].labels["host"]))
         return allocations
 
     # Hold, release, suspend, resume, move

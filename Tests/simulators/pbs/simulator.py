@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+from .calls import Call
 from .commands import COMMANDS
 from .faults import Faults
 from .invocation import account
@@ -130,10 +131,24 @@ class PBSSimulator:
         """How many calls of each command have been carried out."""
         return self._listener.served
 
+    def calls(self, since: float = 0.0) -> list[Call]:
+        """The calls from this moment on (time.monotonic()), those too that a fault kept from being carried out."""
+        with self.lock:
+            return [call for call in self._listener.calls if call.monotonic >= since]
+
+    def connections(self, since: float = 0.0) -> int:
+        """How often commands connected to the server from this moment on, as the real ones would have."""
+        return sum(call.connections for call in self.calls(since))
+
     @property
     def user(self) -> str:
         """Who does what is asked for here without naming a user."""
         return self.settings.manager
+
+    @property
+    def submitter(self) -> str:
+        """Whose jobs the commands submit: who runs them."""
+        return account(os.getuid())[0]
 
     @property
     def host_names(self) -> list[str]:
@@ -187,6 +202,12 @@ class PBSSimulator:
         """The job's program ends."""
         with self.lock:
             self.server.end(self.server.find(job_id), exit_status, why)
+
+    def limit_walltime(self, job_id: str, seconds: float) -> None:
+        """The running job's walltime ends in so many seconds, as after qalter."""
+        with self.lock:
+            job = self.server.find(job_id)
+            self.server.timers.after(seconds, lambda: self.server.walltime_exceeded(job, job.timer_generation))
 
     def rerun(self, job_id: str, host: str | None = None) -> None:
         """The job runs again, with run_count + 1 and no Q in between; on `host` if given."""

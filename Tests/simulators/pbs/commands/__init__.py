@@ -29,5 +29,5 @@ COMMANDS: dict[str, Command] = {
 def execute(server: PBSServer, call: Invocation) -> Answer:
     """Runs one call."""
     if call.arguments == ["--version"]:
-        return Answer(out=[f"pbs_version = {PBS_VERSION}\n"])
+        return Answer(out=[f"pbs_version = {PBS_VERSION}\n"], connections=0)
     return COMMANDS[call.program](server, call)

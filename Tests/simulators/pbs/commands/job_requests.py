@@ -22,7 +22,7 @@ _QRUN_USAGE = ("Usage: qrun [-a] [-H vnode_specification ] job_identifier_list\n
 
 
 def _usage(problems: list[str], text: str, status: int = 2) -> Answer:
-    return Answer(status, err=[f"{line}\n" for line in [*problems, text]])
+    return Answer(status, err=[f"{line}\n" for line in [*problems, text]], connections=0)
 
 
 def for_each_job(server: PBSServer, program: str, operands: list[str], request: Callable[[str], None],
@@ -32,6 +32,7 @@ def for_each_job(server: PBSServer, program: str, operands: list[str], request: 
     The exit status is that of the last failure, unless `status_on_error` is given.
     """
     answer = answer or Answer()
+    answer.connections = sum(well_formed(operand, server.name) for operand in operands)
     for operand in operands:
         if not well_formed(operand, server.name):
             answer.fail(f"{program}: illegally formed job identifier: {operand}", 1)
@@ -71,7 +72,10 @@ def qdel(server: PBSServer, call: Invocation) -> Answer:
             answer.fail(f"qdel: illegally formed job identifier: {operand}", 1)
     # All well-formed ids go to the server in one request.
     job_ids = [server.full_id(operand) for operand in operands if well_formed(operand, server.name)]
+    answer.connections = 1 if job_ids else 0
     if not any(job_id in server.jobs for job_id in job_ids):
+        # It asks once more, for where the job may be (locate_job()).
+        answer.connections *= 2
         del job_ids[1:]
     for job_id in job_ids:
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from ..attributes import Attribute, host_attributes
+from ..host import Host
 from ..invocation import Answer, Invocation
 from ..options import getopt
 from ..output import JSONObject, Text, parsed, print_json, string
@@ -32,7 +33,7 @@ def run(server: PBSServer, call: Invocation) -> Answer:
             f"\t{program} -l [-s server]\n\t{program} [-s server] -v vnode vnode ...\n"
             f"\t{program} -a[v][S[j][L]][-F format][-D delim][-s server]\n"
             f"\t{program} -[H][S[j][L]][-F format][-D delim] host host ...\n\t{program} --version\n")
-        return Answer(1, err=[f"{line}\n" for line in problems])
+        return Answer(1, err=[f"{line}\n" for line in problems], connections=0)
     answer = Answer()
     if "o" in letters or "r" in letters:
         return _set_offline(server, call, operands, "o" in letters, answer)
@@ -41,21 +42,23 @@ def run(server: PBSServer, call: Invocation) -> Answer:
             if away.down or away.offline:
                 answer.print(f"{away.name:<20} {away.state} ")
         return answer
-    names = list(server.hosts) if "a" in letters or not operands else operands
+    vnodes = server.hosts if "v" in letters else {}
+    hosts = {} if "v" in letters else _hosts(server)
+    names = list(vnodes or hosts) if "a" in letters or not operands else operands
     if "S" in letters and "j" in letters and not formats:
         return _job_summary(server, names, answer)
     output_format = formats[-1] if formats else "default"
     nodes: JSONObject = []
     for name in names:
-        host = server.hosts.get(name)
-        if host is None:
+        parts = [vnodes[name]] if name in vnodes else hosts.get(name)
+        if parts is None:
             if output_format == "json":
                 unknown: JSONObject = [(name, string(errors.TEXTS[errors.UNKNOWN_NODE]))]
                 nodes.append((name, unknown))
             else:
                 answer.fail(f"Node: {name},  Error: {errors.TEXTS[errors.UNKNOWN_NODE]}", 1)
             continue
-        attributes = host_attributes(host)
+        attributes = _merged([host_attributes(part, server.is_manager(call.user)) for part in parts])
         if output_format == "json":
             nodes.append((name, _as_json(attributes)))
         elif output_format == "dsv":
@@ -74,6 +77,29 @@ def run(server: PBSServer, call: Invocation) -> Answer:
             ("timestamp", Text(server.now())), ("pbs_version", string(PBS_VERSION)),
             ("pbs_server", string(server.name)), ("nodes", nodes)]))
     return answer
+
+
+def _hosts(server: PBSServer) -> dict[str, list[Host]]:
+    """The vnodes of each host, by the host's name: without -v pbsnodes tells hosts (pbs_stathost())."""
+    hosts: dict[str, list[Host]] = {}
+    for vnode in server.hosts.values():
+        hosts.setdefault(vnode.labels["host"], []).append(vnode)
+    return hosts
+
+
+def _merged(vnodes: list[list[Attribute]]) -> list[Attribute]:
+    """Several vnodes as one host: what is not the same is "<various>", even the state (seen on 23.06.06).
+
+    The resources, which the real one adds up, are those of the first vnode that has them.
+    """
+    if len(vnodes) == 1:
+        return vnodes[0]
+    values: dict[tuple[str, str | None], list[str]] = {}
+    for attributes in vnodes:
+        for name, resource, value in attributes:
+            values.setdefault((name, resource), []).append(value)
+    return [(name, resource, found[0] if len(set(found)) == 1 or name.startswith("resources") and resource != "vnode"
+             else "<various>") for (name, resource), found in values.items()]
 
 
 def _label(attribute: str, resource: str | None) -> str:

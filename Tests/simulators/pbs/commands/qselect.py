@@ -66,7 +66,7 @@ def run(server: PBSServer, call: Invocation) -> Answer:
             return answer
     except _Illegal as problem:
         lines = [*problems, *([str(problem)] if str(problem) else []), _USAGE]
-        return Answer(2, err=[f"{line}\n" for line in lines])
+        return Answer(2, err=[f"{line}\n" for line in lines], connections=0)
     except PBSError as problem:
         return Answer(problem.exit_status, err=[f"qselect: {problem.text}\n"])
     wanted = states if states is not None else "QRHWEST" + ("F" if history else "")

@@ -5,6 +5,8 @@ Source: OpenPBS src/cmds/qstat.c; function names in the comments are its.
 
 from __future__ import annotations
 
+import re
+
 from .. import errors
 from ..attributes import Attribute, job_attributes, queue_attributes, server_attributes
 from ..errors import PBSError, error
@@ -40,6 +42,7 @@ class Options:
         self.format = "default"
         self.delimiter = "|"
         self.user: str | None = None
+        self.for_manager = True
         self.wrong = "?" in self.letters
         for letter, value in found:
             if letter == "F":
@@ -137,14 +140,17 @@ def as_json(attributes: list[Attribute]) -> JSONObject:
 def run(server: PBSServer, call: Invocation) -> Answer:
     """Runs qstat."""
     options = Options(call)
+    options.for_manager = server.is_manager(call.user)
     if options.wrong:
-        return Answer(2, err=[f"{line}\n" for line in [*options.problems, _USAGE]])
+        return Answer(2, err=[f"{line}\n" for line in [*options.problems, _USAGE]], connections=0)
     answer = Answer()
     listing = _JSONListing(server) if options.format == "json" else None
     if "B" in options.letters:
         _show_server(server, options, listing, answer)
     elif options.letters & {"Q", "q"}:
         _show_queues(server, options, listing, answer)
+    elif "E" in options.letters and options.operands:
+        _show_jobs_at_once(server, options, listing, answer)
     else:
         _show_jobs(server, options, listing, answer)
     if listing is not None:
@@ -179,6 +185,7 @@ def _show_server(server: PBSServer, options: Options, listing: _JSONListing | No
 
 def _show_queues(server: PBSServer, options: Options, listing: _JSONListing | None, answer: Answer) -> None:
     queues = []
+    answer.connections = max(1, len(options.operands))
     for operand in options.operands or [""]:
         name = operand.split("@", 1)[0]
         if name and name not in server.queues:
@@ -196,28 +203,90 @@ def _show_queues(server: PBSServer, options: Options, listing: _JSONListing | No
 
 def _show_jobs(server: PBSServer, options: Options, listing: _JSONListing | None, answer: Answer) -> None:
     """Operand by operand, as main() does: what is known is printed, what is not is reported."""
+    answer.connections = 0
     if options.history and not server.settings.history:
         # Reported for each operand, and the one failure that exits with 0 (main()).
         for operand in options.operands or [""]:
+            answer.connections += 1
             answer.fail(f"qstat: {errors.TEXTS[errors.HISTORY_NOT_ENABLED]} {operand}")
         return
     header = True
     for operand in options.operands or [""]:
+        answer.connections += _connections(server, operand)
         try:
             jobs = _jobs_of(server, options, operand)
         except PBSError as problem:
             answer.fail(f"qstat: {problem.text}", problem.exit_status)
             continue
-        if not jobs:
-            continue
-        if options.full and not options.alternative:
-            for job in jobs:
-                _show_full("Job Id", job.id, job_attributes(server, job), options, listing, answer)
-        elif options.alternative:
-            answer.out.append(tables.alternative(server, jobs, header, options.letters, options.wide))
+        if jobs:
+            _show(server, jobs, header, options, listing, answer)
+            header = False
+
+
+def _connections(server: PBSServer, operand: str) -> int:
+    """One for each operand, and one more to ask where an unknown job may be (locate_job())."""
+    if not looks_like_job(operand):
+        return 1
+    if not well_formed(operand, server.name):
+        return 0
+    return 1 if server.full_id(operand) in server.jobs else 2
+
+
+def _show(server: PBSServer, jobs: list[Job], header: bool, options: Options, listing: _JSONListing | None,
+          answer: Answer) -> None:
+    # -f wins over -u and its like, but only with -w (main()).
+    if options.full and (not options.alternative or options.wide):
+        for job in jobs:
+            _show_full("Job Id", job.id, job_attributes(server, job, options.for_manager), options, listing, answer)
+    elif options.alternative:
+        answer.out.append(tables.alternative(server, jobs, header, options.letters, options.wide))
+    else:
+        answer.out.append(tables.jobs(server, jobs, header, options.wide, "p" in options.letters))
+
+
+def _show_jobs_at_once(server: PBSServer, options: Options, listing: _JSONListing | None, answer: Answer) -> None:
+    """-E: one request for all ids, of which the server tells those that it knows (req_stat_job()).
+
+    It refuses the request only when it knows none of them; qstat then names the last one.
+    """
+    answer.connections = 0
+    # By server, then by number (cmp_jobs()).
+    operands = sorted(options.operands, key=lambda operand: (operand.partition(".")[2] or server.name, _number(operand)))
+    ids: list[str] = []
+    for operand in operands:
+        if not looks_like_job(operand):
+            answer.fail("qstat: Express option can only be used with job ids", 1)
+            return
+        if well_formed(operand, server.name):
+            ids.append(server.full_id(operand))
         else:
-            answer.out.append(tables.jobs(server, jobs, header, options.wide, "p" in options.letters))
-        header = False
+            answer.fail(f"qstat: illegally formed job identifier: {operand}", 1)
+    if not ids or not well_formed(operands[-1], server.name):
+        # The request is made when the last operand has been read, and not if that is none.
+        return
+    answer.connections = 1
+    if options.history and not server.settings.history:
+        answer.fail(f"qstat: {errors.TEXTS[errors.HISTORY_NOT_ENABLED]} {ids[-1]}")
+        return
+    jobs = [server.jobs[job_id] for job_id in ids
+            if job_id in server.jobs and (options.history or server.jobs[job_id].live)]
+    if jobs:
+        _show(server, jobs, True, options, listing, answer)
+    elif ids[-1] in server.jobs:
+        answer.fail(f"qstat: {_finished(ids[-1])}", errors.JOB_FINISHED & 0xFF)
+    else:
+        answer.connections += 1
+        problem = error(errors.UNKNOWN_JOB_ID, f" {ids[-1]}")
+        answer.fail(f"qstat: {problem.text}", problem.exit_status)
+
+
+def _number(operand: str) -> int:
+    digits = re.match(r"[0-9]*", operand)
+    return int(digits[0] or 0) if digits else 0
+
+
+def _finished(job_id: str) -> str:
+    return f"{job_id} {errors.TEXTS[errors.JOB_FINISHED]}, use -x or -H to obtain historical job information"
 
 
 def _jobs_of(server: PBSServer, options: Options, operand: str) -> list[Job]:
@@ -230,8 +299,7 @@ def _jobs_of(server: PBSServer, options: Options, operand: str) -> list[Job]:
         if job is None:
             raise error(errors.UNKNOWN_JOB_ID, f" {job_id}")
         if not job.live and not options.history:
-            raise PBSError(errors.JOB_FINISHED, f"{job_id} {errors.TEXTS[errors.JOB_FINISHED]}, use -x or -H to "
-                                                "obtain historical job information")
+            raise PBSError(errors.JOB_FINISHED, _finished(job_id))
         return [job]
     queue = operand.split("@", 1)[0]
     if queue and queue not in server.queues:

@@ -102,7 +102,8 @@ def run(server: PBSServer, call: Invocation) -> Answer:
     try:
         return _submit(server, call)
     except _Stop as stop:
-        return Answer(stop.status, err=[f"{line}\n" for line in stop.lines])
+        # With 2 it ends before it connects: its own complaint of its arguments.
+        return Answer(stop.status, err=[f"{line}\n" for line in stop.lines], connections=0 if stop.status == 2 else 1)
 
 
 def _submit(server: PBSServer, call: Invocation) -> Answer:

@@ -1,0 +1,31 @@
+import FoundationEssentials
+import Shared
+
+extension WatcherMessage {
+  /// What the message is about; the same for an object and for its end.
+  var key: String {
+    switch self {
+    case .pod(let pod, _): "pod \(pod.metadata.uid ?? "")"
+    case .podGone(let pod, _): "pod \(pod.uid)"
+    case .node(let node): "node \(node.metadata.name)"
+    case .nodeGone(let name): "node \(name)"
+    case .cluster: "cluster"
+    case .claim(let claim): "claim \(claim.fullName)"
+    case .claimGone(let namespace, let name): "claim \(namespace)/\(name)"
+    case .unknown(let type): type
+    }
+  }
+
+  /// The pod by which brokers share the work; nil where nobody acts on it.
+  var uid: String? {
+    switch self {
+    case .pod(let pod, _): pod.metadata.uid
+    case .podGone(let pod, _): pod.uid
+    default: nil
+    }
+  }
+
+  var published: Published {
+    Published(key: key, uid: uid) { try JSONEncoder().encode(self) }
+  }
+}

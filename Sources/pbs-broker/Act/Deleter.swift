@@ -1,0 +1,131 @@
+import Logging
+import Shared
+
+/// Deletes jobs. Each is in the queue once at most, is looked at again before the command runs, and
+/// after a failure, or when PBS has taken the deletion and the job is still there, is tried again
+/// after a wait that grows to minutes. While everything fails, all of them wait.
+@EventLoop
+final class Deleter {
+  /// Seconds after which a job that PBS was asked to delete, and that is still there, is deleted
+  /// again: more than a queue's kill_delay (10 s).
+  private static nonisolated let patience = 60.0
+
+  private final class Entry {
+    var deletion: Decision.Deletion
+    var isQueued = false
+    /// PBS has taken the deletion.
+    var isTaken = false
+    /// PBS will not let us.
+    var isForbidden = false
+    var isFailing = false
+    /// Not again before this moment; monotonic seconds.
+    var notBefore = 0.0
+    var failures = Backoff(first: 2, longest: 300)
+    var repeats = Backoff(first: Deleter.patience, longest: 600)
+
+    init(_ deletion: Decision.Deletion) {
+      self.deletion = deletion
+    }
+  }
+
+  private let backend: any PBSBackend
+  private let inFlight: Int
+  private let isWanted: @EventLoop (String) -> Bool
+  private let onTaken: @EventLoop () -> Void
+  private let log: Logger
+  private var entries: [String: Entry] = [:]
+  /// While deletions fail one after the other: no command before this moment.
+  private var restUntil = 0.0
+  private var rest = Backoff(first: 0.5, longest: 60)
+  private var restTimer: EventSource?
+  private lazy var queue = WorkQueue<String>(
+    limit: { [unowned self] in limit }, work: { [unowned self] in await delete($0) })
+
+  /// - Parameters:
+  ///   - inFlight: commands at once.
+  ///   - isWanted: whether the job of this id still is to be deleted.
+  ///   - onTaken: called when PBS has taken a deletion.
+  init(
+    backend: any PBSBackend, inFlight: Int, isWanted: @escaping @EventLoop (String) -> Bool,
+    onTaken: @escaping @EventLoop () -> Void, log: Logger
+  ) {
+    self.backend = backend
+    self.inFlight = inFlight
+    self.isWanted = isWanted
+    self.onTaken = onTaken
+    self.log = log
+    restTimer = EventSource.timer { [weak self] in
+      self?.restUntil = 0
+      self?.queue.start()
+    }
+  }
+
+  /// Jobs whose deletion has been asked for, or is to be.
+  var jobs: Set<String> { Set(entries.keys) }
+
+  /// Whether the deletion of this job has been asked for, or is to be.
+  func isDeleting(_ job: String) -> Bool { entries[job] != nil }
+
+  /// Asks for a deletion; safe to repeat.
+  /// - Parameter name: the pod's, for the log.
+  func delete(_ deletion: Decision.Deletion, ofPod name: String) {
+    let known = entries[deletion.job]
+    let entry = known ?? Entry(deletion)
+    if known == nil {
+      log.info("deleting job \(deletion.job) of pod \(name): \(deletion.reason)")
+      entries[deletion.job] = entry
+    } else if deletion.force, !entry.deletion.force {
+      entry.deletion = deletion
+      entry.notBefore = 0
+    }
+    guard !entry.isQueued, !entry.isForbidden, Monotonic.now >= entry.notBefore else { return }
+    entry.isQueued = true
+    queue.add(deletion.job)
+  }
+
+  /// The job has ended, or is wanted again.
+  func forget(_ job: String) {
+    entries[job] = nil
+  }
+
+  private var limit: Int {
+    if Monotonic.now < restUntil { return 0 }
+    return restUntil == 0 && entries.values.contains(where: \.isFailing) ? 1 : inFlight
+  }
+
+  private func delete(_ job: String) async {
+    guard let entry = entries[job] else { return }
+    defer { entry.isQueued = false }
+    guard isWanted(job) else { return forget(job) }
+    do throws(PBSError) {
+      try await backend.delete(job, force: entry.deletion.force)
+      if entry.isFailing { log.notice("deleting job \(job): PBS takes it now") }
+      entry.isFailing = false
+      entry.isTaken = true
+      entry.failures.reset()
+      entry.notBefore = Monotonic.now + entry.repeats.delay()
+      rest.reset()
+      onTaken()
+    } catch .unauthorized(let words) {
+      entry.isForbidden = true
+      entry.isFailing = false
+      log.error(
+        "job \(job) cannot be deleted by \(backend.user): \(words); have its owner or a manager of PBS delete it (qdel \(job))"
+      )
+    } catch {
+      failed(entry, error)
+    }
+  }
+
+  private func failed(_ entry: Entry, _ error: PBSError) {
+    let delay = entry.failures.delay()
+    entry.notBefore = Monotonic.now + delay
+    if !entry.isFailing {
+      log.warning("deleting job \(entry.deletion.job): \(error); trying again until it works")
+    }
+    entry.isFailing = true
+    let pause = rest.delay()
+    restUntil = Monotonic.now + pause
+    restTimer?.schedule(after: pause)
+  }
+}

@@ -1,0 +1,135 @@
+import Logging
+import Shared
+
+/// Submits jobs, first come, first served. What is PBS's own state, and no fault of the pod (PBS is
+/// busy, a limit is reached), stops all submissions but one: it tries for all, after a wait that
+/// grows, and at once when a job of ours has ended.
+@EventLoop
+final class Submitter {
+  /// What to do with what has become of a submission.
+  struct Actions {
+    /// The job that is to be submitted for the pod of this UID; nil when none is any more.
+    var job: @EventLoop (String) -> JobDescription?
+    /// PBS has taken it under this id.
+    var taken: @EventLoop (String, JobDescription, String) -> Void
+    /// PBS refuses this job, or does not answer.
+    var failed: @EventLoop (String, PBSError) -> Void
+    /// Nothing is under way for this pod any more.
+    var settled: @EventLoop (String) -> Void
+  }
+
+  /// Seconds after which pods are told why nothing is submitted.
+  private static let quiet = 5.0
+
+  private struct Pause {
+    var words: String
+    var isLimit: Bool
+    /// When it began, and until when nothing is tried; monotonic seconds.
+    var since: Double
+    var until: Double
+  }
+
+  private let backend: any PBSBackend
+  private let inFlight: Int
+  private let isAway: @EventLoop () -> Bool
+  private let actions: Actions
+  private let log: Logger
+  private var pause: Pause?
+  private var waits = Backoff(first: 1, longest: 30)
+  private var timer: EventSource?
+  /// How many at once; after a pause it grows with each success, so that a limit that has one
+  /// place free is not met by many.
+  private var width: Int
+  private lazy var queue = WorkQueue<String>(
+    limit: { [unowned self] in limit }, work: { [unowned self] in await submit($0) })
+
+  init(
+    backend: any PBSBackend, inFlight: Int, isAway: @escaping @EventLoop () -> Bool,
+    actions: Actions, log: Logger
+  ) {
+    self.backend = backend
+    self.inFlight = inFlight
+    self.isAway = isAway
+    self.actions = actions
+    self.log = log
+    width = inFlight
+    timer = EventSource.timer { [weak self] in
+      self?.pause?.until = 0
+      self?.start()
+    }
+  }
+
+  /// Why PBS takes nobody's jobs, once that has lasted for some seconds; nil while it does.
+  var hindrance: String? {
+    guard let pause, Monotonic.now - pause.since >= Self.quiet else { return nil }
+    return pause.isLimit
+      ? "a limit of PBS is reached, and the job is submitted when there is room: \(pause.words)"
+      : "PBS takes no jobs at present: \(pause.words)"
+  }
+
+  /// Queues a submission; the caller sees to it that a pod is in the queue once.
+  func add(_ uid: String) {
+    queue.add(uid)
+  }
+
+  /// Goes on, for example when PBS answers again.
+  func start() {
+    queue.start()
+  }
+
+  /// A job of ours has ended: a limit may have room again.
+  func jobEnded() {
+    guard pause?.isLimit == true else { return }
+    pause?.until = 0
+    start()
+  }
+
+  private var limit: Int {
+    if isAway() { return 0 }
+    guard let pause else { return width }
+    return Monotonic.now >= pause.until ? 1 : 0
+  }
+
+  private func submit(_ uid: String) async {
+    guard let description = actions.job(uid) else { return actions.settled(uid) }
+    do throws(PBSError) {
+      let id = try await backend.submit(description)
+      resume()
+      actions.taken(uid, description, id)
+      actions.settled(uid)
+    } catch {
+      switch error {
+      case .refused, .unavailable:
+        actions.failed(uid, error)
+        actions.settled(uid)
+      case .busy(let words), .unauthorized(let words):
+        hold(words, isLimit: false)
+        queue.add(uid, first: true)
+      case .limit(let words):
+        hold(words, isLimit: true)
+        // Of a resource there may be enough left for the next pod, though not for this one.
+        queue.add(uid, first: !words.contains("resource"))
+      }
+    }
+  }
+
+  private func hold(_ words: String, isLimit: Bool) {
+    let now = Monotonic.now
+    if pause == nil {
+      log.warning("qsub: \(words); one job at a time is tried until PBS takes it")
+    }
+    let delay = waits.delay()
+    pause = Pause(words: words, isLimit: isLimit, since: pause?.since ?? now, until: now + delay)
+    width = 1
+    timer?.schedule(after: delay)
+  }
+
+  private func resume() {
+    waits.reset()
+    if let pause {
+      log.notice("PBS takes jobs again after \(Int(Monotonic.now - pause.since)) s")
+    }
+    pause = nil
+    width = min(width * 2, inFlight)
+  }
+}

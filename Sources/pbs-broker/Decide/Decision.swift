@@ -1,0 +1,22 @@
+import Shared
+
+/// What is to be done about one pod: the difference between what should be and what is.
+struct Decision: Sendable, Equatable {
+  /// What a binder is to do; nil when nothing.
+  var message: BrokerMessage?
+  /// The job that is to be submitted.
+  var submission: JobDescription?
+  /// Jobs to delete, with the reason for the log.
+  var deletions: [Deletion] = []
+  /// A job of which PBS must tell anew before anything follows.
+  var unconfirmed: String?
+  /// The pod asks for a host or node that is not known (yet).
+  var needsHosts = false
+
+  struct Deletion: Sendable, Equatable {
+    var job: String
+    var reason: String
+    /// Also when its host cannot be reached.
+    var force = false
+  }
+}

@@ -1,0 +1,260 @@
+import FoundationEssentials
+import Shared
+
+/// Decides about one pod by comparing what should be with what is. Pure: the same situation
+/// gives the same decision, so a lost, late or doubled event is harmless.
+enum Reconciliation {
+  static func decide(_ situation: Situation) -> Decision {
+    switch situation.presence {
+    case .gone:
+      return releasing(situation.jobs, "its pod is gone")
+    case .neverSeen:
+      return releasing(situation.jobs, "its pod does not exist")
+    case .present(let pod):
+      guard let reference = PodReference(pod) else { return Decision() }
+      if pod.isFinished {
+        return releasing(situation.jobs, "its pod has finished")
+      }
+      if pod.nodeName != nil {
+        return bound(pod, reference, situation)
+      }
+      if pod.isTerminating {
+        return releasing(situation.jobs, "its pod was deleted before it was bound")
+      }
+      if pod.isGated {
+        return releasing(situation.jobs, "its pod has scheduling gates")
+      }
+      return waiting(pod, reference, situation)
+    }
+  }
+
+  // MARK: A pod that waits for a node
+
+  private static func waiting(
+    _ pod: Pod, _ reference: PodReference, _ situation: Situation
+  ) -> Decision {
+    guard let job = keeper(of: situation.jobs, unconfirmed: situation.unconfirmed) else {
+      return withoutJob(reference, situation)
+    }
+    var decision = releasing(
+      situation.jobs.filter { $0.id != job.id }, "job \(job.id) stands for the same pod")
+    if situation.unconfirmed.contains(job.id) {
+      // Neither is the pod bound by it, nor is another one submitted, which PBS might then have too.
+      let words = "PBS does not know it, and will be asked again"
+      decision.message = .report(report(reference, job.id, "job \(job.id): \(words)"))
+    } else if let words = misfit(job, situation) {
+      decision.deletions.append(.init(job: job.id, reason: words))
+      decision.message = .report(
+        report(reference, job.id, "job \(job.id) is deleted and submitted anew: \(words)"))
+    } else if isStarted(job, situation.bindWhen) {
+      decision.message = binding(job, reference, situation)
+    } else if let words = situation.hindrance ?? waitingWords(job) {
+      decision.message = .report(report(reference, job.id, "job \(job.id): \(words)"))
+    }
+    return decision
+  }
+
+  /// Submits a job, or says why not.
+  private static func withoutJob(_ reference: PodReference, _ situation: Situation) -> Decision {
+    var decision = Decision()
+    switch situation.translation {
+    case .failure(let refusal):
+      decision.needsHosts = refusal.dependsOnHosts
+      decision.message = .report(report(reference, nil, refusal.description))
+      return decision
+    case .success(let description):
+      decision.submission = description
+    case nil:
+      return decision
+    }
+    if let words = situation.refusal {
+      decision.message = .report(report(reference, nil, "PBS refuses the job: \(words)"))
+    } else if let words = situation.hindrance {
+      decision.message = .report(report(reference, nil, words))
+    } else if let ended = situation.ended.last {
+      decision.message = .report(
+        report(
+          reference, ended.id, "job \(ended.id) ended before the pod was bound: \(ended.words)"))
+    }
+    return decision
+  }
+
+  /// Why a job is not what its pod needs (PBS's side has altered it, or the pod was resized); nil
+  /// when it is.
+  private static func misfit(_ job: Job, _ situation: Situation) -> String? {
+    guard case .success(let wanted) = situation.translation else { return nil }
+    if job.isRunning, !job.chunks.isEmpty {
+      if case .less(let words) = wanted.fit(allocated: job.chunks, on: situation.hostMap) {
+        return "PBS has given it \(words)"
+      }
+    } else if job.isWaiting, let select = job.select {
+      switch wanted.fit(select: select) {
+      case .less(let words): return "it asks for \(words)"
+      case .more:
+        // A site's hooks may have made it so; but a pod that was made smaller needs no more.
+        guard let submitted = situation.submitted, submitted.chunks != wanted.chunks else {
+          return nil
+        }
+        return "its pod was resized to \(wanted.select)"
+      case .exactly: return nil
+      }
+    }
+    return nil
+  }
+
+  private static func binding(
+    _ job: Job, _ reference: PodReference, _ situation: Situation
+  ) -> BrokerMessage {
+    guard let host = job.host, let node = situation.hostMap.node(of: host) else {
+      let host = job.host ?? "no host"
+      return .report(
+        report(
+          reference, job.id, "job \(job.id) runs on \(host), which is not a node of this cluster"))
+    }
+    if let words = situation.nodeHindrance(node) {
+      return .report(report(reference, job.id, "job \(job.id) runs on \(host): \(words)"))
+    }
+    return .bind(.init(pod: reference, node: node, job: job.id, runCount: job.runCount))
+  }
+
+  private static func isStarted(_ job: Job, _ when: BindWhen) -> Bool {
+    guard job.isRunning else { return false }
+    switch when {
+    case .run: return job.substate == 42
+    case .prerun: return job.substate == 42 || job.substate == 41
+    }
+  }
+
+  /// Why a job waits, in PBS's words; nil while PBS has not said anything.
+  private static func waitingWords(_ job: Job) -> String? {
+    switch job.state {
+    case .held: return "held (\(job.holdTypes ?? "?"))" + (job.comment.map { ": \($0)" } ?? "")
+    case .moved: return "moved to another server, where it is not followed"
+    case .suspended, .userSuspended: return "suspended"
+    case .running, .exiting, .begun: return nil
+    default: return job.comment.flatMap { $0.isEmpty ? nil : $0 }
+    }
+  }
+
+  private static func report(
+    _ pod: PodReference, _ job: String?, _ message: String
+  ) -> BrokerMessage.Report {
+    .init(
+      pod: pod, job: job, reason: "FailedScheduling", message: message, warning: true,
+      unscheduled: true)
+  }
+
+  // MARK: A pod on a node
+
+  private static func bound(
+    _ pod: Pod, _ reference: PodReference, _ situation: Situation
+  ) -> Decision {
+    let own = Pairing.job(
+      of: pod, among: situation.jobs, remembered: situation.boundJob, hostMap: situation.hostMap)
+    let named = situation.boundJob ?? Pairing.namedJob(pod)
+    var decision = releasing(
+      situation.jobs.filter { $0.id != own?.id },
+      "its pod is bound to \(pod.nodeName ?? "") "
+        + (named.map { "with job \($0)" } ?? "without it"))
+
+    if pod.isTerminating {
+      if let own, isOverdue(pod, situation) {
+        decision.deletions.append(
+          .init(job: own.id, reason: "its pod is stuck on a host that is away", force: true))
+        decision.message = .report(
+          .init(
+            pod: reference, job: own.id, reason: "JobReleased",
+            message:
+              "job \(own.id) is released: the pod is still terminating on a host that is away",
+            warning: true, unscheduled: false))
+      }
+      return decision
+    }
+    if let own {
+      if let words = broken(own, pod, situation) {
+        if situation.olderThanBinding.contains(own.id) {
+          decision.unconfirmed = own.id
+          return decision
+        }
+        decision.message = .evict(.init(pod: reference, job: own.id, message: words))
+      } else if own.isSuspended {
+        decision.message = .report(
+          .init(
+            pod: reference, job: own.id, reason: "JobSuspended",
+            message: "PBS has suspended job \(own.id)", warning: true, unscheduled: false))
+      }
+    } else if let named, let ended = situation.ended.first(where: { $0.id == named }) {
+      decision.message = .evict(
+        .init(pod: reference, job: named, message: "job \(named) has ended: \(ended.words)"))
+    } else if let disowned = situation.disownedJob {
+      decision.message = .report(
+        .init(
+          pod: reference, job: nil, reason: "UnknownJob",
+          message:
+            "the annotation \(WellKnown.jobID) names \(disowned), which is not a job of this pod: the pod is left alone",
+          warning: true, unscheduled: false))
+    }
+    // Without the job, and without PBS's word for its end, nothing follows.
+    return decision
+  }
+
+  /// Why a job that has not ended is no longer the run that the pod was bound for.
+  private static func broken(_ job: Job, _ pod: Pod, _ situation: Situation) -> String? {
+    let words = job.comment.map { ": \($0)" } ?? ""
+    switch job.state {
+    case .queued, .held, .waiting, .transit:
+      return "job \(job.id) was taken off its host and queued again\(words)"
+    case .moved:
+      return "job \(job.id) was moved to another server"
+    case .running, .suspended, .userSuspended, .begun:
+      // A host that is no node (any more) says nothing about where the job was started.
+      if let host = job.host, let node = situation.hostMap.node(of: host), node != pod.nodeName {
+        return "job \(job.id) was started again on \(host)\(words)"
+      }
+      if let text = pod.metadata.annotations?[WellKnown.runCount], let count = Int(text),
+        job.runCount > count
+      {
+        return "job \(job.id) was started again (run \(job.runCount))\(words)"
+      }
+      return nil
+    case .exiting:
+      // "Job run at ... on (...) and exceeded resource walltime": once PBS has said why, being
+      // prompt is better than waiting for the job's last state; before, it is not.
+      return job.comment?.contains(") and ") == true ? "job \(job.id) is ending\(words)" : nil
+    case .finished, .expired:
+      return "job \(job.id) has ended\(words)"
+    }
+  }
+
+  private static func isOverdue(_ pod: Pod, _ situation: Situation) -> Bool {
+    guard situation.isHostAway, let text = pod.metadata.deletionTimestamp,
+      let deadline = Timestamp.parse(text)
+    else { return false }
+    // deletionTimestamp is already the end of the grace period.
+    return situation.now > deadline.addingTimeInterval(situation.patience)
+  }
+
+  // MARK: Jobs
+
+  /// Of several jobs of one pod the running one stays, else the older; one that PBS knows in any
+  /// case.
+  static func keeper(of jobs: [Job], unconfirmed: Set<String> = []) -> Job? {
+    jobs.min { a, b in
+      let ranks = [a, b].map { rank($0) + (unconfirmed.contains($0.id) ? 10 : 0) }
+      return ranks[0] == ranks[1] ? a.sequence < b.sequence : ranks[0] < ranks[1]
+    }
+  }
+
+  private static func rank(_ job: Job) -> Int {
+    switch job.state {
+    case .running: 0
+    case .suspended, .userSuspended: 1
+    case .exiting: 3
+    default: 2
+    }
+  }
+
+  private static func releasing(_ jobs: [Job], _ reason: String) -> Decision {
+    Decision(deletions: jobs.map { .init(job: $0.id, reason: reason) })
+  }
+}

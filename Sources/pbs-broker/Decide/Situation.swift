@@ -1,0 +1,64 @@
+import FoundationEssentials
+import Shared
+
+/// All that matters for one pod at one moment: what there is in Kubernetes and in PBS.
+struct Situation: Sendable {
+  /// Why the pod object may be missing.
+  enum Presence: Sendable {
+    case present(Pod)
+    /// It existed, and Kubernetes said that it no longer does.
+    case gone
+    /// It is not among what kube-watcher tells, and nothing says that it will be.
+    case neverSeen
+  }
+
+  var presence: Presence
+  /// The pod's own jobs that PBS has not called ended: they carry its UID, and are ours.
+  var jobs: [Job] = []
+  /// Those of which all that is known may be older than the pod's binding: a broker that was
+  /// stopped, or whose PBS did not answer, may hear of another broker's binding first.
+  var olderThanBinding: Set<String> = []
+  /// Those that PBS does not know at the moment, with many others, so that it is not believed yet.
+  var unconfirmed: Set<String> = []
+  /// Its jobs that have ended, by PBS's own word.
+  var ended: [EndedJob] = []
+  /// The job with which the pod was bound, as this broker has seen it; nil when it has not.
+  var boundJob: String?
+  /// The job that the pod's annotation names although it is none of the pod's.
+  var disownedJob: String?
+  /// What the pod needs as a job.
+  var translation: Result<JobDescription, Refusal>?
+  /// What this broker has submitted for the pod last; nil when it has not.
+  var submitted: JobDescription?
+  /// PBS's words when it refused the pod's last submission.
+  var refusal: String?
+  /// Why PBS takes nobody's jobs at present; nil while it does.
+  var hindrance: String?
+  /// Which host of PBS is which node.
+  var hostMap = HostMap()
+  /// Why nothing is bound to the node at present; nil while it is.
+  var nodeHindrance: @Sendable (String) -> String? = { _ in nil }
+  /// Whether the pod's node is NotReady, or PBS calls its host down.
+  var isHostAway = false
+  /// From a job's state to a binding.
+  var bindWhen = BindWhen.run
+  /// Seconds that a pod may stay Terminating on a host that is away, past its grace period.
+  var patience = 300.0
+  var now = Date()
+}
+
+/// When a job counts as running.
+enum BindWhen: String, CaseIterable, Sendable {
+  /// Its execution host has reported (substate 42).
+  case run
+  /// The server has sent it to its host (substate 41): earlier by up to two seconds, and
+  /// too early when the host then refuses it.
+  case prerun
+}
+
+/// A job after its end.
+struct EndedJob: Sendable, Equatable {
+  var id: String
+  /// In PBS's own words, where it keeps some.
+  var words: String
+}

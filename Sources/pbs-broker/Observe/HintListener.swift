@@ -1,0 +1,48 @@
+import FoundationEssentials
+import Logging
+import Shared
+
+/// The socket on which PBS's server hooks say "look at this job now". A hint is never
+/// believed, only followed: whoever may write here can make the broker look, no more.
+@EventLoop
+final class HintListener {
+  /// The only message: type, job id, and the hook event for the log.
+  struct Hint: Decodable {
+    var type: String
+    var job: String
+    var event: String?
+  }
+
+  private let path: String
+  private let log: Logger
+  private let listener: FrameListener
+  private var hasComplained = false
+
+  /// Gets a job's id.
+  var onHint: (@EventLoop (JobID) -> Void)?
+
+  init(path: String, allowedPeers: [UInt32], log: Logger) throws {
+    self.path = path
+    self.log = log
+    listener = try FrameListener(path: path, allowedPeers: allowedPeers, log: log)
+    listener.onFrame = { [unowned self] json in receive(json) }
+  }
+
+  private func receive(_ json: Data) {
+    guard let hint = Self.hint(json), let job = JobID(hint.job) else {
+      if !hasComplained { log.warning("\(path): a message is no hint, ignored") }
+      hasComplained = true
+      return
+    }
+    log.debug("hint: \(hint.event ?? "?") of job \(job)")
+    onHint?(job)
+  }
+
+  /// A message as a hint; nil when it is none.
+  nonisolated static func hint(_ json: Data) -> Hint? {
+    guard let hint = try? JSONDecoder().decode(Hint.self, from: json), hint.type == "hint",
+      JobID(hint.job) != nil
+    else { return nil }
+    return hint
+  }
+}

@@ -1,0 +1,63 @@
+import Logging
+import Shared
+
+/// Asks PBS which hosts there are, and which are down while the fate of a pod depends on that.
+@EventLoop
+final class HostPoller {
+  /// Seconds between polls; and between those that some pod waits for, which is more than a host
+  /// needs to report to a server that has just started.
+  private static let interval = 600.0
+  private static let intervalWhenNeeded = 15.0
+
+  private let backend: any PBSBackend
+  private let log: Logger
+  private var hosts = PBSHosts()
+  private var polledAt = -Double.infinity
+  /// Hosts that were down in the last poll; nil while none was made because of that.
+  private var calledDown: Set<String>?
+  /// What has been said of names that do not match.
+  private var said: Set<String> = []
+
+  init(backend: any PBSBackend, log: Logger) {
+    self.backend = backend
+    self.log = log
+  }
+
+  /// Those hosts count as down that two polls in a row call so: a server that has just started
+  /// calls all of them down until they have reported.
+  func poll(for world: World, begun: Double) async {
+    let downMatters = world.hasTerminatingPods
+    if !downMatters {
+      calledDown = nil
+      hosts.down = []
+      world.setHosts(hosts)
+    }
+    let interval = downMatters || world.needsHosts ? Self.intervalWhenNeeded : Self.interval
+    guard downMatters && calledDown == nil || begun - polledAt > interval else { return }
+    world.needsHosts = false
+    polledAt = begun
+    do throws(PBSError) {
+      hosts = try await backend.hosts()
+    } catch {
+      log.warning("PBS's hosts cannot be listed: \(error)")
+      // A host may have returned meanwhile.
+      hosts.down = []
+      calledDown = []
+      return world.setHosts(hosts)
+    }
+    let now = hosts.calledDown
+    hosts.down = now.intersection(calledDown ?? [])
+    if downMatters { calledDown = now }
+    world.setHosts(hosts)
+    sayUnmatched(world)
+  }
+
+  /// Says once each what an administrator may have to mend in the names of hosts and nodes.
+  private func sayUnmatched(_ world: World) {
+    guard world.syncedSince != nil else { return }
+    let unmatched = world.hostMap.unmatched()
+    for line in unmatched.errors where said.insert(line).inserted { log.error("\(line)") }
+    for line in unmatched.notes where said.insert(line).inserted { log.notice("\(line)") }
+    if said.count > 1000 { said.removeAll() }
+  }
+}

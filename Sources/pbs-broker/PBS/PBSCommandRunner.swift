@@ -1,0 +1,103 @@
+import FoundationEssentials
+import Logging
+import Shared
+
+/// Runs PBS's commands: within the budget of connections, with a limit of time, and saying so when
+/// one does not answer. Arguments go in a vector; no shell ever sees them.
+@EventLoop
+final class PBSCommandRunner {
+  /// Seconds after which a command that has not answered is logged.
+  static let patience = 5.0
+  /// Seconds that a command may wait for the budget before that is logged.
+  private static let quietWait = 1.0
+
+  private let installation: PBSInstallation
+  private let environment: [String: String]
+  private let timeout: Double
+  private let patience: Double
+  private let log: Logger
+  private var budget: ConnectionBudget
+  /// Uses whose commands wait, which has been logged.
+  private var waiting: Set<ConnectionUse> = []
+  /// Commands that did not answer, which has been logged, and since when.
+  private var hanging: [String: Double] = [:]
+
+  /// - Parameters:
+  ///   - environment: all of the commands' environment.
+  ///   - timeout: seconds that a command may take, from its start.
+  ///   - connectionsPerMinute: see ``ConnectionBudget``.
+  init(
+    _ installation: PBSInstallation, environment: [String: String], timeout: Double,
+    connectionsPerMinute: Int, patience: Double = PBSCommandRunner.patience, log: Logger
+  ) {
+    self.installation = installation
+    self.environment = environment
+    self.timeout = timeout
+    self.patience = patience
+    self.log = log
+    budget = ConnectionBudget(limit: connectionsPerMinute)
+  }
+
+  /// Connections of one use that need not wait in this minute.
+  func connectionsLeft(for use: ConnectionUse) -> Int {
+    budget.left(for: use, now: Monotonic.now)
+  }
+
+  /// Runs a command when the budget allows, to its end.
+  /// - Parameters:
+  ///   - name: "qstat".
+  ///   - connections: how many it makes.
+  /// - Throws: ``PBSError/unavailable(_:)`` when it did not come to its end.
+  func run(
+    _ name: String, _ arguments: [String], for use: ConnectionUse, connections: Int = 1
+  ) async throws(PBSError) -> CommandResult {
+    await waitForTurn(connections, use)
+    let began = Monotonic.now
+    let watch = EventSource.timer { [weak self] in self?.noteHang(of: name, since: began) }
+    watch.schedule(after: patience)
+    defer { watch.suspend() }
+    do {
+      let result = try await ChildProcess.run(
+        installation.command(name), arguments, environment: environment, timeout: timeout)
+      log.trace("\(name) \(arguments.joined(separator: " ")): exit \(result.status)")
+      noteAnswer(of: name)
+      return result
+    } catch {
+      throw .unavailable("\(error)")
+    }
+  }
+
+  /// Counts connections that a command turned out to have made beyond those taken for it.
+  func add(_ connections: Int, for use: ConnectionUse) {
+    budget.add(connections, for: use, now: Monotonic.now)
+  }
+
+  private func waitForTurn(_ connections: Int, _ use: ConnectionUse) async {
+    let now = Monotonic.now
+    let moment = budget.take(connections, for: use, now: now)
+    let share = budget.share(of: use)
+    if moment - now > Self.quietWait, waiting.insert(use).inserted {
+      log.notice(
+        "PBS's commands for \(use)s wait: \(share) of the \(budget.limit) connections a minute (connections-per-minute) are for them and are used up"
+      )
+    } else if moment <= now, budget.left(for: use, now: now) * 2 >= share,
+      waiting.remove(use) != nil
+    {
+      log.notice("PBS's commands for \(use)s no longer wait")
+    }
+    guard moment > now else { return }
+    // A wait that is cut short, at this process's end, only makes a command run early.
+    try? await EventLoop.sleep(seconds: moment - now)
+  }
+
+  private func noteHang(of name: String, since began: Double) {
+    guard hanging[name] == nil else { return }
+    hanging[name] = began
+    log.warning("\(name) has not answered for \(String(rounded: patience)) s")
+  }
+
+  private func noteAnswer(of name: String) {
+    guard let since = hanging.removeValue(forKey: name) else { return }
+    log.notice("\(name) answers again after \(String(rounded: Monotonic.now - since)) s")
+  }
+}

@@ -1,0 +1,83 @@
+/// The command line of qsub for a job.
+///
+/// Whatever of it may come from a pod is checked here: nothing becomes an option, another
+/// resource, another variable, or another line of PBS's own texts.
+enum QsubArguments {
+  /// The most characters of a job's name. (PBS_MAXJOBNAME in pbs_ifl.h.)
+  static let nameLimit = 230
+
+  /// - Parameter placeholder: the program, with arguments, that the job runs.
+  /// - Throws: ``PBSError/refused(_:)`` for a part that qsub cannot be given,
+  ///   ``PBSError/limit(_:)`` for a queue's name that is none, which is the site's setting.
+  static func arguments(
+    for job: JobDescription, placeholder: [String]
+  ) throws(PBSError) -> [String] {
+    guard (1...nameLimit).contains(job.name.utf8.count), job.name.utf8.allSatisfy(isOfName) else {
+      throw .refused("\"\(shown(job.name))\" cannot be a job's name")
+    }
+    for chunk in job.chunks {
+      for word in chunk.others.keys + [chunk.host].compactMap(\.self) {
+        guard !word.isEmpty, word.utf8.allSatisfy({ isOfName($0) && $0 != UInt8(ascii: "+") })
+        else { throw .refused("\"\(shown(word))\" cannot be a host or a resource") }
+      }
+    }
+    // -f: no background qsub. It would go on submitting when we are dead.
+    var arguments = ["-f", "-r", "n", "-N", job.name, "-l", "select=\(job.select)"]
+    if let walltime = job.walltime { arguments += ["-l", "walltime=\(walltime)"] }
+    if let queue = job.queue {
+      guard !queue.isEmpty, queue.utf8.allSatisfy(isOfName) else {
+        throw .limit("\"\(shown(queue))\" cannot be a queue's name")
+      }
+      arguments += ["-q", queue]
+    }
+    arguments += ["-v", try variables(job.environment)]
+    return arguments + ["-o", "/dev/null", "-e", "/dev/null", "--"] + placeholder
+  }
+
+  /// The value of `-v`.
+  static func variables(
+    _ environment: [(name: String, value: String)]
+  ) throws(PBSError) -> String {
+    var items: [String] = []
+    for (name, value) in environment {
+      guard let first = name.utf8.first, !isDigit(first),
+        name.utf8.allSatisfy({ isLetter($0) || isDigit($0) || $0 == UInt8(ascii: "_") })
+      else { throw .refused("\"\(shown(name))\" cannot be a variable's name") }
+      guard let value = escaped(value) else {
+        throw .refused("the value of \(name) cannot be given to qsub: \"\(shown(value))\"")
+      }
+      items.append("\(name)=\(value)")
+    }
+    return items.joined(separator: ",")
+  }
+
+  /// A value as it is to stand in `-v`, so that the job's environment has it unchanged; nil when
+  /// qsub has no way for that.
+  ///
+  /// As seen on OpenPBS 23.06.06: a comma needs a backslash before it. A backslash anywhere else is
+  /// doubled twice on its way, a quote begins or ends a quoted part whatever stands before it, and
+  /// blanks at the end are lost. Control characters arrive, but what prints a job prints them too.
+  static func escaped(_ value: String) -> String? {
+    let isForbidden: (Unicode.Scalar) -> Bool = { scalar in
+      scalar.properties.generalCategory == .control || "\\\"'".unicodeScalars.contains(scalar)
+    }
+    guard !value.unicodeScalars.contains(where: isForbidden), value.utf8.last != UInt8(ascii: " ")
+    else { return nil }
+    return value.replacing(",", with: "\\,")
+  }
+
+  /// Text of which nobody knows what is in it, as it may stand in a message.
+  private static func shown(_ text: String) -> String {
+    let scalars = text.unicodeScalars.prefix(100)
+    return scalars.map { $0.escaped(asASCII: true) }.joined()
+  }
+
+  private static func isDigit(_ octet: UInt8) -> Bool { (0x30...0x39).contains(octet) }
+
+  private static func isLetter(_ octet: UInt8) -> Bool { (0x41...0x5A).contains(octet & 0xDF) }
+
+  /// Letters, digits and "+-._", which PBS allows in a job's name.
+  private static func isOfName(_ octet: UInt8) -> Bool {
+    isLetter(octet) || isDigit(octet) || "+-._".utf8.contains(octet)
+  }
+}

@@ -1,0 +1,359 @@
+import Logging
+import Shared
+
+/// What is known: pods, jobs, nodes, hosts, and which cluster it is. Facts are entered here, and
+/// the pods that they concern are collected in ``changed``, to be compared with their jobs.
+@EventLoop
+final class World {
+  /// PBS's name for us, the owner of our jobs.
+  let user: String
+  private let log: Logger
+
+  private(set) var pods: [String: PodRecord] = [:]
+  private(set) var jobs: [String: JobRecord] = [:]
+  private(set) var nodes: [String: Node] = [:]
+  /// Which pods of ours use claims.
+  private(set) var claimUsers = ClaimUsers()
+  /// By "namespace/name".
+  private(set) var claims: [String: VolumeClaim] = [:]
+  /// Jobs of our user that are not ours: another cluster's, another connector's, or no pod's.
+  private(set) var foreignJobs: Set<String> = []
+  /// nil while kube-watcher has not told it.
+  private(set) var cluster: Cluster?
+  private(set) var hostMap = HostMap()
+  /// Some pod asks for a host that is not known.
+  var needsHosts = false
+  private(set) var rejections = RejectionBackoff()
+  /// Since when kube-watcher's word is complete; nil while it is not.
+  private(set) var syncedSince: Double?
+  /// Pods told since the connection began: what is not among them at `synced` is missing.
+  private var toldSinceConnected: Set<String> = []
+  /// UIDs of pods to compare with their jobs.
+  private var changed: Set<String> = []
+
+  init(user: String, hosts: [String: String], log: Logger) {
+    self.user = user
+    self.log = log
+    hostMap = HostMap(table: hosts)
+  }
+
+  /// The pods that facts entered since the last call concern.
+  func takeChanged() -> Set<String> {
+    defer { changed = [] }
+    return changed
+  }
+
+  func markChanged(_ uid: String) {
+    changed.insert(uid)
+  }
+
+  func markAllChanged() {
+    changed.formUnion(pods.keys)
+  }
+
+  // MARK: What kube-watcher tells
+
+  func watcherConnected() {
+    toldSinceConnected.removeAll()
+  }
+
+  func watcherDisconnected() {
+    syncedSince = nil
+  }
+
+  /// All has been told: pods that were not are missing.
+  func watcherSynced(now: Double) {
+    for (uid, record) in pods where record.isPresent && !toldSinceConnected.contains(uid) {
+      missing(record, wasDeleted: false, now: now)
+    }
+    toldSinceConnected.removeAll()
+    syncedSince = now
+    markAllChanged()
+  }
+
+  /// - Returns: the pod's record, and whether the pod was unknown until now.
+  func update(_ pod: Pod, owner: String?, now: Double) -> (record: PodRecord, isNew: Bool)? {
+    guard let uid = pod.metadata.uid else { return nil }
+    if syncedSince == nil { toldSinceConnected.insert(uid) }
+    let isNew = pods[uid]?.pod == nil
+    let record = record(uid)
+    noteFate(of: pod, before: record.pod, now: now)
+    if pod.nodeName != nil, record.boundSince == nil { record.boundSince = now }
+    record.pod = pod
+    record.owner = owner
+    // It may have been missing from one list, and its job may be on its way out: that is found out
+    // as ever.
+    record.isGone = false
+    record.missingSince = nil
+    recognise(record)
+    changed.insert(uid)
+    return (record, isNew)
+  }
+
+  /// Whether kubelet takes what PBS gives it.
+  private func noteFate(of pod: Pod, before: Pod?, now: Double) {
+    guard let node = pod.nodeName else { return }
+    let keys = [node] + (pod.controllerUID.map { [$0] } ?? [])
+    if let reason = pod.rejection, before != nil, before?.rejection == nil {
+      for key in keys { rejections.rejected(key, reason: reason, now: now) }
+      log.warning(
+        "pod \(pod.fullName) was rejected by the kubelet of \(node) (\(reason)): PBS gives more there than the node has; its owner's next pods wait"
+      )
+    } else if pod.status?.phase == "Running", before?.status?.phase != "Running" {
+      for key in keys { rejections.accepted(key) }
+    }
+  }
+
+  /// The pod no longer exists.
+  /// - Parameter wasDeleted: whether Kubernetes said so; false when it was only missing.
+  func podGone(_ uid: String, wasDeleted: Bool, now: Double) {
+    guard let record = pods[uid] else { return }
+    missing(record, wasDeleted: wasDeleted, now: now)
+    changed.insert(uid)
+  }
+
+  private func missing(_ record: PodRecord, wasDeleted: Bool, now: Double) {
+    let pod = record.pod
+    if wasDeleted || pod?.isTerminating == true || pod?.isFinished == true {
+      record.isGone = true
+    } else {
+      record.missingSince = record.missingSince ?? now
+    }
+  }
+
+  func update(_ node: Node) {
+    let name = node.metadata.name
+    nodes[name] = node
+    if hostMap.update(node) { markAllChanged() }
+  }
+
+  func removeNode(_ name: String) {
+    nodes[name] = nil
+    hostMap.removeNode(name)
+  }
+
+  func update(_ claim: VolumeClaim) {
+    claims[claim.fullName] = claim
+    markWaiting(in: claim.namespace)
+  }
+
+  func removeClaim(namespace: String, name: String) {
+    claims["\(namespace)/\(name)"] = nil
+    markWaiting(in: namespace)
+  }
+
+  /// Enters whether a pod uses its claims: bound, with a job or about to get one, and not ended.
+  func noteClaims(of record: PodRecord) {
+    guard let pod = record.pod, !pod.claimNames.isEmpty else { return }
+    let uses = !record.isGone && !pod.isFinished
+      && (pod.nodeName != nil || !record.jobs.isEmpty || record.isSubmitting)
+    let before = claimUsers
+    claimUsers.set(pod, uses: uses)
+    guard !uses, claimUsers != before else { return }
+    // What it has let go, another may have waited for.
+    markWaiting(in: pod.metadata.namespace)
+  }
+
+  private func markWaiting(in namespace: String?) {
+    for record in pods.values
+    where record.pod?.nodeName == nil && record.pod?.metadata.namespace == namespace {
+      changed.insert(record.uid)
+    }
+  }
+
+  /// Which cluster it is: says anew whose the jobs are.
+  func setCluster(_ new: Cluster) {
+    guard new != cluster else { return }
+    if let cluster, cluster.id != new.id {
+      log.error(
+        "kube-watcher now watches cluster \(new.id), not \(cluster.id): jobs of the former are left alone"
+      )
+    }
+    cluster = new
+    foreignJobs.removeAll()
+    for (id, known) in jobs
+    where JobOwnership.of(known.job, user: user, cluster: new) == .foreign {
+      drop(id)
+      foreignJobs.insert(id)
+    }
+    markAllChanged()
+  }
+
+  // MARK: What PBS tells
+
+  /// A job that has not ended: new from qsub (`began` nil), or told by a command that began then.
+  func add(_ job: Job, began: Double?, now: Double) {
+    guard let uid = job.pod?.uid else { return }
+    release(job.id, unlessOf: uid)
+    var known = jobs[job.id] ?? JobRecord(job: job, addedAt: now)
+    // qsub's end tells less than a poll that overtook it.
+    if known.statAt == 0 || began != nil { known.job = job }
+    if let began {
+      known.statAt = now
+      known.statBegan = began
+      known.isUnconfirmed = false
+      let isStarting = job.isRunning && job.substate != 42
+      known.startingSince = isStarting ? known.startingSince ?? now : nil
+    }
+    jobs[job.id] = known
+    let record = record(uid)
+    record.jobs.insert(job.id)
+    recognise(record)
+    changed.insert(uid)
+  }
+
+  /// A job that is not ours to follow.
+  func addForeign(_ id: String) {
+    foreignJobs.insert(id)
+  }
+
+  /// PBS's hosts.
+  func setHosts(_ hosts: PBSHosts) {
+    guard hosts != hostMap.hosts else { return }
+    hostMap.hosts = hosts
+    markAllChanged()
+  }
+
+  func keepForeign(among listed: Set<String>) {
+    foreignJobs.formIntersection(listed)
+  }
+
+  func forgetForeign() {
+    foreignJobs.removeAll()
+  }
+
+  /// PBS does not know this job, with many others.
+  func markUnconfirmed(_ id: String) {
+    guard jobs[id]?.isUnconfirmed == false, let uid = jobs[id]?.job.pod?.uid else { return }
+    jobs[id]?.isUnconfirmed = true
+    changed.insert(uid)
+  }
+
+  func markAnnounced(_ id: String) {
+    jobs[id]?.isAnnounced = true
+  }
+
+  /// A job of this id is another pod's, or nobody's, than we knew: PBS has lost its jobs and
+  /// counts anew. What that means for the pod that had it, the next poll decides.
+  func release(_ id: String, unlessOf uid: String?) {
+    guard let former = jobs[id]?.job.pod?.uid, former != uid else { return }
+    log.warning("job \(id) no longer is the one of pod \(pods[former]?.name ?? former)")
+    drop(id)
+  }
+
+  private func drop(_ id: String) {
+    guard let uid = jobs.removeValue(forKey: id)?.job.pod?.uid else { return }
+    pods[uid]?.jobs.remove(id)
+    changed.insert(uid)
+  }
+
+  /// PBS has said that a job has ended.
+  /// - Parameters:
+  ///   - uid: the pod that it belonged to, where the job itself says so.
+  ///   - byUs: whether we have asked for its deletion.
+  func end(_ id: String, words: String, uid: String?, byUs: Bool, now: Double) {
+    let isAnothers = uid != nil && jobs[id]?.job.pod?.uid != uid
+    let known = isAnothers ? nil : jobs.removeValue(forKey: id)
+    guard let uid = known?.job.pod?.uid ?? uid, let record = pods[uid] else { return }
+    record.jobs.remove(id)
+    changed.insert(uid)
+    log.debug("job \(id) of pod \(record.name) has ended: \(words)")
+    guard !record.isGone else { return }
+    record.addEnded(EndedJob(id: id, words: words))
+    // The broker of a kube-watcher that stands by knows of jobs, but of no pods.
+    if !byUs, let pod = record.pod, pod.nodeName == nil {
+      record.notBefore = now + record.backoff.delay()
+      log.warning("job \(id) of pod \(record.name) ended before it was bound: \(words)")
+    }
+  }
+
+  /// Records the job with which a pod is bound, once the job itself says that it is the pod's. An
+  /// annotation that names another was changed by the pod's owner: then it is the job that runs on
+  /// the pod's node.
+  private func recognise(_ record: PodRecord) {
+    guard record.boundJob == nil, let pod = record.pod, pod.nodeName != nil,
+      pod.metadata.annotations?[WellKnown.jobID] != nil
+    else { return }
+    let told = record.jobs.compactMap { jobs[$0] }.filter { $0.statAt > 0 }.map(\.job)
+    record.boundJob = Pairing.job(of: pod, among: told, remembered: nil, hostMap: hostMap)?.id
+  }
+
+  // MARK: Questions
+
+  func record(_ uid: String) -> PodRecord {
+    if let record = pods[uid] { return record }
+    let record = PodRecord(uid: uid)
+    pods[uid] = record
+    return record
+  }
+
+  func forget(_ uid: String) {
+    claimUsers.remove(uid)
+    pods[uid] = nil
+  }
+
+  /// The pod's jobs that are ours to act upon. One of before jobs said whose they are is adopted by
+  /// the pod that it names, when that is there or was.
+  func ownJobs(of record: PodRecord) -> [JobRecord] {
+    record.jobs.compactMap { jobs[$0] }.filter { known in
+      switch JobOwnership.of(known.job, user: user, cluster: cluster) {
+      case .ours: true
+      case .unmarked: record.pod != nil
+      case .foreign: false
+      }
+    }
+  }
+
+  /// Jobs that bound pods name and that PBS is to tell the state of: pods that have not finished
+  /// and of which no job is known. By id, UIDs of the pods. None before all pods were told: of a
+  /// mass disappearance the first few alone would look like single ends.
+  /// - Parameter server: the server of our PBS; a job of another is nobody's.
+  func expectedJobs(server: String) -> [String: Set<String>] {
+    var expected: [String: Set<String>] = [:]
+    guard syncedSince != nil else { return expected }
+    for record in pods.values where record.isPresent && record.jobs.isEmpty {
+      guard let pod = record.pod, pod.nodeName != nil, !pod.isFinished, record.disownedJob == nil,
+        let text = pod.metadata.annotations?[WellKnown.jobID], let id = JobID(text),
+        id.server == server, !id.isArray, !isWrittenByUser(pod),
+        !record.ended.contains(where: { $0.id == id.description })
+      else { continue }
+      expected[id.description, default: []].insert(record.uid)
+    }
+    return expected
+  }
+
+  /// Disowns what bound pods name that can be no job of our PBS, after a poll of all jobs.
+  func disownWhatIsNoJob(server: String) {
+    guard syncedSince != nil else { return }
+    for record in pods.values where record.isPresent && record.jobs.isEmpty {
+      guard let pod = record.pod, pod.nodeName != nil, !pod.isFinished,
+        let text = pod.metadata.annotations?[WellKnown.jobID], record.ended.isEmpty
+      else { continue }
+      if JobID(text)?.server != server || isWrittenByUser(pod) { disown(record, text) }
+    }
+  }
+
+  /// Whether the pod's annotation is its owner's text, and not what a Binding has left: then it
+  /// says nothing of a job that PBS does not know as the pod's.
+  private func isWrittenByUser(_ pod: Pod) -> Bool {
+    pod.metadata.createdBound == true || pod.metadata.jobIDWrittenByUser == true
+  }
+
+  /// What the pod's annotation names is not its job.
+  func disown(_ record: PodRecord, _ text: String) {
+    guard record.disownedJob == nil else { return }
+    let excerpt = String(reflecting: String(text.prefix(64)))
+    record.disownedJob = excerpt
+    log.warning(
+      "pod \(record.name): its annotation \(WellKnown.jobID) names \(excerpt), which is not its job: the pod is left alone"
+    )
+    changed.insert(record.uid)
+  }
+
+  /// Whether the pod's host can be reached by neither Kubernetes nor PBS.
+  func isHostAway(of record: PodRecord) -> Bool {
+    guard let pod = record.pod, pod.isTerminating, let name = pod.nodeName else { return false }
+    if let node = nodes[name], !node.isReady { return true }
+    return hostMap.hosts.down.contains { hostMap.node(of: $0) == name }
+  }
+}
