@@ -131,7 +131,8 @@ def test_a_pods_job_gives_hints_is_accounted_and_frozen(site: Site) -> None:
     broker = Broker(site.socket)
     try:
         job_id = site.submit_pods_job(host.name)
-        assert b'"job": "%s", "event": "runjob"' % job_id.encode() in broker.receive()
+        for event in ("postqueuejob", "runjob"):
+            assert '"job": "%s", "event": "%s"' % (job_id, event) in broker.receive().decode()
         site.pbs.wait_for_state(job_id, "R", 42, timeout=60)
         assert job_id not in host.requests(), "it is Kubernetes' own"
 
