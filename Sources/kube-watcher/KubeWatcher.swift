@@ -65,7 +65,8 @@ struct KubeWatcher: ConnectorCommand {
       if elects {
         // Connections of its own, so that no list or watch holds a renewal up.
         let store = KubernetesLeaseStore(
-          client: KubernetesClient(connection, program: "kube-watcher", connections: 2),
+          client: KubernetesClient(
+            connection, program: "kube-watcher", connections: 2, log: log),
           namespace: leaseNamespace, name: "pbs-connector-kube-watcher")
         let lease = Lease(
           store: store, name: "\(leaseNamespace)/pbs-connector-kube-watcher", identity: instance,
