@@ -91,6 +91,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             pbs.close()
             made.install("--remove")
             assert "Hook pbs_kubernetes" not in pbs.run("qmgr", "-c", "list hook")
+            assert "Resource k8s_" not in pbs.run("qmgr", "-c", "list resource")
 
 
 def hostname(site: Site) -> str:
@@ -229,6 +230,8 @@ def test_proof_of_submission(site: Site) -> None:
         site.pbs.run("qalter", "-N", "byroot", job_id)
         site.pbs.run("qdel", job_id, user=site.user)
         assert (site.pbs.job(job_id) or {"job_state": "F"})["job_state"] == "F"
+        # Out of the history too, or PBS keeps the resources when the hooks are removed.
+        site.pbs.run("qdel", "-x", job_id)
         site.pbs.delete_job(native)
     finally:
         site.install()
