@@ -3,16 +3,14 @@ import json
 from pathlib import Path
 from typing import Any, Dict, List
 
-
 from hooks.pbs_stand_in import Job
 
-HOOK_EVENTS = Path(__file__).resolve().parents[1] / "recordings" / "pbs" / "hook-events.jsonl"
+RECORDED = Path(__file__).resolve().parents[1] / "recordings" / "pbs"
+HOOK_EVENTS = RECORDED / "hook-events.jsonl"
 # With the resources k8s_pod and k8s_token: a pod's job from submission to end, altered, moved,
 # suspended and deleted; and a job whose variables and account hold lines like PBS's own. While
 # that one ran, exechost_periodic came without a list of jobs.
-RECORDED = Path(__file__).resolve().parent / "recorded"
-PROOF_EVENTS = RECORDED / "proof-events.jsonl"
-
+PROOF_EVENTS = RECORDED / "hook-events-proof.jsonl"
 
 
 def recorded(event: str, host: str = "", job_id: str = "") -> Dict[str, Any]:

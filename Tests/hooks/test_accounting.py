@@ -124,7 +124,7 @@ def test_a_uid_is_not_a_path(host: ExecutionHost, uid: str) -> None:
 
 def test_the_recorded_epilogue(host: ExecutionHost) -> None:
     entry = recorded("EXECJOB_EPILOGUE", "node1", "704.pbsserver")
-    job = recorded_job(entry, Job_Owner="root@pbsserver",
+    job = recorded_job(entry, Job_Owner="pbs-broker@pbsserver",
                        Variable_List=entry["Variable_List"] + ",KUBERNETES_POD_UID=" + POD_UID)
     PodCgroup(host.cgroups, 1, POD_UID).use(3, 4096000)
     host.run("EXECJOB_EPILOGUE", job)

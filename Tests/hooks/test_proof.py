@@ -277,7 +277,7 @@ def test_a_line_that_reads_like_pbss_own_is_refused_in_any_job(server: Server, a
 
 @pytest.mark.parametrize("text", [
     "() {  eval $(/usr/bin/modulecmd bash $*)\n}", "first\nsecond", "Job Id: 5", "pbs.event()", "a\n\nqsub -v pbs.x=1",
-    "x\n  export PBS_HOME=/x"])
+    "x\n  export PBS_HOME=/x", "() {\n  comment=$1\n  Job_Name=x\n}"])
 def test_values_of_several_lines_are_common(server: Server, text: str) -> None:
     job = submission(None, variables={"BASH_FUNC_module%%": text})
     assert server.run("QUEUEJOB", job, "alice") == Outcome(None, [])

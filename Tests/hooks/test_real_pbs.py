@@ -5,9 +5,11 @@ in network namespaces of this machine. Everywhere else these tests are skipped, 
 """
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any, Dict, Iterator
 
@@ -15,6 +17,7 @@ import pytest
 
 from hooks.cgroup_tree import PodCgroup
 from hooks.execution_host import HOOKS, POD_UID, ExecutionHost, native_job
+from hooks.proof import CLUSTER, token
 from hooks.test_server_hook import Broker
 from hooks.timing import awaited
 from real.pbs import PBSError, RealPBS
@@ -40,8 +43,8 @@ class Site:
     def install(self, *arguments: str, **settings: Any) -> None:
         """Run hooks/install with these settings, and wait until each host has them."""
         overrides = {name: dict(host.settings) for name, host in self.hosts.items()}
-        values = dict({"users": [self.user], "kubelet_config": "", "kubeconfig": "", "hint_socket": str(self.socket),
-                       "hosts": overrides}, **settings)
+        values = dict({"users": [self.user], "key_file": str(self.directory / "keys"), "kubelet_config": "",
+                       "kubeconfig": "", "hint_socket": str(self.socket), "hosts": overrides}, **settings)
         configuration = self.directory / "site.CF"
         configuration.write_text(json.dumps(values))
         environment = dict(os.environ, PATH="%s:%s" % (self.pbs.exec_dir / "bin", os.environ["PATH"]))
@@ -88,6 +91,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             pbs.close()
             made.install("--remove")
             assert "Hook pbs_kubernetes" not in pbs.run("qmgr", "-c", "list hook")
+            assert "Resource k8s_" not in pbs.run("qmgr", "-c", "list resource")
 
 
 def hostname(site: Site) -> str:
@@ -130,7 +134,8 @@ def test_a_pods_job_gives_hints_is_accounted_and_frozen(site: Site) -> None:
     broker = Broker(site.socket)
     try:
         job_id = site.submit_pods_job(host.name)
-        assert b'"job": "%s", "event": "runjob"' % job_id.encode() in broker.receive()
+        for event in ("postqueuejob", "runjob"):
+            assert '"job": "%s", "event": "%s"' % (job_id, event) in broker.receive().decode()
         site.pbs.wait_for_state(job_id, "R", 42, timeout=60)
         assert job_id not in host.requests(), "it is Kubernetes' own"
 
@@ -185,5 +190,48 @@ def test_nobody_else_poses_as_a_pods_job(site: Site) -> None:
     finally:
         site.install()
     held = site.submit_pods_job(hostname(site), POD_UID, "-h")
+    with pytest.raises(PBSError, match="job %s is a pod's" % re.escape(held)):
+        site.pbs.run("qalter", "-N", "renamed", held, user=site.user)
     for job_id in (native, held):
         site.pbs.delete_job(job_id)
+
+
+def test_proof_of_submission(site: Site) -> None:
+    """Refused without a token, and with one that does not fit; believed with one that does, and out of its owner's hands."""
+    site.install(proof="required")
+    try:
+        key = bytes.fromhex((site.directory / "keys").read_text().splitlines()[1])
+        select = "1:ncpus=1:mem=10mb:host=" + hostname(site)
+        native = site.pbs.submit("-h")
+        owner = str((site.pbs.job(native) or {})["Job_Owner"])
+
+        def submit(select_of_token: str = select, **changes: Any) -> str:
+            values = dict({"user": owner, "expiry": int(time.time()) + 300}, **changes)
+            return site.pbs.submit("-h", "-l", "k8s_token=" + token(select_of_token, key, **values), select=select,
+                                   variables={"KUBERNETES_POD_UID": POD_UID})
+
+        with pytest.raises(PBSError, match="need a token"):
+            site.submit_pods_job(hostname(site))
+        with pytest.raises(PBSError, match="another select"):
+            submit("9:ncpus=9")
+        with pytest.raises(PBSError, match="it is for mallory@nowhere"):
+            submit(user="mallory@nowhere")
+        with pytest.raises(PBSError, match="has expired"):
+            submit(expiry=int(time.time()) - 10)
+        for options in (("-l", "k8s_pod=a/b/c/d"), ("-A", "x\nResource_List.k8s_pod = a/b/c/d")):
+            with pytest.raises(PBSError, match="k8s_pod"):
+                site.pbs.submit(*options)
+        job_id = submit()
+        resources = (site.pbs.job(job_id) or {})["Resource_List"]
+        assert resources["k8s_pod"] == "%s/%s/default/redis" % (CLUSTER, POD_UID) and "k8s_token" not in resources
+        for command in (["qalter", "-N", "x"], ["qalter", "-l", "select=1:ncpus=2"], ["qmove", "workq"]):
+            with pytest.raises(PBSError, match="is a pod's"):
+                site.pbs.run(*command, job_id, user=site.user)
+        site.pbs.run("qalter", "-N", "byroot", job_id)
+        site.pbs.run("qdel", job_id, user=site.user)
+        assert (site.pbs.job(job_id) or {"job_state": "F"})["job_state"] == "F"
+        # Out of the history too, or PBS keeps the resources when the hooks are removed.
+        site.pbs.run("qdel", "-x", job_id)
+        site.pbs.delete_job(native)
+    finally:
+        site.install()
