@@ -10,6 +10,8 @@ struct BrokerSettings: Sendable {
   var submissionsInFlight = 8
   /// Seconds after which a command of PBS is killed.
   var commandTimeout = 60.0
+  /// Connections that all commands of PBS together make in a minute.
+  var connectionsPerMinute = 120
   /// Seconds between looks at all jobs, without hints from PBS's hooks.
   var lookInterval = 1.0
   /// The same while hints arrive.
@@ -42,6 +44,8 @@ struct BrokerSettings: Sendable {
     submissionsInFlight =
       try settings.count("submissions-in-flight", in: 1...256) ?? submissionsInFlight
     commandTimeout = try settings.number("command-timeout", in: 0.5...3600) ?? commandTimeout
+    connectionsPerMinute =
+      try settings.count("connections-per-minute", in: 6...100_000) ?? connectionsPerMinute
     lookInterval = try settings.number("look-interval", in: 0.05...3600) ?? lookInterval
     lookIntervalWithHints =
       try settings.number("look-interval-with-hints", in: 0.05...3600) ?? lookIntervalWithHints

@@ -42,7 +42,7 @@ struct PBSBroker: ConnectorCommand {
 
       let backend = try PBSCommands(
         PBSInstallation.find(configured: exec), placeholder: own.placeholder,
-        timeout: own.commandTimeout, log: log)
+        timeout: own.commandTimeout, connectionsPerMinute: own.connectionsPerMinute, log: log)
       let publisher = try Publisher(
         path: socket, role: .pbsBroker, instance: instance, consumers: .binder,
         allowedPeers: peers, log: log)

@@ -44,6 +44,7 @@ VANISH_INTERVAL = 2.0
 _CONFIGURATION = f"""
 pbs-broker:
   look-interval: 0.5
+  connections-per-minute: 100000
   orphan-grace: 5
   vanish-interval: {VANISH_INTERVAL}
   command-timeout: {COMMAND_TIMEOUT}

@@ -10,7 +10,7 @@ from integration.connector import Connector
 from integration.site import pod_manifest
 from simulators.pbs import PBSSimulator
 
-CONFIGURATION = "pbs-broker:\n  look-interval: 0.1\n"
+CONFIGURATION = "pbs-broker:\n  look-interval: 0.1\n  connections-per-minute: 100000\n"
 
 
 def test_the_connector_binds_reports_and_evicts_under_the_policies(guarded: Guarded, tmp_path: Path) -> None:

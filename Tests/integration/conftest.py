@@ -26,6 +26,7 @@ HOSTS: dict[str, dict[str, int | str]] = {"node1": {"ncpus": 8, "mem": "16777216
 BRISK = """
 pbs-broker:
   look-interval: 0.1
+  connections-per-minute: 100000
   orphan-grace: 1
   terminating-patience: 1
   vanish-interval: 0.5

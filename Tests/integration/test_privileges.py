@@ -41,6 +41,7 @@ kube-watcher:
   lease-namespace: {NAMESPACE}
 pbs-broker:
   look-interval: 0.1
+  connections-per-minute: 100000
 binder:
   event-interval: 0
 """

@@ -41,6 +41,8 @@ final class JobPoller {
   private var unconfirmed: Set<String> = []
   /// The server's name in its jobs' ids; empty while it is not known.
   private var server = ""
+  /// Jobs that the last full poll listed and could not read, and that may be any pod's.
+  private var unread: Set<String> = []
   /// When the first of the last polls, all of which listed no job, began.
   private var emptySince: Double?
   /// Since when PBS has not answered, and its words; nil while it answers.
@@ -188,6 +190,7 @@ final class JobPoller {
       world.jobs, listing: listing, foreign: world.foreignJobs,
       unconfirmed: asked, begun: begun
     ).union(expected.keys).union(hinted.intersection(world.jobs.keys))
+    unread = []
     if !ids.isEmpty { try await stat(ids, listing: listing, expected: expected, begun: begun) }
     unconfirmed.subtract(asked)
     emptySince = listing.all.isEmpty ? emptySince ?? begun : nil
@@ -197,7 +200,8 @@ final class JobPoller {
     duePolls.removeAll { $0 <= begun }
     polledAt = begun
     // PBS may list nothing for a moment after its start: two polls have to agree on that.
-    let isCertain = emptySince.map { begun - $0 >= Broker.settling * 0.9 } ?? true
+    let isCertain =
+      unread.isEmpty && emptySince.map { begun - $0 >= Broker.settling * 0.9 } ?? true
     actions.polled(begun, isCertain)
     if !isCertain, world.isAwaitingPoll { pollSoon(within: Broker.settling) }
   }
@@ -208,6 +212,7 @@ final class JobPoller {
     let began = Monotonic.now
     let wasDoubting = judge.isDoubting
     let stat = try await backend.stat(Array(ids))
+    unread = stat.unreadable.intersection(listing.all).subtracting(world.jobs.keys)
     let leftOut = stat.jobs.first { isLeftOut($0, of: listing, begun: begun) }
     enter(stat, began: began, expected: expected, isWhole: true)
     if judge.isDoubting, !wasDoubting {
@@ -222,7 +227,7 @@ final class JobPoller {
     }
     if let leftOut {
       // Pods that wait for this poll must not take it for PBS's word that they have no job.
-      throw .unavailable("qselect did not list job \(leftOut.id), which is there")
+      throw .unavailable("PBS did not list job \(leftOut.id), which is there")
     }
   }
 
