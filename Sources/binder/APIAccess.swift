@@ -54,11 +54,31 @@ final class APIAccess {
     body: (any Encodable & Sendable)? = nil, patch: KubernetesClient.PatchType? = nil,
     as: Answer.Type
   ) async throws -> Answer {
+    try await watched(right, pod) {
+      try await client.send(
+        Self.method(right.verb), path, body: body, contentType: Self.contentType(patch),
+        as: Answer.self)
+    }
+  }
+
+  /// The same, where the answer does not matter beyond its success.
+  func send(
+    _ right: MissingRights.Right, _ path: String, of pod: PodReference,
+    body: (any Encodable & Sendable)? = nil, patch: KubernetesClient.PatchType? = nil
+  ) async throws {
+    try await watched(right, pod) {
+      try await client.send(
+        Self.method(right.verb), path, body: body, contentType: Self.contentType(patch))
+    }
+  }
+
+  private func watched<Answer: Sendable>(
+    _ right: MissingRights.Right, _ pod: PodReference,
+    _ request: @EventLoop () async throws -> Answer
+  ) async throws -> Answer {
     let sent = Monotonic.now
     do {
-      let answer = try await client.send(
-        Self.method(right.verb), path, body: body,
-        contentType: patch?.rawValue ?? "application/json", as: Answer.self)
+      let answer = try await request()
       answered(sent)
       if missingRights.given(right) {
         log.notice("\(server) lets us \(right.verb) \(right.resource) now")
@@ -70,13 +90,8 @@ final class APIAccess {
     }
   }
 
-  /// The same, where the answer does not matter beyond its success.
-  func send(
-    _ right: MissingRights.Right, _ path: String, of pod: PodReference,
-    body: (any Encodable & Sendable)? = nil, patch: KubernetesClient.PatchType? = nil
-  ) async throws {
-    struct Anything: Decodable, Sendable {}
-    _ = try await send(right, path, of: pod, body: body, patch: patch, as: Anything.self)
+  private static func contentType(_ patch: KubernetesClient.PatchType?) -> String {
+    patch?.rawValue ?? "application/json"
   }
 
   private static func method(_ verb: String) -> String {
@@ -127,7 +142,7 @@ final class APIAccess {
 
   private func announce(_ failure: RequestGate.Failure, _ error: any Error) {
     guard failure == .unauthorized else {
-      return log.warning("\(server): \(error); all requests rest until it answers again")
+      return log.warning("\(server): \(error); all requests rest until it answers")
     }
     let remedy =
       credentialCanChange

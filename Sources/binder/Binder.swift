@@ -105,7 +105,9 @@ final class Binder {
   private func want(_ owned: OwnedBrokerMessage, _ pod: PodReference, _ broker: Int) {
     let item = Item(uid: pod.uid, broker: broker)
     guard owned.owner == instance else { return forget(item) }
-    let work = Work(id: owned.id, message: owned.message.shortened)
+    var work = Work(id: owned.id, message: owned.message.shortened)
+    // The broker has waited since it first asked for something about this pod.
+    work.since = wanted[item]?.since ?? work.since
     guard wanted[item] != nil || wanted.count < Self.most else {
       complain("\(Self.most) pods wait already, pod \(pod.fullName) is put off")
       return answer(work, .init(result: .retry, words: "too many pods wait for binder"), broker)
@@ -125,9 +127,9 @@ final class Binder {
   private func refuse(_ owned: OwnedBrokerMessage, _ problem: String, _ broker: Int) {
     let message = owned.message.shortened
     guard owned.owner == instance, message.urgency < BrokerMessage.unanswered else {
-      return complain("a \(message.kind.request) is ignored: \(problem)")
+      return complain("message \(message.kind.request) is ignored: \(problem)")
     }
-    complain("a \(message.kind.request) is refused: \(problem)")
+    complain("message \(message.kind.request) is refused: \(problem)")
     answer(Work(id: owned.id, message: message), .init(result: .refused, words: problem), broker)
   }
 

@@ -63,9 +63,17 @@ struct KubeWatcher: ConnectorCommand {
         client: client, publisher: publisher,
         options: Watcher.Options(schedulerNames: names, cluster: cluster, timing: timing), log: log)
       if elects {
+        // Connections of its own, so that no list or watch holds a renewal up.
+        let store = KubernetesLeaseStore(
+          client: KubernetesClient(
+            connection, program: "kube-watcher", connections: 2, log: log),
+          namespace: leaseNamespace, name: "pbs-connector-kube-watcher")
         let lease = Lease(
-          client: client, namespace: leaseNamespace, name: "pbs-connector-kube-watcher",
-          identity: instance, log: log)
+          store: store, name: "\(leaseNamespace)/pbs-connector-kube-watcher", identity: instance,
+          log: log)
+        lease.onHeld = { publisher.validUntil = $0 }
+        lease.onLost = { publisher.setSynced(false) }
+        lease.onFailureAtFirst = { watcher.judge($0) }
         await lease.lead { await watcher.run() }
       } else {
         await watcher.run()

@@ -2,18 +2,25 @@ import FoundationEssentials
 import Logging
 import Shared
 
-/// Leadership among several kube-watchers by a Kubernetes Lease, with the timings of
-/// client-go's leaderelection (lease 15 s, renewal within 10 s, a try every 2 s).
+/// Leadership among several kube-watchers by a Kubernetes Lease, with the timings of client-go's
+/// leaderelection: a lease lasts 15 s, is renewed every 2 s, and is given up when it could not be
+/// renewed within 10 s.
+///
+/// Those 10 s count from the moment at which the last renewal that succeeded *began*. Whoever
+/// stands by waits for 15 s from when it has seen that renewal, which is later, so that there are
+/// at least 5 s in which nobody leads. The deadline bounds the requests themselves.
 @EventLoop
 final class Lease {
-  private static let duration = 15.0
-  private static let renewDeadline = 10.0
-  private static let retryPeriod = 2.0
+  static let duration = 15.0
+  static let renewDeadline = 10.0
+  static let retryPeriod = 2.0
+  /// Seconds for one request, where the deadline leaves as many.
+  static let requestTimeout = 5.0
 
-  private let client: KubernetesClient
-  private let namespace: String
+  private let store: any LeaseStore
   private let name: String
   private let identity: String
+  private let clock: LeaseClock
   private let log: Logger
   /// The record last seen and when, on our own clock: hosts' clocks are not compared.
   private var observed: LeaseObject?
@@ -21,101 +28,139 @@ final class Lease {
   /// The last failure that was logged.
   private var complaint: String?
 
-  init(client: KubernetesClient, namespace: String, name: String, identity: String, log: Logger) {
-    self.client = client
-    self.namespace = namespace
+  /// Gets the moment until which the lease is ours, after each renewal.
+  var onHeld: (@EventLoop (_ until: Double) -> Void)?
+  /// The lease is no longer ours: what depends on it stops now.
+  var onLost: (@EventLoop () -> Void)?
+  /// Gets each failure of a request before any was answered.
+  var onFailureAtFirst: (@EventLoop (any Error) -> Void)?
+
+  /// - Parameters:
+  ///   - name: the lease's, for logs.
+  ///   - identity: ours among its holders.
+  init(
+    store: any LeaseStore, name: String, identity: String, clock: LeaseClock = .monotonic,
+    log: Logger
+  ) {
+    self.store = store
     self.name = name
     self.identity = identity
+    self.clock = clock
     self.log = log
   }
 
-  /// Runs `work` whenever, and only while, the lease is held.
+  /// Runs `work` whenever, and only while, the lease is held; until the task is cancelled.
   func lead(_ work: @escaping @EventLoop () async -> Void) async {
     while !Task.isCancelled {
-      await acquire()
-      log.notice("leads, by lease \(namespace)/\(name)")
+      guard let began = await acquire() else { return }
+      log.notice("leads, by lease \(name)")
+      onHeld?(began + Self.renewDeadline)
       let worker = Task { @EventLoop in await work() }
-      await hold()
-      log.warning("no longer leads: lease \(namespace)/\(name) could not be renewed")
+      let why = await hold(since: began)
+      onLost?()
+      log.warning("no longer leads: lease \(name) \(why)")
       worker.cancel()
       await worker.value
     }
   }
 
-  private func acquire() async {
+  /// - Returns: when the request began that took the lease; nil when the task is cancelled.
+  private func acquire() async -> Double? {
     var holder: String?
     while !Task.isCancelled {
-      if await tryOnce() { return }
-      if let now = observed?.spec.holderIdentity, now != holder {
+      if let began = await attempt(before: .infinity), clock.now() < began + Self.renewDeadline {
+        return began
+      }
+      if let now = observed?.spec.holderIdentity, now != holder, now != identity {
         holder = now
         log.notice("stands by while \(now) leads")
       }
-      try? await EventLoop.sleep(seconds: Self.retryPeriod * Double.random(in: 1...1.2))
+      // A cancelled task ends the loop.
+      try? await clock.sleep(Self.retryPeriod * Double.random(in: 1...1.2))
     }
+    return nil
   }
 
-  private func hold() async {
-    var renewed = Monotonic.now
-    while Monotonic.now - renewed < Self.renewDeadline {
-      try? await EventLoop.sleep(seconds: Self.retryPeriod)
-      if await tryOnce() {
-        renewed = Monotonic.now
+  /// Renews the lease for as long as that works.
+  /// - Returns: why it is lost, for the log.
+  private func hold(since began: Double) async -> String {
+    var deadline = began + Self.renewDeadline
+    while !Task.isCancelled {
+      // A cancelled task ends the loop.
+      try? await clock.sleep(max(min(Self.retryPeriod, deadline - clock.now()), 0))
+      // This process may have been stopped: then nothing counts that comes now.
+      guard clock.now() < deadline else { break }
+      if let began = await attempt(before: deadline), clock.now() < deadline {
+        deadline = began + Self.renewDeadline
+        onHeld?(deadline)
       } else if let holder = observed?.spec.holderIdentity, holder != identity {
-        return
+        return "is held by \(holder)"
       }
     }
+    return "could not be renewed"
   }
 
   /// Takes or renews the lease.
-  /// - Returns: whether it is ours now.
-  private func tryOnce() async -> Bool {
-    let collection = "/apis/coordination.k8s.io/v1/namespaces/\(namespace)/leases"
+  /// - Parameter deadline: when all requests must have ended.
+  /// - Returns: when the request began that made it ours; nil when it is not.
+  private func attempt(before deadline: Double) async -> Double? {
     do {
-      let current: LeaseObject
-      do {
-        current = try await client.send(
-          "GET", "\(collection)/\(name)", timeout: 5, as: LeaseObject.self)
-      } catch let error as KubernetesError where error.status == 404 {
-        let created = LeaseObject(
-          name: name, namespace: namespace, spec: record(transitions: 0, acquired: nil))
-        observe(
-          try await client.send("POST", collection, body: created, timeout: 5, as: LeaseObject.self)
-        )
-        return true
+      if let observed, observed.spec.holderIdentity == identity {
+        do {
+          // Nobody else writes it in peace, so it need not be read first (as in client-go).
+          return try await replace(observed, before: deadline)
+        } catch let error as KubernetesError where [404, 409].contains(error.status) {
+          log.debug("lease \(name) has changed meanwhile: \(error)")
+        }
+      }
+      guard let current = try await store.read(timeout: timeout(before: deadline)) else {
+        let began = clock.now()
+        let spec = record(transitions: 0, acquired: nil)
+        observe(try await store.create(spec, timeout: timeout(before: deadline)))
+        return began
       }
       if observed != current { observe(current) }
-      let isOurs = current.spec.holderIdentity == identity
-      let isFree = current.spec.holderIdentity?.isEmpty ?? true
-      let expired = Monotonic.now - observedAt > Self.duration
-      guard isOurs || isFree || expired else { return false }
-      var next = current
-      next.spec = record(
-        transitions: (current.spec.leaseTransitions ?? 0) + (isOurs ? 0 : 1),
-        acquired: isOurs ? current.spec.acquireTime : nil)
-      // The resourceVersion makes this fail when another took it meanwhile.
-      observe(
-        try await client.send(
-          "PUT", "\(collection)/\(name)", body: next, timeout: 5, as: LeaseObject.self))
-      return true
+      let holder = current.spec.holderIdentity ?? ""
+      let hasExpired = clock.now() - observedAt > lifetime(of: current)
+      guard holder == identity || holder.isEmpty || hasExpired else { return nil }
+      return try await replace(current, before: deadline)
     } catch {
-      // At the very first contact, and nothing will renew it: that can never work.
-      if let error = error as? KubernetesError, error.status == 401, !client.credentialCanChange,
-        observed == nil
-      {
-        Process.fail(
-          "kube-watcher", StartupError("\(client.server) refuses the credential: \(error)"))
-      }
+      if observed == nil { onFailureAtFirst?(error) }
       // Once for each different failure: this comes every two seconds.
-      if "\(error)" != complaint { log.warning("lease \(namespace)/\(name): \(error)") }
+      if "\(error)" != complaint { log.warning("lease \(name): \(error)") }
       complaint = "\(error)"
-      return false
+      return nil
     }
+  }
+
+  /// Writes ourselves into a record. Its resourceVersion makes this fail when another was faster.
+  private func replace(_ current: LeaseObject, before deadline: Double) async throws -> Double {
+    let isOurs = current.spec.holderIdentity == identity
+    var next = current
+    next.spec = record(
+      transitions: (current.spec.leaseTransitions ?? 0) + (isOurs ? 0 : 1),
+      acquired: isOurs ? current.spec.acquireTime : nil)
+    let began = clock.now()
+    observe(try await store.update(next, timeout: timeout(before: deadline)))
+    return began
+  }
+
+  private func timeout(before deadline: Double) throws -> Double {
+    let left = deadline - clock.now()
+    guard left > 0 else { throw TooLate() }
+    return min(left, Self.requestTimeout)
+  }
+
+  /// The holder says how long its record counts; one that says nothing, or ages, is not believed.
+  private func lifetime(of lease: LeaseObject) -> Double {
+    let seconds = lease.spec.leaseDurationSeconds.map(Double.init) ?? Self.duration
+    return min(max(seconds, Self.duration), 4 * Self.duration)
   }
 
   private func observe(_ lease: LeaseObject) {
     observed = lease
     complaint = nil
-    observedAt = Monotonic.now
+    observedAt = clock.now()
   }
 
   private func record(transitions: Int, acquired: String?) -> LeaseObject.Spec {
@@ -124,29 +169,8 @@ final class Lease {
       holderIdentity: identity, leaseDurationSeconds: Int(Self.duration),
       acquireTime: acquired ?? now, renewTime: now, leaseTransitions: transitions)
   }
-}
 
-/// coordination.k8s.io/v1 Lease.
-struct LeaseObject: Codable, Sendable, Equatable {
-  struct Metadata: Codable, Sendable, Equatable {
-    var name: String
-    var namespace: String
-    var resourceVersion: String?
-  }
-  struct Spec: Codable, Sendable, Equatable {
-    var holderIdentity: String?
-    var leaseDurationSeconds: Int?
-    var acquireTime: String?
-    var renewTime: String?
-    var leaseTransitions: Int?
-  }
-  var apiVersion = "coordination.k8s.io/v1"
-  var kind = "Lease"
-  var metadata: Metadata
-  var spec: Spec
-
-  init(name: String, namespace: String, spec: Spec) {
-    metadata = Metadata(name: name, namespace: namespace)
-    self.spec = spec
+  private struct TooLate: Error, CustomStringConvertible {
+    var description: String { "no time is left to renew it" }
   }
 }

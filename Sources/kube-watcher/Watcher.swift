@@ -126,7 +126,7 @@ final class Watcher {
 
   /// A credential that the server refuses at the very first contact, and that nothing will
   /// renew, can never work.
-  private func judge(_ error: any Error) {
+  func judge(_ error: any Error) {
     if let error = error as? KubernetesError, error.status == 401, !client.credentialCanChange,
       !hasBeenComplete
     {

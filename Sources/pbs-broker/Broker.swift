@@ -244,6 +244,7 @@ final class Broker {
     if let job = decision.unconfirmed { poller.confirm(job) }
     if decision.needsHosts { world.needsHosts = true }
     if decision.submission != nil { submit(record) }
+    world.noteClaims(of: record)
     outbox.want(decision.message, for: uid, name: record.name, isGone: record.isGone)
     if record.jobs.isEmpty, !record.isPresent, !record.isSubmitting {
       world.forget(uid)
@@ -272,7 +273,6 @@ final class Broker {
   private func situation(
     _ record: PodRecord, _ presence: Situation.Presence, _ jobs: [JobRecord]
   ) -> Situation {
-    let map = world.hostMap
     let rejections = world.rejections
     let now = Monotonic.now
     return Situation(
@@ -281,9 +281,9 @@ final class Broker {
         jobs.filter { $0.statBegan < record.boundSince ?? 0 }.map(\.job.id)),
       unconfirmed: Set(jobs.filter(\.isUnconfirmed).map(\.job.id)), ended: record.ended,
       boundJob: record.boundJob, disownedJob: record.disownedJob,
-      translation: translation(of: record), refusal: record.refusal,
+      translation: translation(of: record), submitted: record.submitted, refusal: record.refusal,
       hindrance: poller.hindrance ?? submitter.hindrance,
-      nodeOf: { map.node(of: $0) },
+      hostMap: world.hostMap,
       nodeHindrance: { node in
         rejections.wait(node, now: now).map { wait in
           "it waits to be bound, since the kubelet of \(node) rejects pods (\(wait.reason))"
@@ -298,10 +298,11 @@ final class Broker {
     guard let pod = record.pod, record.isPresent, pod.nodeName == nil, world.cluster != nil else {
       return nil
     }
-    let map = world.hostMap
+    let context = TranslationContext(
+      policy: settings.policy, cluster: world.cluster?.id, hostMap: world.hostMap,
+      claims: world.cluster?.claims == true ? world.claims : nil, claimUsers: world.claimUsers)
     do throws(Refusal) {
-      return .success(
-        try PodTranslation.job(for: pod, policy: settings.policy, hostOf: { map.host(of: $0) }))
+      return .success(try PodTranslation.job(for: pod, in: context))
     } catch {
       return .failure(error)
     }
@@ -346,6 +347,7 @@ final class Broker {
 
   private func submitted(_ uid: String, _ description: JobDescription, _ id: String) {
     guard let record = world.pods[uid], let pod = record.pod else { return }
+    record.submitted = description
     log.info("associating job \(id) to pod \(record.name)")
     record.refusal = nil
     record.unansweredBackoff.reset()

@@ -8,10 +8,10 @@ struct BrokerSettings: Sendable {
   var hosts: [String: String] = [:]
   /// Commands that submit jobs at once.
   var submissionsInFlight = 8
+  /// The most connections a minute that PBS's commands make together; see ``ConnectionBudget``.
+  var connectionsPerMinute = 120
   /// Seconds after which a command of PBS is killed.
   var commandTimeout = 60.0
-  /// Connections that all commands of PBS together make in a minute.
-  var connectionsPerMinute = 120
   /// Seconds between looks at all jobs, without hints from PBS's hooks.
   var lookInterval = 1.0
   /// The same while hints arrive.
@@ -37,6 +37,20 @@ struct BrokerSettings: Sendable {
         throw settings.wrong(key, "a quantity")
       }
     }
+    func quantity(_ key: String, _ value: inout Quantity) throws {
+      guard let text = try settings.text(key) else { return }
+      do throws(QuantityError) {
+        value = try Quantity(text)
+      } catch {
+        throw settings.wrong(key, "a quantity")
+      }
+    }
+    try quantity("least-cpu", &policy.leastCPU)
+    try quantity("least-memory", &policy.leastMemory)
+    policy.deadlineMargin =
+      try settings.count("deadline-margin", in: 0...86400) ?? policy.deadlineMargin
+    connectionsPerMinute =
+      try settings.count("connections-per-minute", in: 10...100_000) ?? connectionsPerMinute
     policy.resources = try settings.table("resources") ?? [:]
     policy.queue = try settings.text("queue")
     bindWhen = try settings.word("bind-when", BindWhen.self) ?? bindWhen
@@ -44,8 +58,6 @@ struct BrokerSettings: Sendable {
     submissionsInFlight =
       try settings.count("submissions-in-flight", in: 1...256) ?? submissionsInFlight
     commandTimeout = try settings.number("command-timeout", in: 0.5...3600) ?? commandTimeout
-    connectionsPerMinute =
-      try settings.count("connections-per-minute", in: 6...100_000) ?? connectionsPerMinute
     lookInterval = try settings.number("look-interval", in: 0.05...3600) ?? lookInterval
     lookIntervalWithHints =
       try settings.number("look-interval-with-hints", in: 0.05...3600) ?? lookIntervalWithHints

@@ -171,6 +171,19 @@ import Testing
   func refusesAndNamesTheContainer(_ spec: String, _ words: String) throws {
     let pod = try Pod.with(spec: spec)
     let refusal = #expect(throws: Refusal.self) { try EffectiveRequest.of(pod, defaults: [:]) }
-    #expect(refusal?.description == words)
+    #expect(refusal?.causes == [words])
+  }
+
+  @Test func allThatIsWrongIsNamedInOneOrder() throws {
+    let pod = try Pod.with(
+      spec: #"""
+        "containers": [{"name": "b", "resources": {"requests": {"memory": "x", "cpu": "y"}}},
+                       {"name": "a", "resources": {"requests": {"cpu": "-1"}}}]
+        """#)
+    let refusal = #expect(throws: Refusal.self) { try EffectiveRequest.of(pod, defaults: [:]) }
+    #expect(
+      refusal?.description
+        == #"container a requests cpu -1, which is negative; container b requests cpu "y" is not a quantity; container b requests memory "x" is not a quantity"#
+    )
   }
 }

@@ -101,8 +101,7 @@ import Testing
     let pod = try Pod.with(spec: Self.container + ", " + large.member)
     #expect(try Self.encoded(pod).count < 8 << 10)
     let refusal = #expect(throws: Refusal.self) {
-      try PodTranslation.job(
-        for: Self.received(pod), policy: TranslationPolicy(), hostOf: { _ in nil })
+      try PodTranslation.job(for: Self.received(pod), in: TranslationContext())
     }
     #expect(refusal?.description.contains(large.words) == true)
   }

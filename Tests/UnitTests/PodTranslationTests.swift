@@ -9,13 +9,14 @@ import Testing
     #""containers": [{"name": "a", "resources": {"requests": {"cpu": "1", "memory": "640Mi"}}}]"#
 
   private static func job(
-    _ pod: Pod, resources: [String: String] = [:], queue: String? = nil,
-    defaults: [String: String] = [:],
-    hosts: [String: String] = ["node1": "node1", "node2.site": "node2"]
+    _ pod: Pod, resources: [String: String] = [:], queue: String? = nil, cluster: String? = nil,
+    margin: Int = 300
   ) throws -> JobDescription {
-    let policy = TranslationPolicy(
-      defaults: try defaults.mapValues { try Quantity($0) }, resources: resources, queue: queue)
-    return try PodTranslation.job(for: pod, policy: policy, hostOf: { hosts[$0] })
+    var policy = try TranslationPolicy.usual(resources: resources)
+    policy.queue = queue
+    policy.deadlineMargin = margin
+    return try PodTranslation.job(
+      for: pod, in: TranslationContext(policy: policy, cluster: cluster))
   }
 
   @Test func aPodBecomesAJob() throws {
@@ -27,57 +28,52 @@ import Testing
           queue: nil,
           environment: [
             ("KUBERNETES_POD_UID", "uid-1"), ("KUBERNETES_POD_NAME", "redis"),
-            ("KUBERNETES_POD_NAMESPACE", "default"),
+            ("KUBERNETES_POD_NAMESPACE", "default"), ("KUBERNETES_POD_SCHEDULER", "pbs"),
           ]))
   }
 
-  /// Members of the spec, and the select.
-  @Test(arguments: [
-    (Self.container, "1:ncpus=1:mem=640mb"),
-    (#""containers": [{"name": "a"}]"#, "1:ncpus=1:mem=256mb"),
-    (
-      #""containers": [{"name": "a", "resources": {"requests": {"cpu": "300m"}}}, {"name": "b", "resources": {"requests": {"cpu": "300m"}}}]"#,
-      "1:ncpus=1:mem=512mb"
-    ),
-    (
-      #""containers": [{"name": "a", "resources": {"requests": {"cpu": "1001m", "memory": "100M"}}}]"#,
-      "1:ncpus=2:mem=97657kb"
-    ),
-    (
-      #""containers": [{"name": "a", "resources": {"limits": {"cpu": "3", "memory": "700Mi"}}}]"#,
-      "1:ncpus=3:mem=700mb"
-    ),
-    (
-      #""containers": [{"name": "a"}], "initContainers": [{"name": "i", "resources": {"requests": {"cpu": "4"}}}]"#,
-      "1:ncpus=4:mem=256mb"
-    ),
-    (Self.container + #", "overhead": {"cpu": "250m", "memory": "120Mi"}"#, "1:ncpus=2:mem=760mb"),
-    (
-      Self.container + #", "resources": {"requests": {"cpu": "2", "memory": "1Gi"}}"#,
-      "1:ncpus=2:mem=1024mb"
-    ),
-    (
-      Self.container + #", "nodeSelector": {"kubernetes.io/hostname": "node1"}"#,
-      "1:ncpus=1:mem=640mb:host=node1"
-    ),
-    (
-      Self.container + #", "nodeSelector": {"kubernetes.io/hostname": "node2.site"}"#,
-      "1:ncpus=1:mem=640mb:host=node2"
-    ),
-    (
-      #""containers": [{"name": "a", "resources": {"requests": {"cpu": "0", "memory": "0"}}}]"#,
-      "1:ncpus=0:mem=0mb"
-    ),
-  ])
-  func asksForWhatThePodNeeds(_ spec: String, _ select: String) throws {
-    let job = try Self.job(.with(spec: spec), defaults: ["cpu": "1", "memory": "256Mi"])
-    #expect(job.select == select)
+  @Test func theJobSaysWhoseItIs() throws {
+    let job = try Self.job(.with(spec: Self.container), cluster: "8b6d-1")
+    #expect(
+      job.environment.map(\.name) == [
+        "KUBERNETES_POD_UID", "KUBERNETES_POD_NAME", "KUBERNETES_POD_NAMESPACE",
+        "KUBERNETES_CLUSTER", "KUBERNETES_POD_SCHEDULER",
+      ])
+    #expect(job.environment.contains { $0 == ("KUBERNETES_CLUSTER", "8b6d-1") })
   }
 
-  /// activeDeadlineSeconds counts from the pod's start, as walltime from the job's.
-  @Test(arguments: [("", nil), (#", "activeDeadlineSeconds": 3600"#, 3600)])
-  func theDeadlineIsTheWalltime(_ member: String, _ walltime: Int?) throws {
-    #expect(try Self.job(.with(spec: Self.container + member)).walltime == walltime)
+  /// The text of `qsub -v` is made of these: nothing but names gets there.
+  @Test(arguments: [
+    "", "a,b", "a\nJob Id: 1.pbsserver", "a b", "a'b", #"a"b"#, "a=b", "a\\b", "-a", "a-", ".a",
+    "../a", "ä", String(repeating: "a", count: 300),
+  ])
+  func whatIsNoNameIsRefused(_ text: String) throws {
+    var pod = try Pod.with(spec: Self.container)
+    pod.metadata.name = text
+    pod.metadata.namespace = text
+    pod.metadata.uid = text
+    pod.spec.schedulerName = "x" + text + "-"
+    let refusal = #expect(throws: Refusal.self) { try Self.job(pod, cluster: text) }
+    #expect(
+      refusal?.causes
+        == [
+          "metadata.name", "metadata.namespace", "metadata.uid", "spec.schedulerName",
+          "the cluster's identity",
+        ].map { "\($0) is no name by Kubernetes' rules" })
+  }
+
+  /// kubelet ends the pod first, so the job may run longer than activeDeadlineSeconds.
+  @Test(arguments: [
+    ("", 300, nil), (#", "activeDeadlineSeconds": 3600"#, 300, 3900),
+    (#", "activeDeadlineSeconds": 3600"#, 0, 3600), (#", "activeDeadlineSeconds": 1"#, -5, 1),
+    (#", "activeDeadlineSeconds": 4294967295"#, 300, 4_294_967_295),
+    (#", "activeDeadlineSeconds": 9223372036854775807"#, 300, 4_294_967_295),
+  ])
+  func theWalltimeIsTheDeadlineAndAMargin(
+    _ member: String, _ margin: Int, _ walltime: Int?
+  ) throws {
+    #expect(
+      try Self.job(.with(spec: Self.container + member), margin: margin).walltime == walltime)
   }
 
   @Test func theQueueIsThePolicys() throws {
@@ -97,7 +93,7 @@ import Testing
   @Test func otherResourcesOfZeroNeedNoCounterpart() throws {
     let spec =
       #""containers": [{"name": "a", "resources": {"limits": {"cpu": "1", "nvidia.com/gpu": "0"}}}]"#
-    #expect(try Self.job(.with(spec: spec)).select == "1:ncpus=1")
+    #expect(try Self.job(.with(spec: spec)).select == "1:ncpus=1:mem=256mb")
   }
 
   /// Kubernetes accepts any one quantity; nothing that a pod asks for may end the broker.
@@ -123,58 +119,36 @@ import Testing
       })
   }
 
-  /// Members of the spec, and the words of the refusal, which name the thing.
-  @Test(arguments: [
-    (#""nodeSelector": {"disk": "ssd"}"#, "nodeSelector disk cannot be honoured by PBS"),
-    (
-      #""nodeSelector": {"kubernetes.io/hostname": "nowhere"}"#,
-      "nodeSelector kubernetes.io/hostname: no node nowhere that is a host of PBS"
-    ),
-    (
-      #""affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": []}}}"#,
-      "required nodeAffinity cannot be honoured by PBS"
-    ),
-    (
-      #""affinity": {"podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [{"topologyKey": "zone"}]}}"#,
-      "required podAffinity cannot be honoured by PBS"
-    ),
-    (
-      #""affinity": {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [{"topologyKey": "zone"}]}}"#,
-      "required podAntiAffinity cannot be honoured by PBS"
-    ),
-    (
-      #""topologySpreadConstraints": [{"topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule"}]"#,
-      "topologySpreadConstraint zone cannot be honoured by PBS"
-    ),
-    (#""resourceClaims": [{"name": "gpu"}]"#, "resourceClaim gpu cannot be honoured by PBS"),
-    (
-      #""initContainers": [{"name": "i", "ports": [{"hostPort": 0}, {"hostPort": 80}]}]"#,
-      "hostPort 80 of container i cannot be honoured by PBS"
-    ),
-    (
-      #""initContainers": [{"name": "i", "resources": {"limits": {"nvidia.com/gpu": "1"}}}]"#,
-      "the resource nvidia.com/gpu has no counterpart in PBS (pbs-broker.resources)"
-    ),
-    (
-      #""initContainers": [{"name": "i", "resources": {"limits": {"memory": "lots"}}}]"#,
-      #"container i requests memory "lots" is not a quantity"#
-    ),
-  ])
-  func refusesByName(_ member: String, _ words: String) throws {
-    let pod = try Pod.with(spec: Self.container + ", " + member)
-    let refusal = #expect(throws: Refusal.self) { try Self.job(pod) }
-    #expect(refusal?.description == words)
+  /// What the pod needs at the least is the site's choice.
+  @Test func theLeastIsThePolicys() throws {
+    var policy = try TranslationPolicy.usual()
+    policy.leastCPU = try Quantity("1500m")
+    policy.leastMemory = try Quantity("1Gi")
+    let job = try PodTranslation.job(
+      for: .with(spec: Self.container), in: TranslationContext(policy: policy))
+    #expect(job.select == "1:ncpus=2:mem=1024mb")
   }
 
-  /// What only expresses a wish is no constraint.
+  /// A node is not looked for among hosts that PBS has not named.
   @Test(arguments: [
-    #""affinity": {"podAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": []}}"#,
-    #""affinity": {"podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": []}}"#,
-    #""topologySpreadConstraints": [{"topologyKey": "zone", "whenUnsatisfiable": "ScheduleAnyway"}]"#,
-    #""initContainers": [{"name": "i", "ports": [{"containerPort": 80}]}]"#,
+    #""nodeSelector": {"kubernetes.io/hostname": "node1"}"#,
+    #""nodeSelector": {"kubernetes.io/os": "linux"}"#,
   ])
-  func aWishIsNoConstraint(_ member: String) throws {
-    #expect(
-      try Self.job(.with(spec: Self.container + ", " + member)).select == "1:ncpus=1:mem=640mb")
+  func whatIsOnANodeWaitsForPBSsHosts(_ member: String) throws {
+    let pod = try Pod.with(spec: Self.container + ", " + member)
+    let context = TranslationContext(
+      hostMap: HostMap(nodes: [Node("node1", hostname: "node1")]))
+    let refusal = #expect(throws: Refusal.self) { try PodTranslation.job(for: pod, in: context) }
+    #expect(refusal?.description == "waits for PBS to name its hosts")
+    #expect(refusal?.kind == .waits)
+    #expect(refusal?.dependsOnHosts == true)
+  }
+
+  /// Where nobody tells of volume claims, none is waited for.
+  @Test func withoutWordOfClaimsNoneCounts() throws {
+    let pod = try Pod.with(
+      spec: Self.container
+        + #", "volumes": [{"name": "d", "persistentVolumeClaim": {"claimName": "c"}}]"#)
+    #expect(try Self.job(pod).select == "1:ncpus=1:mem=640mb")
   }
 }

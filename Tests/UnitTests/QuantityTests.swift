@@ -91,4 +91,11 @@ import Testing
   func isOrderedByValue(_ smaller: String, _ larger: String) throws {
     #expect(try Quantity(smaller) < Quantity(larger))
   }
+
+  @Test func theErrorRepeatsNoMoreThanTheBeginning() {
+    let error = #expect(throws: QuantityError.self) {
+      try Quantity(String(repeating: "x", count: 1_000_000))
+    }
+    #expect(error?.description == "\"\(String(repeating: "x", count: 40))\" is not a quantity")
+  }
 }

@@ -191,8 +191,24 @@ struct SubscriptionTests {
     peer.send("\(json.utf8.count + 1) \(json)\n")
     try await peer.hearsTheEnd()
     try await server.peer(2).hears("hello")
-    #expect(reader.log.all == ["warning: \(path): \(reason); connecting again"])
+    #expect(reader.log.all.last == "warning: \(path): \(reason); connecting again")
+    #expect(reader.log.all.dropLast().allSatisfy { $0.contains("cannot be read") })
     #expect(reader.heard.items == ["connected", "disconnected", "connected"])
+  }
+
+  @Test @EventLoop func aPingThatCannotBeReadIsSaidOnce() async throws {
+    let server = try Server(path)
+    let reader = Reader(path)
+    let peer = try await server.peer(1)
+    try server.greet(peer)
+    for ping in [#"{"type":"ping"}"#, #"{"type":"ping","ownsUntil":"soon"}"#] {
+      peer.send("\(ping.utf8.count + 1) \(ping)\n")
+    }
+    try peer.say(ControlMessage.Ping(ownsUntil: Monotonic.now + 60))
+    try await reader.hears("confirmed")
+    #expect(peer.types.filter { $0 == "pong" }.count <= 1)
+    #expect(reader.log.all.count == 1)
+    #expect(reader.log.all[0].hasPrefix("warning: \(path): a ping cannot be read: "))
   }
 
   @Test @EventLoop func aMessageOfAnUnknownTypeIsHandedOn() async throws {

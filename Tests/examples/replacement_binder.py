@@ -15,6 +15,7 @@ import base64
 import http.client
 import json
 import os
+import re
 import select
 import signal
 import socket
@@ -22,6 +23,7 @@ import ssl
 import sys
 import tempfile
 import time
+import unicodedata
 import urllib.parse
 from collections import OrderedDict
 from datetime import datetime, timezone
@@ -35,6 +37,18 @@ FRAME_LIMIT = 4 << 20  # octets (docs/protocol.md, "Limits and errors")
 REQUEST_TIMEOUT = 4
 ANOTHER = (409, 422)  # what a change answers when the pod is another one, or in another state, than it says
 STRATEGIC_MERGE_PATCH = "application/strategic-merge-patch+json"
+ROUNDS = 5  # how often a pod is looked at again that changes while it is acted on
+TEXT_LIMIT = 1024  # octets of a condition's or an Event's message
+EVENT_INTERVAL = 300.0  # seconds before an Event of the same words is written again
+EVENTS_REMEMBERED = 4096
+
+# What is a name (docs/protocol.md, "Pod reference").
+ALNUM = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+LABEL = re.compile(rf"(?=.{{1,63}}\Z){ALNUM}\Z")
+SUBDOMAIN = re.compile(rf"(?=.{{1,253}}\Z){ALNUM}(\.{ALNUM})*\Z")
+UID = re.compile(r"(?=.{1,64}\Z)[A-Za-z0-9]([-.A-Za-z0-9]*[A-Za-z0-9])?\Z")
+JOB = re.compile(r"(?=.{1,255}\Z)[0-9]{1,12}(\[[0-9]{0,9}\])?(\.[A-Za-z0-9_][-._A-Za-z0-9]*)?\Z")
+REASON = re.compile(r"[A-Za-z0-9]{1,128}\Z")
 
 
 def log(text: str) -> None:
@@ -228,13 +242,20 @@ class Broker:
 class Binder:
     """What is done for each message: returns the outcome's result and the API server's words."""
 
-    def __init__(self, kubernetes: Kubernetes, instance: str) -> None:
+    def __init__(self, kubernetes: Kubernetes, instance: str, scheduler_names: list[str]) -> None:
         self._kubernetes = kubernetes
         self._instance = instance
+        self._scheduler_names = scheduler_names
+        # When an Event was last written, by pod, reason and the message without its numbers.
+        self._events: OrderedDict[tuple[str, str, str], float] = OrderedDict()
 
     def perform(self, message: Message, owns: Callable[[], bool]) -> tuple[str, str | None, float]:
         """Do what a message asks for. Returns result, words, and seconds to wait before the next request."""
         actions = {"bind": self._bind, "report": self._report, "evict": self._evict}
+        problem = problem_of(message)
+        if problem is not None:
+            log(f"message {message['type']} is refused: {problem}")
+            return "refused", problem, 0.0
         try:
             return *actions[message["type"]](message, owns), 0.0
         except Refused as refusal:
@@ -269,9 +290,9 @@ class Binder:
 
     def _state(self, pod: Message, node: str) -> tuple[str, str | None] | None:
         """The outcome that the pod's present state gives to a bind; None when it can be bound."""
-        present = self._get(pod)
+        present, outcome = self._look(pod)
         if present is None:
-            return "gone", None
+            return outcome
         bound_to = present["spec"].get("nodeName")
         if bound_to:
             return ("bound", None) if bound_to == node else ("conflict", f"it is already assigned to {bound_to}")
@@ -279,34 +300,39 @@ class Binder:
 
     def _report(self, message: Message, owns: Callable[[], bool]) -> tuple[str, str | None]:
         pod = message["pod"]
-        if not owns():
-            return "retry", "no longer ours"
-        if message["unscheduled"]:
-            try:
-                self._set_condition(pod, "PodScheduled", "False", "Unschedulable", message["message"])
-            except Refused as refusal:
-                if refusal.status in ANOTHER and self._get(pod) is None:
-                    return "gone", str(refusal)
-                raise
-        self._event(pod, message["reason"], message["message"], message["warning"])
-        return "reported", None
+        for _ in range(ROUNDS):
+            present, outcome = self._look(pod)
+            if present is None:
+                return outcome
+            if message["unscheduled"]:
+                if present["spec"].get("nodeName") or has_finished(present) or is_terminating(present):
+                    return "finished", None
+                if not owns():
+                    return "retry", "no longer ours"
+                if not self._set_condition(present, "PodScheduled", "False", "Unschedulable", message["message"]):
+                    continue
+            self._event(pod, message["reason"], message["message"], message["warning"])
+            return "reported", None
+        return "retry", "the pod keeps changing"
 
     def _evict(self, message: Message, owns: Callable[[], bool]) -> tuple[str, str | None]:
         pod, words = message["pod"], message["message"]
-        for _ in range(5):
-            present = self._get(pod)
+        for _ in range(ROUNDS):
+            present, outcome = self._look(pod)
             if present is None:
-                return "gone", None
+                return outcome
             if has_finished(present):
                 return "finished", None
             if is_terminating(present):
                 return "deleted", None
             if not owns():
                 return "retry", "no longer ours"
+            patched = self._set_condition(present, "DisruptionTarget", "True", "PBSJobEnded", words)
+            if not patched:
+                continue
+            if has_finished(patched):
+                return "finished", None
             try:
-                patched = self._set_condition(pod, "DisruptionTarget", "True", "PBSJobEnded", words)
-                if has_finished(patched):
-                    return "finished", None
                 version = patched["metadata"]["resourceVersion"]
                 self._kubernetes.request("DELETE", self._path(pod), {
                     "apiVersion": "v1", "kind": "DeleteOptions",
@@ -315,14 +341,25 @@ class Binder:
                 if refusal.status in ANOTHER:
                     continue
                 raise
-            log(f"deleting pod {pod['namespace']}/{pod['name']}: {words}")
+            log(f"deleting pod {pod['namespace']}/{pod['name']}: {plain(words)}")
             self._event(pod, "JobEnded", words, warning=True)
             return "deleted", None
         return "retry", "the pod keeps changing"
 
+    def _look(self, pod: Message) -> tuple[Message | None, tuple[str, str | None]]:
+        """The pod of this UID, if it is ours to touch; None with the outcome where it is not."""
+        present = self._get(pod)
+        if present is None:
+            return None, ("gone", None)
+        name = present["spec"].get("schedulerName")
+        if name not in self._scheduler_names:
+            return None, ("refused", f"its scheduler is {plain(str(name))}")
+        return present, ("retry", None)
+
     @staticmethod
     def _path(pod: Message) -> str:
-        return f"/api/v1/namespaces/{pod['namespace']}/pods/{pod['name']}"
+        namespace, name = (urllib.parse.quote(pod[member], safe="") for member in ("namespace", "name"))
+        return f"/api/v1/namespaces/{namespace}/pods/{name}"
 
     def _get(self, pod: Message) -> Message | None:
         """The pod of this UID; None when there is none."""
@@ -334,24 +371,66 @@ class Binder:
             raise
         return present if present["metadata"]["uid"] == pod["uid"] else None
 
-    def _set_condition(self, pod: Message, kind: str, status: str, reason: str, words: str) -> Message:
-        condition = {"type": kind, "status": status, "reason": reason, "message": words, "lastTransitionTime": now()}
-        return self._kubernetes.request(
-            "PATCH", self._path(pod) + "/status",
-            {"metadata": {"uid": pod["uid"]}, "status": {"conditions": [condition]}}, STRATEGIC_MERGE_PATCH)
+    def _set_condition(self, pod: Message, kind: str, status: str, reason: str, words: str) -> Message | None:
+        """Set a condition of a pod as it was looked at. Returns the pod with it; None when it has changed since."""
+        condition = {"type": kind, "status": status, "reason": reason, "message": plain(words)}
+        old = next((each for each in pod.get("status", {}).get("conditions") or [] if each["type"] == kind), {})
+        if all(old.get(member) == value for member, value in condition.items()):
+            return pod
+        if old.get("status") != status:
+            # Left out, it stays as it is.
+            condition["lastTransitionTime"] = now()
+        metadata = {member: pod["metadata"][member] for member in ("uid", "resourceVersion")}
+        try:
+            return self._kubernetes.request("PATCH", self._path(pod["metadata"]) + "/status",
+                                            {"metadata": metadata, "status": {"conditions": [condition]}},
+                                            STRATEGIC_MERGE_PATCH)
+        except Refused as refusal:
+            if refusal.status in ANOTHER:
+                return None
+            raise
 
     def _event(self, pod: Message, reason: str, words: str, warning: bool) -> None:
-        """Write an Event; one that cannot be written does not matter to the outcome."""
+        """Write an Event, unless one of these words was lately; that it cannot be does not matter to the outcome."""
+        key = (pod["uid"], reason, re.sub("[0-9]+", "0", words))
+        if time.monotonic() - self._events.get(key, -EVENT_INTERVAL) < EVENT_INTERVAL:
+            return
         name = f"{pod['name'][:230]}.{time.time_ns():x}"
         try:
-            self._kubernetes.request("POST", f"/api/v1/namespaces/{pod['namespace']}/events", {
+            self._kubernetes.request("POST", self._path(pod).partition("/pods/")[0] + "/events", {
                 "apiVersion": "v1", "kind": "Event", "metadata": {"name": name, "namespace": pod["namespace"]},
                 "involvedObject": {"apiVersion": "v1", "kind": "Pod", **pod},
-                "type": "Warning" if warning else "Normal", "reason": reason, "message": words[:1000],
+                "type": "Warning" if warning else "Normal", "reason": reason, "message": plain(words),
                 "source": {"component": "pbs-connector"}, "reportingComponent": "pbs-connector",
                 "reportingInstance": self._instance, "firstTimestamp": now(), "lastTimestamp": now(), "count": 1})
         except (Refused, OSError, http.client.HTTPException, ValueError) as error:
             log(f"an Event of pod {pod['namespace']}/{pod['name']} could not be written: {error}")
+            return
+        self._events[key] = time.monotonic()
+        if len(self._events) > EVENTS_REMEMBERED:
+            self._events.popitem(last=False)
+
+
+def problem_of(message: Message) -> str | None:
+    """Why no honest broker sends this, where that is so: something that should be a name is none."""
+    pod = message["pod"]
+    names = [(UID, pod["uid"]), (LABEL, pod["namespace"]), (SUBDOMAIN, pod["name"])]
+    if message["type"] == "bind":
+        names.append((SUBDOMAIN, message["node"]))
+    if message["type"] == "report":
+        names.append((REASON, message["reason"]))
+    if message.get("job") is not None:
+        names.append((JOB, message["job"]))
+    return next((f'"{plain(text)[:80]}" is no name' for pattern, text in names if not pattern.match(text)), None)
+
+
+def plain(text: str) -> str:
+    """Text of others on one line, without characters that act on a terminal, and not too long."""
+    line = " | ".join(part for part in re.split("[\r\n]+", text) if part).replace("\t", " ")
+    line = "".join(f"\\u{{{ord(character):x}}}" if unicodedata.category(character) in ("Cc", "Cf", "Zl", "Zp")
+                   else character for character in line)
+    octets = line.encode(errors="replace")
+    return line if len(octets) <= TEXT_LIMIT else octets[:TEXT_LIMIT - 3].decode(errors="ignore") + "..."
 
 
 def has_finished(pod: Message) -> bool:
@@ -395,11 +474,13 @@ def main() -> None:
     parser.add_argument("--kubeconfig", required=True, help="kubeconfig file, in JSON")
     parser.add_argument("--instance", default=f"{socket.gethostname()}-{os.getpid()}",
                         help="this binder's name among others")
+    parser.add_argument("--scheduler-name", nargs="+", default=["pbs"],
+                        help="only pods with one of these in spec.schedulerName are touched")
     arguments = parser.parse_args()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(0))
 
-    binder = Binder(Kubernetes(arguments.kubeconfig), arguments.instance)
+    binder = Binder(Kubernetes(arguments.kubeconfig), arguments.instance, arguments.scheduler_name)
     delay = 0.1
     last_words = ""
     while True:

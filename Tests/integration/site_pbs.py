@@ -263,6 +263,10 @@ class SitePBS:
         """The job's program ends, by a signal."""
         self._real.run("qsig", "-s", "SIGKILL", job_id)
 
+    def limit_walltime(self, job_id: str, seconds: float) -> None:
+        """The running job's walltime becomes so many seconds."""
+        self._as_operator("qalter", "-l", f"walltime={int(seconds)}", job_id)
+
     def hold(self, job_id: str, kinds: str = "u") -> None:
         self._as_operator("qhold", "-h", kinds, job_id)
 

@@ -142,12 +142,12 @@ def test_a_node_that_is_no_host_of_pbs_is_refused_by_name(site: Site) -> None:
     assert site.jobs_of(uid(pod)) == []
 
 
-def test_the_deadline_becomes_the_walltime(site: Site) -> None:
+def test_the_deadline_and_a_margin_become_the_walltime(site: Site) -> None:
     site.connector.start()
     pod = site.create("timed", activeDeadlineSeconds=3600)
     site.wait_bound("timed")
     (job,) = site.jobs_of(uid(pod))
-    assert job.request.walltime == 3600
+    assert job.request.walltime == 3600 + 300
 
 
 def test_what_pbs_refuses_is_reported_and_tried_again(site: Site) -> None:

@@ -85,9 +85,20 @@ def plugin(place: Place, program: str) -> Path:
         "args": ["get-token", str(runs), str(answer)], "env": [{"name": "ANSWERS", "value": "promptly"}]}})
 
 
+def plugin_with_certificate(place: Place, program: str) -> Path:
+    """A credential plugin that prints a client certificate and its key, and no token."""
+    certificate, key = place.kubernetes.authority.issue(f"{program}-plugin", "/O=system:masters/CN=admin")
+    answer = place.file(f"{program}.answer", json.dumps({
+        "apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential",
+        "status": {"clientCertificateData": certificate.read_text(), "clientKeyData": key.read_text()}}))
+    command = place.file(f"{program}.plugin", f'#!/bin/sh\ncat "{answer}"\n', 0o700)
+    return place.kubeconfig(program, {"exec": {
+        "apiVersion": "client.authentication.k8s.io/v1", "command": str(command), "provideClusterInfo": True}})
+
+
 KINDS: dict[str, Callable[[Place, str], Path]] = {
     "token": inline_token, "token file": token_file, "certificate": inline_certificate,
-    "certificate files": certificate_files, "plugin": plugin,
+    "certificate files": certificate_files, "plugin": plugin, "plugin with certificate": plugin_with_certificate,
 }
 
 
@@ -104,6 +115,10 @@ def connected(place: Place, pbs: PBSSimulator) -> Iterator[Callable[[Connector],
 
     def connect(connector: Connector) -> Site:
         connectors.append(connector)
+        known = {node["metadata"]["name"] for node in place.kubernetes.nodes()}
+        for host in pbs.host_names:
+            if host not in known:
+                place.kubernetes.create_node(host)
         connector.start()
         return Site(place.kubernetes, pbs, connector)
 

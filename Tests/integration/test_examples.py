@@ -19,7 +19,7 @@ COLLECTIONS = {"Pod": "/api/v1/namespaces/default/pods", "Job": "/apis/batch/v1/
 @pytest.mark.parametrize("file, scheduler, select, walltime", [
     ("redis.yaml", "default-scheduler", "1:ncpus=1:mem=640mb", None),
     ("redis-pbs.yaml", "pbs", "1:ncpus=1:mem=640mb", None),
-    ("deadline.yaml", "pbs", "1:ncpus=1:mem=64mb", 600),
+    ("deadline.yaml", "pbs", "1:ncpus=1:mem=64mb", 900),
 ])
 def test_an_example_pod_is_bound_to_the_host_of_its_job(
         either_site: Site, file: str, scheduler: str, select: str, walltime: int | None) -> None:

@@ -40,8 +40,8 @@ def test_a_deleted_job_ends_its_pod_although_it_never_was_ready(bare_site: Site)
 
 def test_walltime_exceeded_ends_the_pod(bare_site: Site) -> None:
     bare_site.connector.start()
-    # It must be bound before.
-    bound_job(bare_site, "timed", activeDeadlineSeconds=int(bare_site.patience))
+    _, job = bound_job(bare_site, "timed")
+    bare_site.pbs.limit_walltime(job.id, 1)
     deleted_with(bare_site, "timed", "exceeded resource walltime")
 
 

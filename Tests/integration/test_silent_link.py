@@ -55,10 +55,14 @@ def test_a_binder_whose_connection_swallows_everything_opens_another(either_site
     for name in names:
         site.wait_bound(name, REQUEST_SECONDS + BESIDES)
     assert time.monotonic() - started < REQUEST_SECONDS + BESIDES
+    site.create("later")
+    site.wait_bound("later")
     binder = site.connector["binder"]
-    binder.wait_for_log("answers again")
-    if site.kubernetes.url.startswith("https"):
-        assert len([line for line in binder.lines if GIVEN_UP in line]) == 1
+    begins = [number for number, line in enumerate(binder.lines) if GIVEN_UP in line]
+    # Over HTTP/1.1 the next request may have opened another connection anyway.
+    assert len(begins) == 1 if site.kubernetes.url.startswith("https") else len(begins) <= 1
+    for begin in begins:
+        binder.wait_for_log("answers again", after=begin)
 
 
 def test_a_watcher_whose_connections_swallow_everything_opens_others(either_site: Site, proxy: FaultingProxy) -> None:

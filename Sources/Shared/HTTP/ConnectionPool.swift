@@ -4,10 +4,10 @@ import Glibc
 /// Connections to one server that were made with the same certificates: one multi handle of
 /// libcurl on the event loop. Requests share its connections, those of other pools never.
 ///
-/// libcurl 7.88 takes no connection out of use that swallows everything, answers no HTTP/2
-/// ping to programs that use its multi interface, and does not say which connection is dead. So
-/// the moment at which octets last came is kept here for each connection, and a pool with a
-/// dead one is left as a whole.
+/// libcurl 7.88 goes on using a connection that swallows everything as long as it is open, sends
+/// HTTP/2 pings for programs that use its easy interface only (curl_easy_upkeep), and does not
+/// number connections. So they are told apart by their local ports, the moment at which octets last
+/// came is kept for each, and a pool with a dead one is left as a whole.
 @EventLoop
 final class ConnectionPool {
   let security: HTTPSecurity

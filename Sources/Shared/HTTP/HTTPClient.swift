@@ -12,7 +12,7 @@ import Logging
 @EventLoop
 public final class HTTPClient {
   /// Seconds without an octet from which on a connection counts as dead when a request on it
-  /// is over without its answer; for a shorter request, nearly all of its time. A server that is
+  /// is over without its answer; for a shorter request, half of its time. A server that is
   /// only slow with one request still answers others.
   static let longestSilence = 4.0
 
@@ -23,8 +23,11 @@ public final class HTTPClient {
   /// Pools that take no further requests, while there are some on them.
   private var retired: [ConnectionPool] = []
   private var idle: [UnsafeMutableRawPointer] = []
-  /// Whether a connection was given up, and nothing was answered since.
+  /// Whether a failure was logged, and nothing was answered since.
   private var isInTrouble = false
+  private var complaint: (text: String, at: Double)?
+  /// Seconds after which the same failure is logged again, where answers came in between.
+  private static let complaintInterval = 10.0
 
   /// Streams have connections of their own: over HTTP/1.1 each takes one for as long as it
   /// lasts, and would leave none for requests.
@@ -126,8 +129,14 @@ public final class HTTPClient {
     let pool = ConnectionPool(
       security: security, connections: use == .requests ? connections : nil)
     pool.onDone = { [unowned self, unowned pool] transfer, code in
-      if code == CURLE_OK { answered() }
-      finish(transfer, in: pool, transfer.result(code))
+      if transfer.isToBeRepeated(code) {
+        pool.remove(transfer)
+        pool.add(transfer)
+        return
+      }
+      let result = transfer.result(code)
+      if case .failure(let error) = result { complain("\(error)") } else { answered() }
+      finish(transfer, in: pool, result)
     }
     pools[use] = pool
     return pool
@@ -152,18 +161,17 @@ public final class HTTPClient {
     let port = transfer.port
     let silence = port.flatMap { pool.silence(ofPort: $0) } ?? 0
     finish(transfer, in: pool, .failure(error))
-    let limit = min(Self.longestSilence, 0.9 * (transfer.request.timeout ?? .infinity))
-    guard let port, silence >= limit else { return }
-    giveUp(port, of: pool, silence)
+    let limit = min(Self.longestSilence, 0.5 * (transfer.request.timeout ?? .infinity))
+    if let port, silence >= limit {
+      giveUp(port, of: pool, silence)
+    } else if error is HTTPError {
+      complain("\(error)")
+    }
   }
 
   private func giveUp(_ port: Int, of pool: ConnectionPool, _ silence: Double) {
     let text = "nothing has come on its connection for \(String(rounded: silence)) s"
-    if !isInTrouble {
-      isInTrouble = true
-      log.warning(
-        "\(name): a request waits and \(text): given up, the next one opens another")
-    }
+    complain("a request waits and \(text): given up, the next one opens another")
     let use = pools.first { $0.value === pool }?.key
     retire(pool)
     for transfer in Array(pool.transfers.values) {
@@ -193,6 +201,19 @@ public final class HTTPClient {
     retired.remove(at: index)
     // Later: this may be a callback from the pool's own timer or socket.
     Task { @EventLoop in pool.close() }
+  }
+
+  /// Logs a failure when it begins: until something is answered, further ones are the same.
+  func complain(_ text: String) {
+    guard !isInTrouble else { return }
+    if let complaint, complaint.text == text,
+      Monotonic.now - complaint.at < Self.complaintInterval
+    {
+      return
+    }
+    complaint = (text, Monotonic.now)
+    isInTrouble = true
+    log.warning("\(name): \(text)")
   }
 
   private func answered() {

@@ -14,8 +14,9 @@ final class Transfer {
   static let errorLimit = 1 << 20
   /// Octets of an answer's status lines and headers.
   static let headLimit = 256 << 10
+  private static let mostRepetitions = 3
   /// Seconds for TCP and TLS to be set up.
-  private static let connectTimeout = 10
+  private static let connectTimeout = 5
   /// Milliseconds for TCP's acknowledgement, of data as of keepalive probes.
   private static let userTimeout: UInt32 = 15_000
 
@@ -35,6 +36,7 @@ final class Transfer {
   /// Where libcurl writes what went wrong; nil after the end.
   private var errorText: UnsafeMutablePointer<CChar>?
   private var status = 0
+  private var repetitions = 0
   private var headSize = 0
   private var bodySize = 0
   /// Why the answer was broken off from our side.
@@ -79,6 +81,18 @@ final class Transfer {
     _ = connector_curl_get_long(handle, CURLINFO_RESPONSE_CODE, &status)
     _ = connector_curl_get_long(handle, CURLINFO_RETRY_AFTER, &seconds)
     return .success(Head(status: status, retryAfter: seconds > 0 ? Double(seconds) : nil))
+  }
+
+  /// Whether to send it once more. CURLE_HTTP2 before any answer means that the server has said
+  /// GOAWAY and is not at work on this request: libcurl 7.88 sends a request again by itself when
+  /// such a server refuses it, but not when it had not been written yet.
+  func isToBeRepeated(_ code: CURLcode) -> Bool {
+    guard code == CURLE_HTTP2, headSize == 0, repetitions < Self.mostRepetitions else {
+      return false
+    }
+    repetitions += 1
+    port = nil
+    return true
   }
 
   private func error(_ code: CURLcode) -> HTTPError {

@@ -27,6 +27,12 @@ public struct NodeSelectorRequirement: Codable, Sendable, Equatable {
   /// In, NotIn, Exists, DoesNotExist, Gt or Lt.
   public var `operator`: String
   public var values: [String]?
+
+  public init(key: String, operator: String, values: [String]? = nil) {
+    self.key = key
+    self.operator = `operator`
+    self.values = values
+  }
 }
 
 /// How many terms of a pod (anti-)affinity are required. The terms are not translated; that there

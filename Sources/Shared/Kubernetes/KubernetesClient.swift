@@ -87,7 +87,7 @@ public final class KubernetesClient {
     onLine: @escaping @EventLoop (Result<Data, LineTooLong>) -> Void
   ) async throws {
     source.refresh()
-    let identity = try await source.credentials.identity(within: Self.pluginWait)
+    let identity = try await identity(within: Self.pluginWait)
     let request = request("GET", path, query, identity, timeout: nil, answerLimit: nil)
     var splitter = LineSplitter()
     var failure = Data()
@@ -131,7 +131,7 @@ public final class KubernetesClient {
     source.refresh()
     var isSecondTry = false
     while true {
-      let identity = try await source.credentials.identity(within: deadline - Monotonic.now)
+      let identity = try await identity(within: deadline - Monotonic.now)
       var request = request(
         method, path, query, identity, timeout: deadline - Monotonic.now, answerLimit: answerLimit)
       request.headers.append("Content-Type: \(contentType)")
@@ -140,13 +140,14 @@ public final class KubernetesClient {
       do {
         response = try await http.send(request)
       } catch let error as HTTPError where error.kind == .security && !isSecondTry {
-        guard source.refresh(isRefused: true) else { throw error }
+        guard source.refresh(isRefused: true), Monotonic.now < deadline else { throw error }
         isSecondTry = true
         continue
       }
       if response.status == 401, !isSecondTry {
         source.credentials.invalidate(identity)
-        if source.refresh(isRefused: true) || source.credentials.canChange {
+        let isChanged = source.refresh(isRefused: true)
+        if isChanged || source.credentials.canChange, Monotonic.now < deadline {
           isSecondTry = true
           continue
         }
@@ -157,6 +158,15 @@ public final class KubernetesClient {
       }
       source.credentials.accepted()
       return response
+    }
+  }
+
+  private func identity(within seconds: Double) async throws -> CredentialSource.Identity {
+    do {
+      return try await source.credentials.identity(within: seconds)
+    } catch {
+      http.complain("\(error)")
+      throw error
     }
   }
 

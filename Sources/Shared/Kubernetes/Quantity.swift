@@ -91,5 +91,8 @@ public struct Quantity: Sendable, Hashable, Comparable {
 /// A text that is not a quantity.
 public struct QuantityError: Error, CustomStringConvertible {
   public let text: String
-  public var description: String { "\(String(reflecting: text)) is not a quantity" }
+  /// With as much of the text as is worth repeating.
+  public var description: String {
+    "\(String(reflecting: String(text.unicodeScalars.prefix(40)))) is not a quantity"
+  }
 }

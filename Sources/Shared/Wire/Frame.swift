@@ -22,7 +22,10 @@ public enum Frame {
   /// 1.5 MiB (etcd's request limit).
   public static let limit = 4 << 20
 
-  /// Frames one JSON object.
+  /// Whether a JSON object is small enough for a frame.
+  public static func fits(_ json: Data) -> Bool { json.count < limit }
+
+  /// Frames one JSON object, which must fit.
   public static func encode(_ json: Data) -> Data {
     var frame = Data("\(json.count + 1) ".utf8)
     frame.reserveCapacity(frame.count + json.count + 1)

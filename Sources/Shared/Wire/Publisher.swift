@@ -48,8 +48,14 @@ public final class Publisher {
   private var owners: [String] = []
   private var isSynced = false
   private var unknownTypes = UnknownTypes()
+  /// Keys of objects that are too large for a frame.
+  private var tooLarge: Set<String> = []
 
-  /// All objects as they are now, for snapshots.
+  /// The moment (``Monotonic``) until which what we hold is ours to tell and to give. After it
+  /// nothing is told, and nobody owns anything; what was not told is lost, so once it has passed,
+  /// `setSynced(false)` comes before another moment.
+  public var validUntil = Double.infinity
+  /// All objects as they are now, for snapshots, which tell them from the last to the first.
   public var objects: @EventLoop () -> [Published] = { [] }
   /// Gets a subscriber's message that is not one of ``ControlMessage``.
   public var onMessage: (@EventLoop (_ instance: String, _ json: Data) -> Void)?
@@ -82,7 +88,7 @@ public final class Publisher {
 
   private func tell(_ object: Published, except newcomer: Subscriber?) {
     let hearers = subscribers.values.filter { $0.isGreeted && $0 !== newcomer }
-    guard isSynced, !hearers.isEmpty, let frame = frame(object) else { return }
+    guard tells, !hearers.isEmpty, let frame = frame(object) else { return }
     for subscriber in hearers { subscriber.send(frame, about: object.key) }
   }
 
@@ -91,8 +97,10 @@ public final class Publisher {
   ///   - key: the object that is no longer, if any.
   ///   - uid: the pod's, for the message's owner.
   public func announce(key: String?, uid: String?, _ message: some Encodable) {
-    guard isSynced, let json = encoded(message) else { return }
-    let frame = Frame.encode(owned(json, uid: uid))
+    if let key { tooLarge.remove(key) }
+    guard tells, let json = encoded(message),
+      let frame = frame(owned(json, uid: uid), of: key ?? "a message")
+    else { return }
     for subscriber in subscribers.values where subscriber.isGreeted {
       if let key { subscriber.forget(key) }
       subscriber.connection.send(frame)
@@ -105,12 +113,19 @@ public final class Publisher {
     guard synced != isSynced else { return }
     isSynced = synced
     for subscriber in subscribers.values where subscriber.isGreeted {
-      if synced {
+      if tells {
         beginSnapshot(subscriber)
       } else {
         dismiss(subscriber, "\(hello.role.rawValue) has nothing to give now")
       }
     }
+  }
+
+  private var tells: Bool { isSynced && Monotonic.now < validUntil }
+
+  /// Until when subscribers own what names them; 0 while there is nothing to own.
+  private var ownsUntil: Double {
+    tells ? min(Monotonic.now + Self.ownership, validUntil) : 0
   }
 
   /// The instance that is to act on a pod now.
@@ -191,7 +206,7 @@ public final class Publisher {
     subscriber.lastHeard = Monotonic.now
     log.debug("\(path): \(hello.role.rawValue) \(hello.instance) has connected")
     changeOwners(newcomer: subscriber)
-    if isSynced, isFirst || hello.role == consumers { beginSnapshot(subscriber) }
+    if tells, isFirst || hello.role == consumers { beginSnapshot(subscriber) }
   }
 
   private func closed(_ subscriber: Subscriber, _ reason: String?) {
@@ -225,11 +240,9 @@ public final class Publisher {
     for subscriber in subscribers.values where subscriber.hello?.role == consumers {
       if now - subscriber.lastHeard > Self.silence {
         dismiss(subscriber, "silent for \(Int(now - subscriber.lastHeard)) s")
-      } else if isSynced {
-        send(ControlMessage.Ping(ownsUntil: now + Self.ownership), to: subscriber)
       } else {
-        // Keeps the silence short without giving anything to own.
-        send(ControlMessage.Ping(ownsUntil: 0), to: subscriber)
+        // Without anything to own, it keeps the silence short.
+        send(ControlMessage.Ping(ownsUntil: ownsUntil), to: subscriber)
       }
     }
   }
@@ -243,12 +256,13 @@ public final class Publisher {
     // Once a connection: to who has heard all, a second `synced` would say that all is gone.
     subscriber.owesSynced = !subscriber.isTold
     if subscriber.hello?.role == consumers {
-      send(ControlMessage.Ping(ownsUntil: Monotonic.now + Self.ownership), to: subscriber)
+      send(ControlMessage.Ping(ownsUntil: ownsUntil), to: subscriber)
     }
     sendSnapshot(subscriber)
   }
 
   private func sendSnapshot(_ subscriber: Subscriber) {
+    guard tells else { return }
     while subscriber.connection.queued < Self.snapshotQueue,
       let object = subscriber.snapshot.popLast()
     {
@@ -272,7 +286,7 @@ public final class Publisher {
     guard now != owners else { return }
     let before = owners
     owners = now
-    guard isSynced else { return }
+    guard tells else { return }
     for object in objects() {
       guard let uid = object.uid else { continue }
       if Rendezvous.owner(of: uid, among: before) != Rendezvous.owner(of: uid, among: now) {
@@ -283,11 +297,25 @@ public final class Publisher {
 
   private func frame(_ object: Published) -> Data? {
     do {
-      return Frame.encode(owned(try object.encode(), uid: object.uid))
+      return frame(owned(try object.encode(), uid: object.uid), of: object.key)
     } catch {
       log.error("\(path): \(object.key) cannot be told: \(error)")
       return nil
     }
+  }
+
+  /// A frame, where the message fits into one: a larger one would end the reader's connection,
+  /// and with it everybody's work.
+  private func frame(_ json: Data, of key: String) -> Data? {
+    guard Frame.fits(json) else {
+      if tooLarge.insert(key).inserted {
+        log.error(
+          "\(path): \(key) is not told: \(json.count) octets are over the limit of \(Frame.limit)")
+      }
+      return nil
+    }
+    if tooLarge.remove(key) != nil { log.notice("\(path): \(key) can be told again") }
+    return Frame.encode(json)
   }
 
   /// The JSON object with an `owner` put in front of its members.
@@ -299,8 +327,10 @@ public final class Publisher {
   }
 
   private func send(_ message: some Encodable, to subscriber: Subscriber) {
-    guard let json = encoded(message) else { return }
-    subscriber.connection.send(Frame.encode(json))
+    guard let json = encoded(message), let frame = frame(json, of: "a control message") else {
+      return
+    }
+    subscriber.connection.send(frame)
   }
 
   private func encoded(_ message: some Encodable) -> Data? {

@@ -14,6 +14,8 @@ public final class Subscription {
   private var isComplaining = false
   private var isSynced = false
   private var ownsUntil = 0.0
+  /// Types of control messages of this connection that could not be read, and were said to be so.
+  private var unreadable: Set<String> = []
 
   /// Gets every message but the control messages: its type and its JSON.
   public var onMessage: (@EventLoop (Data) -> Void)?
@@ -70,6 +72,7 @@ public final class Subscription {
     self.connection = connection
     ownsUntil = 0
     isSynced = false
+    unreadable = []
     connection.onFrame = { [weak self] json in self?.receive(json) }
     connection.onClose = { [weak self] reason in self?.closed(reason) }
     connection.start()
@@ -78,14 +81,16 @@ public final class Subscription {
   }
 
   private func receive(_ json: Data) {
-    let decoder = JSONDecoder()
-    guard let envelope = try? decoder.decode(ControlMessage.Envelope.self, from: json) else {
+    let type: String
+    do {
+      type = try JSONDecoder().decode(ControlMessage.Envelope.self, from: json).type
+    } catch {
       connection?.close("a message is not a JSON object with a type")
       return
     }
-    switch envelope.type {
+    switch type {
     case "hello":
-      guard let hello = try? decoder.decode(ControlMessage.Hello.self, from: json),
+      guard let hello = read(ControlMessage.Hello.self, type, json),
         hello.protocol == ControlMessage.protocolVersion
       else {
         connection?.close("speaks another protocol than \(ControlMessage.protocolVersion)")
@@ -97,7 +102,7 @@ public final class Subscription {
       }
       backoff.reset()
     case "ping":
-      if let ping = try? decoder.decode(ControlMessage.Ping.self, from: json) {
+      if let ping = read(ControlMessage.Ping.self, type, json) {
         ownsUntil = ping.ownsUntil
         send(ControlMessage.Pong())
         if ownsItsShare { onConfirmed?() }
@@ -108,10 +113,22 @@ public final class Subscription {
       isSynced = true
       onSynced?()
     case "goodbye":
-      let reason = (try? decoder.decode(ControlMessage.Goodbye.self, from: json))?.reason
+      let reason = read(ControlMessage.Goodbye.self, type, json)?.reason
       connection?.close(reason ?? "said goodbye")
     default:
       onMessage?(json)
+    }
+  }
+
+  /// A control message; nil where it cannot be read, which is logged once for each type.
+  private func read<Message: Decodable>(_: Message.Type, _ type: String, _ json: Data) -> Message? {
+    do {
+      return try JSONDecoder().decode(Message.self, from: json)
+    } catch {
+      if unreadable.insert(type).inserted {
+        log.warning("\(path): a \(type) cannot be read: \(error)")
+      }
+      return nil
     }
   }
 

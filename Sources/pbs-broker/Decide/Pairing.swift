@@ -8,12 +8,12 @@ enum Pairing {
   ///   - jobs: the pod's own jobs.
   ///   - remembered: the job with which this broker has seen the pod bound.
   static func job(
-    of pod: Pod, among jobs: [Job], remembered: String?, nodeOf: (String) -> String?
+    of pod: Pod, among jobs: [Job], remembered: String?, hostMap: HostMap
   ) -> Job? {
     if let remembered, let job = jobs.first(where: { $0.id == remembered }) { return job }
     if let named = namedJob(pod), let job = jobs.first(where: { $0.id == named }) { return job }
     // Its annotation is gone or says something else, or it was bound by hand to where its job runs.
-    return Reconciliation.keeper(of: jobs.filter { $0.host.flatMap(nodeOf) == pod.nodeName })
+    return Reconciliation.keeper(of: jobs.filter { $0.host.flatMap(hostMap.node) == pod.nodeName })
   }
 
   /// The job id in the pod's annotation, put together anew; nil when there is none.

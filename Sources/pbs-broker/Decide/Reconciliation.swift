@@ -34,7 +34,7 @@ enum Reconciliation {
     _ pod: Pod, _ reference: PodReference, _ situation: Situation
   ) -> Decision {
     guard let job = keeper(of: situation.jobs, unconfirmed: situation.unconfirmed) else {
-      return withoutJob(pod, reference, situation)
+      return withoutJob(reference, situation)
     }
     var decision = releasing(
       situation.jobs.filter { $0.id != job.id }, "job \(job.id) stands for the same pod")
@@ -55,14 +55,11 @@ enum Reconciliation {
   }
 
   /// Submits a job, or says why not.
-  private static func withoutJob(
-    _ pod: Pod, _ reference: PodReference, _ situation: Situation
-  ) -> Decision {
+  private static func withoutJob(_ reference: PodReference, _ situation: Situation) -> Decision {
     var decision = Decision()
     switch situation.translation {
     case .failure(let refusal):
-      // The host that it asks for may be new.
-      decision.needsHosts = pod.spec.nodeSelector?[WellKnown.hostnameLabel] != nil
+      decision.needsHosts = refusal.dependsOnHosts
       decision.message = .report(report(reference, nil, refusal.description))
       return decision
     case .success(let description):
@@ -82,18 +79,33 @@ enum Reconciliation {
     return decision
   }
 
-  /// Why a job is not what its pod needs; nil when it is.
+  /// Why a job is not what its pod needs (PBS's side has altered it, or the pod was resized); nil
+  /// when it is.
   private static func misfit(_ job: Job, _ situation: Situation) -> String? {
-    guard case .success(let description) = situation.translation,
-      let needs = description.chunks.first
-    else { return nil }
-    return job.isRunning ? JobFit.lack(of: job, for: needs, nodeOf: situation.nodeOf) : nil
+    guard case .success(let wanted) = situation.translation else { return nil }
+    if job.isRunning, !job.chunks.isEmpty {
+      if case .less(let words) = wanted.fit(allocated: job.chunks, on: situation.hostMap) {
+        return "PBS has given it \(words)"
+      }
+    } else if job.isWaiting, let select = job.select {
+      switch wanted.fit(select: select) {
+      case .less(let words): return "it asks for \(words)"
+      case .more:
+        // A site's hooks may have made it so; but a pod that was made smaller needs no more.
+        guard let submitted = situation.submitted, submitted.chunks != wanted.chunks else {
+          return nil
+        }
+        return "its pod was resized to \(wanted.select)"
+      case .exactly: return nil
+      }
+    }
+    return nil
   }
 
   private static func binding(
     _ job: Job, _ reference: PodReference, _ situation: Situation
   ) -> BrokerMessage {
-    guard let host = job.host, let node = situation.nodeOf(host) else {
+    guard let host = job.host, let node = situation.hostMap.node(of: host) else {
       let host = job.host ?? "no host"
       return .report(
         report(
@@ -138,7 +150,7 @@ enum Reconciliation {
     _ pod: Pod, _ reference: PodReference, _ situation: Situation
   ) -> Decision {
     let own = Pairing.job(
-      of: pod, among: situation.jobs, remembered: situation.boundJob, nodeOf: situation.nodeOf)
+      of: pod, among: situation.jobs, remembered: situation.boundJob, hostMap: situation.hostMap)
     let named = situation.boundJob ?? Pairing.namedJob(pod)
     var decision = releasing(
       situation.jobs.filter { $0.id != own?.id },
@@ -196,7 +208,7 @@ enum Reconciliation {
       return "job \(job.id) was moved to another server"
     case .running, .suspended, .userSuspended, .begun:
       // A host that is no node (any more) says nothing about where the job was started.
-      if let host = job.host, let node = situation.nodeOf(host), node != pod.nodeName {
+      if let host = job.host, let node = situation.hostMap.node(of: host), node != pod.nodeName {
         return "job \(job.id) was started again on \(host)\(words)"
       }
       if let text = pod.metadata.annotations?[WellKnown.runCount], let count = Int(text),

@@ -28,12 +28,14 @@ struct Situation: Sendable {
   var disownedJob: String?
   /// What the pod needs as a job.
   var translation: Result<JobDescription, Refusal>?
+  /// What this broker has submitted for the pod last; nil when it has not.
+  var submitted: JobDescription?
   /// PBS's words when it refused the pod's last submission.
   var refusal: String?
   /// Why PBS takes nobody's jobs at present; nil while it does.
   var hindrance: String?
-  /// PBS host to node.
-  var nodeOf: @Sendable (String) -> String? = { $0 }
+  /// Which host of PBS is which node.
+  var hostMap = HostMap()
   /// Why nothing is bound to the node at present; nil while it is.
   var nodeHindrance: @Sendable (String) -> String? = { _ in nil }
   /// Whether the pod's node is NotReady, or PBS calls its host down.

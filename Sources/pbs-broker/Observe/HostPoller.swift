@@ -15,6 +15,8 @@ final class HostPoller {
   private var polledAt = -Double.infinity
   /// Hosts that were down in the last poll; nil while none was made because of that.
   private var calledDown: Set<String>?
+  /// What has been said of names that do not match.
+  private var said: Set<String> = []
 
   init(backend: any PBSBackend, log: Logger) {
     self.backend = backend
@@ -47,5 +49,15 @@ final class HostPoller {
     hosts.down = now.intersection(calledDown ?? [])
     if downMatters { calledDown = now }
     world.setHosts(hosts)
+    sayUnmatched(world)
+  }
+
+  /// Says once each what an administrator may have to mend in the names of hosts and nodes.
+  private func sayUnmatched(_ world: World) {
+    guard world.syncedSince != nil else { return }
+    let unmatched = world.hostMap.unmatched()
+    for line in unmatched.errors where said.insert(line).inserted { log.error("\(line)") }
+    for line in unmatched.notes where said.insert(line).inserted { log.notice("\(line)") }
+    if said.count > 1000 { said.removeAll() }
   }
 }

@@ -18,6 +18,8 @@ final class JobPoller {
     var changed: @EventLoop () -> Void
   }
 
+  /// Seconds until a job is asked about again of which PBS's answer could not be read.
+  private static let unreadableInterval = 30.0
   /// Seconds without an answer after which pods are told.
   private static let quiet = 10.0
 
@@ -39,10 +41,10 @@ final class JobPoller {
   private var duePolls: [Double] = [0]
   /// Jobs of which the next full poll must tell all.
   private var unconfirmed: Set<String> = []
+  /// Jobs of which PBS's answer could not be read, and until when they are not asked about.
+  private var unreadable: [String: Double] = [:]
   /// The server's name in its jobs' ids; empty while it is not known.
   private var server = ""
-  /// Jobs that the last full poll listed and could not read, and that may be any pod's.
-  private var unread: Set<String> = []
   /// When the first of the last polls, all of which listed no job, began.
   private var emptySince: Double?
   /// Since when PBS has not answered, and its words; nil while it answers.
@@ -190,7 +192,7 @@ final class JobPoller {
       world.jobs, listing: listing, foreign: world.foreignJobs,
       unconfirmed: asked, begun: begun
     ).union(expected.keys).union(hinted.intersection(world.jobs.keys))
-    unread = []
+      .filter { unreadable[$0] ?? 0 <= begun }
     if !ids.isEmpty { try await stat(ids, listing: listing, expected: expected, begun: begun) }
     unconfirmed.subtract(asked)
     emptySince = listing.all.isEmpty ? emptySince ?? begun : nil
@@ -200,8 +202,10 @@ final class JobPoller {
     duePolls.removeAll { $0 <= begun }
     polledAt = begun
     // PBS may list nothing for a moment after its start: two polls have to agree on that.
-    let isCertain =
-      unread.isEmpty && emptySince.map { begun - $0 >= Broker.settling * 0.9 } ?? true
+    let isWaitedOut = emptySince.map { begun - $0 >= Broker.settling * 0.9 } ?? true
+    // A job that is listed, new to us and not readable may be any pod's.
+    let isReadable = listing.all.subtracting(world.jobs.keys).isDisjoint(with: unreadable.keys)
+    let isCertain = isWaitedOut && isReadable
     actions.polled(begun, isCertain)
     if !isCertain, world.isAwaitingPoll { pollSoon(within: Broker.settling) }
   }
@@ -212,7 +216,6 @@ final class JobPoller {
     let began = Monotonic.now
     let wasDoubting = judge.isDoubting
     let stat = try await backend.stat(Array(ids))
-    unread = stat.unreadable.intersection(listing.all).subtracting(world.jobs.keys)
     let leftOut = stat.jobs.first { isLeftOut($0, of: listing, begun: begun) }
     enter(stat, began: began, expected: expected, isWhole: true)
     if judge.isDoubting, !wasDoubting {
@@ -260,6 +263,8 @@ final class JobPoller {
     // Silence is not an end, and not every "unknown" is one.
     var vanished: Set<String> = []
     var missing: [String: Set<String>] = [:]
+    unreadable = unreadable.filter { $0.value > began }
+    for id in stat.unreadable { unreadable[id] = began + Self.unreadableInterval }
     for job in stat.jobs {
       let uid = job.pod?.uid
       let isOurs = JobOwnership.of(job, user: backend.user, cluster: world.cluster) != .foreign

@@ -15,7 +15,7 @@ enum PollPlan {
   /// Seconds for which a submission counts as about to start.
   static let submissionCounts = 3.0
   /// Ids that one command asks about.
-  static let batch = 200
+  static let batch = PBSCommands.batch
   /// Seconds after which a running job's run_count and exec_vnode are asked for again.
   static let runningRefresh = 30.0
   /// Seconds after which a waiting job's comment is, while they fit into one batch.
@@ -61,7 +61,9 @@ enum PollPlan {
       if !listing.all.contains(id) {
         // Not there: ask, unless it was submitted after the listing had begun.
         if known.addedAt < begun { ids.insert(id) }
-      } else if listing.running.contains(id) != known.job.isRunning || known.isUnconfirmed {
+      } else if listing.running.contains(id) != known.job.isRunning || known.isUnconfirmed
+        || listing.states[id].map({ $0 != known.job.state }) == true
+      {
         ids.insert(id)
       } else if let since = known.startingSince {
         if age >= startingRefresh(begun - since) { ids.insert(id) }

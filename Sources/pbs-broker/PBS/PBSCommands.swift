@@ -7,7 +7,7 @@ import Shared
 @EventLoop
 final class PBSCommands: PBSBackend {
   /// Ids in one qstat, which is one connection. A real one was seen to take 3,000.
-  static let batch = 1000
+  nonisolated static let batch = 1000
   /// Jobs from which on their ids alone are listed, which costs a second connection but spares the
   /// server from telling all of each.
   private static let longListing = 2000

@@ -49,11 +49,3 @@ extension JobDescription.Chunk {
     return kb % 1024 == 0 ? "\(kb / 1024)mb" : "\(kb)kb"
   }
 }
-
-/// Why a pod cannot become a job: a line for its owner.
-struct Refusal: Error, Equatable, CustomStringConvertible {
-  let description: String
-  init(_ description: String) {
-    self.description = description
-  }
-}

@@ -3,75 +3,82 @@ import Shared
 /// From a pod to a job: pure, and the only place that knows how.
 enum PodTranslation {
   /// PBS takes names of up to 230 characters (PBS_MAXJOBNAME less what arrays add); a
-  /// pod's may have 253.
+  /// pod's may have 253. All that a pod's name may consist of is allowed in a job's.
   static let nameLimit = 230
+  /// The longest walltime, seconds: a PBS 23.06.06 was seen to refuse 2^63 - 1 and to take this.
+  static let walltimeLimit = 4_294_967_295
 
   /// The job that stands for a pod.
-  /// - Throws: ``Refusal`` when the pod asks for something that PBS would not honour.
+  /// - Throws: ``Refusal`` with all causes, when the pod asks for something that PBS would not
+  ///   honour, or has to wait.
   static func job(
-    for pod: Pod, policy: TranslationPolicy, hostOf: (String) -> String?
+    for pod: Pod, in context: TranslationContext
   ) throws(Refusal) -> JobDescription {
-    try refuseUnsupported(pod)
-    let request = try EffectiveRequest.of(pod, defaults: policy.defaults)
+    let policy = context.policy
+    let names = PodNames(pod, cluster: context.cluster)
+    let needs = ClaimNeeds(pod, context)
+    let place = Placement(pod, selectedNodes: needs.selectedNodes, hostMap: context.hostMap)
+    var causes = names.causes + unsupported(pod) + needs.causes + place.causes
+    var request: [String: Quantity] = [:]
+    do throws(Refusal) {
+      request = try EffectiveRequest.of(pod, defaults: policy.defaults)
+    } catch {
+      causes += error.causes
+    }
     var others: [String: Quantity] = [:]
     for (name, quantity) in request where name != "cpu" && name != "memory" && quantity > .zero {
-      guard let resource = policy.resources[name] else {
-        throw Refusal("the resource \(name) has no counterpart in PBS (pbs-broker.resources)")
+      if let resource = policy.resources[name] {
+        others[resource] = others[resource, default: .zero] + quantity
+      } else {
+        causes.append("the resource \(name) has no counterpart in PBS (pbs-broker.resources)")
       }
-      others[resource] = others[resource, default: .zero] + quantity
+    }
+    let waits = needs.waits + place.waits
+    guard causes.isEmpty, waits.isEmpty else {
+      var refusal = Refusal(causes.isEmpty ? .waits : .cannot, causes: causes + waits)
+      refusal.dependsOnHosts = place.dependsOnHosts
+      throw refusal
     }
     let chunk = JobDescription.Chunk(
-      ncpus: request["cpu"]?.roundedUp ?? 0,
-      memory: request["memory"].map(\.roundedUp),
-      host: try host(of: pod, hostOf), others: others.mapValues(\.roundedUp))
+      ncpus: max(request["cpu"] ?? .zero, policy.leastCPU).roundedUp,
+      memory: max(request["memory"] ?? .zero, policy.leastMemory).roundedUp,
+      host: place.host, others: others.mapValues(\.roundedUp))
     return JobDescription(
       name: String(pod.metadata.name.prefix(nameLimit)), chunks: [chunk],
-      walltime: pod.spec.activeDeadlineSeconds, queue: policy.queue,
-      environment: [
-        (WellKnown.podUID, pod.metadata.uid ?? ""),
-        (WellKnown.podName, pod.metadata.name),
-        (WellKnown.podNamespace, pod.metadata.namespace ?? "default"),
-      ])
+      walltime: walltime(pod, policy), queue: policy.queue, environment: names.environment)
   }
 
-  /// A constraint that PBS cannot honour is never ignored.
-  private static func refuseUnsupported(_ pod: Pod) throws(Refusal) {
+  /// Seconds. kubelet counts activeDeadlineSeconds from when it has seen the pod, later than PBS.
+  private static func walltime(_ pod: Pod, _ policy: TranslationPolicy) -> Int? {
+    guard let deadline = pod.spec.activeDeadlineSeconds else { return nil }
+    let (sum, overflow) = max(deadline, 0).addingReportingOverflow(max(policy.deadlineMargin, 0))
+    return overflow ? walltimeLimit : min(sum, walltimeLimit)
+  }
+
+  /// A constraint that PBS cannot honour is never ignored. Those on the node are ``Placement``'s.
+  private static func unsupported(_ pod: Pod) -> [String] {
     let spec = pod.spec
-    if let member = pod.oversized.first { throw Refusal("\(member) is too large") }
-    for (label, _) in spec.nodeSelector ?? [:] where label != WellKnown.hostnameLabel {
-      throw Refusal("nodeSelector \(label) cannot be honoured by PBS")
-    }
-    if spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution != nil {
-      throw Refusal("required nodeAffinity cannot be honoured by PBS")
-    }
-    if spec.affinity?.podAffinity?.requiredTerms ?? 0 > 0 {
-      throw Refusal("required podAffinity cannot be honoured by PBS")
-    }
+    var names: [String] = []
+    if spec.affinity?.podAffinity?.requiredTerms ?? 0 > 0 { names.append("required podAffinity") }
     if spec.affinity?.podAntiAffinity?.requiredTerms ?? 0 > 0 {
-      throw Refusal("required podAntiAffinity cannot be honoured by PBS")
+      names.append("required podAntiAffinity")
     }
     for constraint in spec.topologySpreadConstraints ?? []
     where constraint.whenUnsatisfiable == "DoNotSchedule" {
-      throw Refusal("topologySpreadConstraint \(constraint.topologyKey) cannot be honoured by PBS")
+      names.append("topologySpreadConstraint \(constraint.topologyKey)")
     }
-    if let claim = spec.resourceClaims?.first {
-      throw Refusal("resourceClaim \(claim.name) cannot be honoured by PBS")
+    names += (spec.resourceClaims ?? []).map { "resourceClaim \($0.name)" }
+    if let os = spec.os, os.name != "linux" { names.append("os \(os.name)") }
+    if let group = spec.schedulingGroup {
+      names.append(
+        (["schedulingGroup"] + [group.podGroupName].compactMap(\.self)).joined(separator: " "))
     }
+    if let workload = spec.workloadRef { names.append("workloadRef \(workload.name)") }
     for container in spec.containers + (spec.initContainers ?? []) {
-      if let port = container.ports?.compactMap(\.hostPort).first(where: { $0 > 0 }) {
-        throw Refusal("hostPort \(port) of container \(container.name) cannot be honoured by PBS")
-      }
+      names += (container.ports ?? []).compactMap(\.hostPort)
+        .map { "hostPort \($0) of container \(container.name)" }
     }
-  }
-
-  private static func host(
-    of pod: Pod, _ hostOf: (String) -> String?
-  ) throws(Refusal) -> String? {
-    guard let node = pod.spec.nodeSelector?[WellKnown.hostnameLabel] else { return nil }
-    guard let host = hostOf(node) else {
-      throw Refusal(
-        "nodeSelector \(WellKnown.hostnameLabel): no node \(node) that is a host of PBS")
-    }
-    return host
+    return names.map { "\($0) cannot be honoured by PBS" }
+      + pod.oversized.map { "\($0) is too large to be honoured by PBS" }
   }
 }

@@ -37,6 +37,8 @@ final class PodRecord {
   var backoff = Backoff(first: 1, longest: 300)
   /// The same while qsub does not answer, which is not the pod's fault.
   var unansweredBackoff = Backoff(first: 1, longest: 10)
+  /// What was submitted last.
+  var submitted: JobDescription?
   /// What PBS said when it refused the last submission.
   var refusal: String?
   var submitTimer: EventSource?

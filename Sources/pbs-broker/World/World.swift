@@ -12,6 +12,8 @@ final class World {
   private(set) var pods: [String: PodRecord] = [:]
   private(set) var jobs: [String: JobRecord] = [:]
   private(set) var nodes: [String: Node] = [:]
+  /// Which pods of ours use claims.
+  private(set) var claimUsers = ClaimUsers()
   /// By "namespace/name".
   private(set) var claims: [String: VolumeClaim] = [:]
   /// Jobs of our user that are not ours: another cluster's, another connector's, or no pod's.
@@ -32,7 +34,7 @@ final class World {
   init(user: String, hosts: [String: String], log: Logger) {
     self.user = user
     self.log = log
-    hostMap.table = hosts
+    hostMap = HostMap(table: hosts)
   }
 
   /// The pods that facts entered since the last call concern.
@@ -122,12 +124,12 @@ final class World {
   func update(_ node: Node) {
     let name = node.metadata.name
     nodes[name] = node
-    if hostMap.nodes.insert(name).inserted { markAllChanged() }
+    if hostMap.update(node) { markAllChanged() }
   }
 
   func removeNode(_ name: String) {
     nodes[name] = nil
-    hostMap.nodes.remove(name)
+    hostMap.removeNode(name)
   }
 
   func update(_ claim: VolumeClaim) {
@@ -140,7 +142,19 @@ final class World {
     markWaiting(in: namespace)
   }
 
-  private func markWaiting(in namespace: String) {
+  /// Enters whether a pod uses its claims: bound, with a job or about to get one, and not ended.
+  func noteClaims(of record: PodRecord) {
+    guard let pod = record.pod, !pod.claimNames.isEmpty else { return }
+    let uses = !record.isGone && !pod.isFinished
+      && (pod.nodeName != nil || !record.jobs.isEmpty || record.isSubmitting)
+    let before = claimUsers
+    claimUsers.set(pod, uses: uses)
+    guard !uses, claimUsers != before else { return }
+    // What it has let go, another may have waited for.
+    markWaiting(in: pod.metadata.namespace)
+  }
+
+  private func markWaiting(in namespace: String?) {
     for record in pods.values
     where record.pod?.nodeName == nil && record.pod?.metadata.namespace == namespace {
       changed.insert(record.uid)
@@ -261,9 +275,7 @@ final class World {
       pod.metadata.annotations?[WellKnown.jobID] != nil
     else { return }
     let told = record.jobs.compactMap { jobs[$0] }.filter { $0.statAt > 0 }.map(\.job)
-    let map = hostMap
-    record.boundJob =
-      Pairing.job(of: pod, among: told, remembered: nil, nodeOf: { map.node(of: $0) })?.id
+    record.boundJob = Pairing.job(of: pod, among: told, remembered: nil, hostMap: hostMap)?.id
   }
 
   // MARK: Questions
@@ -276,6 +288,7 @@ final class World {
   }
 
   func forget(_ uid: String) {
+    claimUsers.remove(uid)
     pods[uid] = nil
   }
 

@@ -3,26 +3,38 @@ import FoundationEssentials
 @testable import Shared
 @testable import pbs_broker
 
-private let policy: TranslationPolicy = {
+private let context: TranslationContext = {
   var policy = TranslationPolicy()
   policy.defaults["cpu"] = try? Quantity("1")
   policy.defaults["memory"] = try? Quantity("256Mi")
   policy.resources = ["nvidia.com/gpu": "ngpus", "example.com/fpga": "nfpgas"]
-  return policy
+  let node = Node(metadata: ObjectMeta(name: "node1"), ready: true)
+  return TranslationContext(
+    policy: policy, cluster: "c-1",
+    hostMap: HostMap(
+      nodes: [node], hosts: PBSHosts(vnodes: [PBSVnode(name: "node1", host: "host1")])),
+    claims: ["default/c": VolumeClaim(namespace: "default", name: "c", isBound: true)])
 }()
 
 /// A pod as the API server tells it: turned into a job, and compared with one.
 func translatePod(_ octets: UnsafeRawBufferPointer) {
   guard let pod = try? JSONDecoder().decode(Pod.self, from: Data(octets)) else { return }
+  if let message = try? JSONEncoder().encode(pod) {
+    precondition(message.count < 256 << 10, "a large message: \(message.count)")
+    let again = try? JSONDecoder().decode(Pod.self, from: message)
+    precondition(again == pod, "another pod on the other side: \(pod)")
+  }
   do throws(Refusal) {
-    let job = try PodTranslation.job(
-      for: pod, policy: policy, hostOf: { $0 == "node1" ? "host1" : nil })
+    let job = try PodTranslation.job(for: pod, in: context)
     for chunk in job.chunks {
-      precondition(chunk.ncpus >= 0 && chunk.memory ?? 0 >= 0, "less than nothing: \(chunk)")
+      precondition(chunk.ncpus >= 1 && chunk.memory ?? 0 >= 1, "too little: \(chunk)")
       precondition(chunk.others.values.allSatisfy { $0 >= 0 }, "less than nothing: \(chunk)")
     }
     precondition(
       job.select.utf8.allSatisfy { isOfSelect($0) }, "more than a select: \(job.select)")
+    for (name, value) in job.environment {
+      precondition(value.utf8.allSatisfy { isOfName($0) }, "more than a name: \(name)=\(value)")
+    }
   } catch {
     precondition(!error.description.isEmpty, "refused without a word")
   }
@@ -51,6 +63,11 @@ private func decide(_ pod: Pod) {
 private func isOfSelect(_ octet: UInt8) -> Bool {
   (0x30...0x39).contains(octet) || (0x61...0x7A).contains(octet) || octet == UInt8(ascii: ":")
     || octet == UInt8(ascii: "=")
+}
+
+private func isOfName(_ octet: UInt8) -> Bool {
+  (0x30...0x39).contains(octet) || (0x41...0x5A).contains(octet & 0xDF)
+    || "-._".utf8.contains(octet)
 }
 
 /// Kubernetes' numbers.

@@ -79,6 +79,14 @@ class Access:
     def authorise(self, user: str, rules: Iterable[Mapping[str, Any]], namespace: str | None) -> None:
         self._grants.setdefault(user, []).extend(Grant.from_rule(rule, namespace) for rule in rules)
 
+    def know_token(self, token: str, user: str) -> None:
+        """A token that was issued meanwhile."""
+        self.tokens = {**(self.tokens or {}), token: _user(user)}
+
+    def forget_token(self, token: str) -> None:
+        """A token that has expired or was revoked."""
+        self.tokens = {known: user for known, user in (self.tokens or {}).items() if known != token}
+
     def user(self, authorization: str | None, certificate: User | None) -> User:
         """The user behind a request; 401 for a token that nobody has."""
         if self.tokens is None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Status:
-    """Answers with 500 or 503 and changes nothing."""
+    """Answers with this status (500, 503; 422 as an admission policy does) and changes nothing."""
 
     code: int
 

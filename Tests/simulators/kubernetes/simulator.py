@@ -167,6 +167,14 @@ class KubernetesSimulator:
         what rules allow."""
         self._access.authorise(user, rules, namespace)
 
+    def know_token(self, token: str, user: str) -> None:
+        """Take this bearer token for that user from now on."""
+        self._access.know_token(token, user)
+
+    def forget_token(self, token: str) -> None:
+        """Refuse this bearer token from now on."""
+        self._access.forget_token(token)
+
     def compact(self) -> None:
         """Older resourceVersions answer 410 from now on, for watches and for pages of lists."""
         self._store.compact()

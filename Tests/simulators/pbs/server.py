@@ -348,7 +348,7 @@ class PBSServer:
         if job.runs_for is not None:
             self.timers.after(job.runs_for - elapsed, lambda: self._program_ended(job, generation))
         if job.request.walltime is not None:
-            self.timers.after(job.request.walltime - elapsed, lambda: self._walltime_exceeded(job, generation))
+            self.timers.after(job.request.walltime - elapsed, lambda: self.walltime_exceeded(job, generation))
 
     def elapsed(self, job: Job) -> float:
         """Seconds the job has run, without the time it was suspended."""
@@ -361,7 +361,7 @@ class PBSServer:
         if job.timer_generation == generation and job.state == "R":
             self.end(job, 0, "program ended")
 
-    def _walltime_exceeded(self, job: Job, generation: int) -> None:
+    def walltime_exceeded(self, job: Job, generation: int) -> None:
         if job.timer_generation == generation and job.state == "R":
             self.end(job, EXIT_WALLTIME, "exceeded resource walltime")
 

@@ -203,6 +203,12 @@ class PBSSimulator:
         with self.lock:
             self.server.end(self.server.find(job_id), exit_status, why)
 
+    def limit_walltime(self, job_id: str, seconds: float) -> None:
+        """The running job's walltime ends in so many seconds, as after qalter."""
+        with self.lock:
+            job = self.server.find(job_id)
+            self.server.timers.after(seconds, lambda: self.server.walltime_exceeded(job, job.timer_generation))
+
     def rerun(self, job_id: str, host: str | None = None) -> None:
         """The job runs again, with run_count + 1 and no Q in between; on `host` if given."""
         with self.lock:

@@ -1,0 +1,38 @@
+import Shared
+
+/// What a pod's volume claims ask of its placing. (Kubernetes: "Persistent Volumes", "Storage
+/// Classes", volume binding mode.)
+struct ClaimNeeds {
+  /// Nodes that claims were provisioned for, by the words for the claim.
+  private(set) var selectedNodes: [(claim: String, node: String)] = []
+  private(set) var causes: [String] = []
+  private(set) var waits: [String] = []
+
+  init(_ pod: Pod, _ context: TranslationContext) {
+    guard let claims = context.claims else { return }
+    for name in Set(pod.claimNames) {
+      let fullName = "\(pod.metadata.namespace ?? "default")/\(name)"
+      let words = "volume claim \(fullName)"
+      guard let claim = claims[fullName] else {
+        waits.append("waits for \(words), which does not exist")
+        continue
+      }
+      if claim.isForOnePod {
+        for other in context.claimUsers.others(than: pod.metadata.uid, of: fullName) {
+          waits.append("waits for \(words) (ReadWriteOncePod), which pod \(other.fullName) uses")
+        }
+      }
+      if claim.waitsForConsumer, claim.selectedNode == nil, !claim.isBound {
+        causes.append(
+          "\(words) is of a class with volumeBindingMode WaitForFirstConsumer and has no selected node,"
+            + " which cannot be honoured by PBS")
+      } else if !claim.isBound {
+        waits.append("waits for \(words) to be bound")
+      }
+      // What was provisioned for one node may be reached from no other.
+      if claim.waitsForConsumer, let node = claim.selectedNode {
+        selectedNodes.append((words, node))
+      }
+    }
+  }
+}

@@ -1,0 +1,46 @@
+import Shared
+
+/// All that translating a pod needs to know beside the pod.
+struct TranslationContext: Sendable {
+  var policy = TranslationPolicy()
+  /// The cluster's identity, for the job's environment; nil while it is not known.
+  var cluster: String?
+  var hostMap = HostMap()
+  /// Volume claims by "namespace/name"; nil where nobody tells of claims, so that none is asked for.
+  var claims: [String: VolumeClaim]?
+  /// Who uses claims now.
+  var claimUsers = ClaimUsers()
+}
+
+/// Which pods of ours use a volume claim: those that are bound, have a job or are about to get
+/// one, and have not ended.
+struct ClaimUsers: Sendable, Equatable {
+  /// By claim ("namespace/name") and pod UID, the pods.
+  private var users: [String: [String: PodReference]] = [:]
+  private var claims: [String: Set<String>] = [:]
+
+  init() {}
+
+  /// Takes in whether a pod uses its claims now.
+  mutating func set(_ pod: Pod, uses: Bool) {
+    guard let reference = PodReference(pod) else { return }
+    remove(reference.uid)
+    let names = Set(pod.claimNames.map { "\(reference.namespace)/\($0)" })
+    guard uses, !names.isEmpty else { return }
+    claims[reference.uid] = names
+    for name in names { users[name, default: [:]][reference.uid] = reference }
+  }
+
+  /// The pod uses nothing any more.
+  mutating func remove(_ uid: String) {
+    for name in claims.removeValue(forKey: uid) ?? [] {
+      users[name]?[uid] = nil
+      if users[name]?.isEmpty == true { users[name] = nil }
+    }
+  }
+
+  /// The pods, other than this one, that use a claim; sorted by name.
+  func others(than uid: String?, of claim: String) -> [PodReference] {
+    (users[claim] ?? [:]).values.filter { $0.uid != uid }.sorted { $0.fullName < $1.fullName }
+  }
+}

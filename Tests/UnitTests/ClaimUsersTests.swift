@@ -1,0 +1,46 @@
+import Testing
+
+@testable import Shared
+@testable import pbs_broker
+
+/// Which pods use a volume claim.
+@Suite struct ClaimUsersTests {
+  private static func pod(_ name: String, claims: [String]) throws -> Pod {
+    let volumes = claims.map {
+      "{name: v-\($0), persistentVolumeClaim: {claimName: \($0)}}"
+    }
+    return try Pod(
+      spec: YAMLValue(
+        parsing: "{containers: [{name: a}], volumes: [\(volumes.joined(separator: ", "))]}"),
+      metadata: YAMLValue(parsing: "{name: \(name), uid: uid-\(name)}"))
+  }
+
+  @Test func onlyOtherPodsCount() throws {
+    var users = ClaimUsers()
+    users.set(try Self.pod("b", claims: ["data", "logs"]), uses: true)
+    users.set(try Self.pod("a", claims: ["data", "data"]), uses: true)
+    #expect(
+      users.others(than: nil, of: "default/data").map(\.fullName) == ["default/a", "default/b"])
+    #expect(users.others(than: "uid-a", of: "default/data").map(\.name) == ["b"])
+    #expect(users.others(than: "uid-a", of: "other/data").isEmpty)
+    #expect(users.others(than: "uid-b", of: "default/logs").isEmpty)
+  }
+
+  @Test func whatIsNoLongerUsedIsForgotten() throws {
+    var users = ClaimUsers()
+    let pod = try Self.pod("a", claims: ["data"])
+    users.set(pod, uses: true)
+    users.set(pod, uses: false)
+    #expect(users == ClaimUsers())
+    users.set(pod, uses: true)
+    users.remove("uid-a")
+    users.remove("uid-a")
+    #expect(users == ClaimUsers())
+  }
+
+  @Test func thoseWithoutClaimsTakeNoRoom() throws {
+    var users = ClaimUsers()
+    users.set(try Self.pod("a", claims: []), uses: true)
+    #expect(users == ClaimUsers())
+  }
+}

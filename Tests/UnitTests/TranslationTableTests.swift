@@ -1,0 +1,89 @@
+import Testing
+
+@testable import Shared
+@testable import pbs_broker
+
+/// The table of Tests/translation/cases.yaml: what becomes of a pod, constraint by constraint.
+@Suite struct TranslationTableTests {
+  struct Case: Sendable, CustomTestStringConvertible {
+    var name: String
+    var row: YAMLValue
+    var testDescription: String { name }
+  }
+
+  static let cases: [Case] = {
+    do {
+      return try TestFiles.documents("translation/cases.yaml").flatMap { $0.items ?? [] }
+        .map { Case(name: $0["name"]?.text ?? "", row: $0) }
+    } catch {
+      Issue.record("Tests/translation/cases.yaml cannot be read: \(error)")
+      return []
+    }
+  }()
+
+  /// The surroundings that the file's first lines describe.
+  static func context() throws -> TranslationContext {
+    let platform = ["kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64"]
+    let nodes = [
+      Node("node1", hostname: "node1", labels: platform),
+      Node("node2.site.org", hostname: "node2", labels: platform),
+      Node("node3", hostname: "node3", labels: platform),
+      Node("node5", hostname: "node5", labels: platform),
+      Node(
+        "other", hostname: "rack9",
+        labels: ["kubernetes.io/os": "linux", "kubernetes.io/arch": "arm64"]),
+    ]
+    let vnodes = [
+      ("node1", "node1"), ("node2", "node2"), ("vn3", "realhost3"), ("Node5", "Node5.site.org"),
+    ]
+    let claims = [
+      VolumeClaim(namespace: "default", name: "bound", isBound: true),
+      VolumeClaim(namespace: "default", name: "unbound"),
+      VolumeClaim(namespace: "default", name: "late", waitsForConsumer: true),
+      VolumeClaim(
+        namespace: "default", name: "late-selected", waitsForConsumer: true, selectedNode: "node1"),
+      VolumeClaim(
+        namespace: "default", name: "late-bound", isBound: true, waitsForConsumer: true,
+        selectedNode: "node1"),
+      VolumeClaim(
+        namespace: "default", name: "late-elsewhere", isBound: true, waitsForConsumer: true,
+        selectedNode: "other"),
+      VolumeClaim(namespace: "default", name: "mine", isBound: true, isForOnePod: true),
+      VolumeClaim(namespace: "default", name: "taken", isBound: true, isForOnePod: true),
+    ]
+    var context = TranslationContext(
+      policy: try .usual(resources: ["nvidia.com/gpu": "ngpus"]),
+      hostMap: HostMap(
+        table: ["vn3": "node3"], nodes: nodes,
+        hosts: PBSHosts(vnodes: vnodes.map { PBSVnode(name: $0.0, host: $0.1) })),
+      claims: Dictionary(uniqueKeysWithValues: claims.map { ($0.fullName, $0) }))
+    for (name, uid, claim) in [("redis", "uid-1", "mine"), ("first", "uid-2", "taken")] {
+      let spec = try YAMLValue(
+        parsing:
+          "{containers: [{name: a}], volumes: [{name: d, persistentVolumeClaim: {claimName: \(claim)}}]}"
+      )
+      let metadata = try YAMLValue(parsing: "{name: \(name), uid: \(uid)}")
+      context.claimUsers.set(try Pod(spec: spec, metadata: metadata), uses: true)
+    }
+    return context
+  }
+
+  @Test func theTableIsThere() {
+    #expect(Self.cases.count >= 80)
+    #expect(Set(Self.cases.map(\.name)).count == Self.cases.count, "two cases of one name")
+  }
+
+  @Test(arguments: cases)
+  func becomes(_ item: Case) throws {
+    var spec = item.row["spec"] ?? .mapping([])
+    if spec["containers"] == nil {
+      let container = try YAMLValue(
+        parsing: #"[{name: a, resources: {requests: {cpu: "1", memory: 640Mi}}}]"#)
+      spec = spec.setting("containers", container)
+    }
+    let pod = try Pod(spec: spec, metadata: item.row["metadata"] ?? .mapping([]))
+    let expected = ExpectedTranslation(item.row)
+    #expect([expected.select, expected.refused, expected.waits].compactMap(\.self).count == 1)
+    #expect(ExpectedTranslation(pod, in: try Self.context()) == expected)
+  }
+}
