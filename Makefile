@@ -2,6 +2,7 @@
 #
 #   make demo      install what is missing, build, show the main job, stop
 #   make test      install what is missing, build, run every test
+#   make test-real  the tests on the PBS of this site, or of a lab: docs/testing.md first
 #   make build     debug build                make release   static, stripped executables
 #   make bench     speed and memory           make chaos MINUTES=30 [KUBERNETES=real] [SEED=7]
 #   make fuzz SECONDS=60 [TARGETS="pod qstat"]
@@ -17,7 +18,7 @@ TARGETS ?=
 # What chaos fails against: a simulated API server, or a real one.
 KUBERNETES ?= simulated
 
-.PHONY: demo test build release bench chaos fuzz format lint prepare prepare-tests kubernetes
+.PHONY: demo test test-real build release bench chaos fuzz format lint prepare prepare-tests kubernetes
 
 prepare:
 	@Tests/prepare build
@@ -43,9 +44,18 @@ demo: prepare-tests build
 kubernetes: prepare-tests
 	@Tests/real/build-kubernetes kube-apiserver > /dev/null || test $$? -eq 77
 
+# On the kube-apiserver that is built here; then what needs a real one also on that in $KUBEBUILDER_ASSETS.
 test: prepare-tests build kubernetes
 	swift test
-	$(PYTHON) -m pytest Tests -q -rs
+	KUBEBUILDER_ASSETS= $(PYTHON) -m pytest Tests -q -rs
+ifneq ($(wildcard $(KUBEBUILDER_ASSETS)/kube-apiserver),)
+	$(PYTHON) -m pytest Tests -q -rs -m "real_api and not real_pbs"
+endif
+
+# Fails where no PBS answers, so that it never says that all is well when all was skipped.
+test-real: prepare-tests build kubernetes
+	@$(PYTHON) -c 'import sys; from real.pbs import RealPBS; sys.exit(RealPBS.missing())'
+	$(PYTHON) -m pytest Tests -q -rs -m real_pbs
 
 bench: prepare-tests release kubernetes
 	PBS_CONNECTOR_BIN=.build/release $(PYTHON) -m bench

@@ -8,8 +8,6 @@ import Shared
 /// reports; what waits lives here, and nothing else is kept: what is not answered comes again.
 @EventLoop
 final class Binder {
-  /// What may be wanted at once; no cluster has so many pods that wait for a binder.
-  private static let most = 100_000
   /// Seconds for which something waits while the API server is in trouble, before its broker hears
   /// of that.
   private static let patience = 20.0
@@ -19,6 +17,7 @@ final class Binder {
   private let pods: PodActions
   private let events: EventRecorder
   private let requestsInFlight: Int
+  private let most: Int
   private let log: Logger
   private var subscriptions: [Subscription] = []
   /// What is to be done; replaced by newer messages.
@@ -53,15 +52,20 @@ final class Binder {
     }
   }
 
+  /// - Parameters:
+  ///   - requestsInFlight: pods that are acted on at once.
+  ///   - most: what may be wanted at once; more is put off. No cluster has so many pods that wait
+  ///     for a binder.
   init(
     instance: String, access: APIAccess, pods: PodActions, events: EventRecorder,
-    requestsInFlight: Int, log: Logger
+    requestsInFlight: Int, most: Int = 100_000, log: Logger
   ) {
     self.instance = instance
     self.access = access
     self.pods = pods
     self.events = events
     self.requestsInFlight = requestsInFlight
+    self.most = most
     self.log = log
     access.onReady = { [unowned self] in start() }
     troubleTimer = EventSource.timer { [unowned self] in tellOfTrouble() }
@@ -108,8 +112,8 @@ final class Binder {
     var work = Work(id: owned.id, message: owned.message.shortened)
     // The broker has waited since it first asked for something about this pod.
     work.since = wanted[item]?.since ?? work.since
-    guard wanted[item] != nil || wanted.count < Self.most else {
-      complain("\(Self.most) pods wait already, pod \(pod.fullName) is put off")
+    guard wanted[item] != nil || wanted.count < most else {
+      complain("\(most) pods wait already, pod \(pod.fullName) is put off")
       return answer(work, .init(result: .retry, words: "too many pods wait for binder"), broker)
     }
     wanted[item] = work

@@ -63,7 +63,8 @@ final class PodActions {
       {
         throw StartupError("\(access.server) refuses the credential: \(error)")
       } catch let error as KubernetesError where error.status == 403 {
-        return  // Not told to everybody; assume the least.
+        // Not told to everybody; the least is assumed.
+        return log.debug("\(access.server) does not tell its version: \(error)")
       } catch {
         let delay = backoff.delay()
         if said != "\(error)" {

@@ -42,7 +42,9 @@ import Testing
       presence: presence, jobs: jobs, olderThanBinding: olderThanBinding,
       unconfirmed: unconfirmed, ended: ended, boundJob: boundJob, disownedJob: disowned,
       translation: translation, refusal: refusal, hindrance: hindrance,
-      nodeOf: { nodes == nil ? $0 : nodes?[$0] },
+      hostMap: HostMap(
+        table: nodes ?? [:],
+        nodes: ["node1", "node2"].map { Node(metadata: ObjectMeta(name: $0), ready: true) }),
       nodeHindrance: { $0 == rejecting ? "its kubelet rejects pods (OutOfcpu)" : nil },
       isHostAway: hostAway,
       bindWhen: bindWhen, patience: patience, now: now)

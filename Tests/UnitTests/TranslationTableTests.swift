@@ -59,9 +59,10 @@ import Testing
       claims: Dictionary(uniqueKeysWithValues: claims.map { ($0.fullName, $0) }))
     for (name, uid, claim) in [("redis", "uid-1", "mine"), ("first", "uid-2", "taken")] {
       let spec = try YAMLValue(
-        parsing:
-          "{containers: [{name: a}], volumes: [{name: d, persistentVolumeClaim: {claimName: \(claim)}}]}"
-      )
+        parsing: """
+          {containers: [{name: a}],
+           volumes: [{name: d, persistentVolumeClaim: {claimName: \(claim)}}]}
+          """)
       let metadata = try YAMLValue(parsing: "{name: \(name), uid: \(uid)}")
       context.claimUsers.set(try Pod(spec: spec, metadata: metadata), uses: true)
     }

@@ -36,6 +36,7 @@ def test_nothing_is_lost_doubled_or_left_behind(tmp_path: Path, capsys: pytest.C
     check(tmp_path, capsys, 1, int(os.environ.get("CHAOS_PODS") or 300), float(os.environ.get("CHAOS_SECONDS") or 60))
 
 
+@pytest.mark.real_api
 def test_nothing_is_lost_doubled_or_left_behind_on_a_real_api_server(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     reason = RealKubernetes.missing()
     if reason is not None:

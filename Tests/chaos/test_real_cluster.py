@@ -19,6 +19,8 @@ from real.kubernetes import RealKubernetes
 from real.kubernetes_client import KubernetesClient
 from simulators.pbs.timers import Timers
 
+pytestmark = pytest.mark.real_api
+
 BINDER = f"system:serviceaccount:{NAMESPACE}:binder"
 
 

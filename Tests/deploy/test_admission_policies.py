@@ -98,3 +98,8 @@ def test_every_key_that_we_write_is_protected() -> None:
     listed = re.findall(r'"([^"]+)"', variables["jobKeys"] + variables["nativeJobKeys"])
     assert sorted(listed) == sorted(f"pbs-connector/{key}" for key in KEYS)
     assert written_keys() <= set(listed)
+
+
+def test_each_policy_is_documented_and_no_other() -> None:
+    text = (REPOSITORY / "docs" / "security.md").read_text()
+    assert re.findall(r"^\| `(pbs-connector-[\w-]+)` \|", text, re.MULTILINE) == [policy.name for policy in POLICIES.all]

@@ -1,10 +1,9 @@
-"""What deploy/ holds is taken by those for whom it is: the programs, systemd, the Kubernetes API."""
+"""What deploy/ holds is taken by those for whom it is: the programs and the Kubernetes API."""
 
 from __future__ import annotations
 
 import getpass
 import re
-import shlex
 import shutil
 import subprocess
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any, Iterator
 import pytest
 
 from deploy.manifests import ManifestError, read_documents
-from deploy.units import read_system_users, read_unit
+from deploy.units import read_unit
 from integration.connector import PROGRAMS, REPOSITORY, program_folder
 from simulators.kubernetes import KubernetesSimulator
 
@@ -22,22 +21,8 @@ EXAMPLES = sorted((DEPLOY / "examples").glob("*.yaml"))
 CONFIGURATION = DEPLOY / "config.yaml"
 UNITS = {program: read_unit(DEPLOY / "systemd" / f"{program}.service") for program in PROGRAMS}
 
-# systemd.exec(5), systemd 252: "NoNewPrivileges=yes is implied" where User= is set.
-IMPLY_NO_NEW_PRIVILEGES = {
-    "DynamicUser", "LockPersonality", "MemoryDenyWriteExecute", "PrivateDevices", "ProtectClock", "ProtectHostname",
-    "ProtectKernelLogs", "ProtectKernelModules", "ProtectKernelTunables", "RestrictAddressFamilies",
-    "RestrictNamespaces", "RestrictRealtime", "RestrictSUIDSGID", "SystemCallArchitectures", "SystemCallFilter",
-    "SystemCallLog"}
-
 REDIS = {"name": "redis", "image": "redis:latest",
          "resources": {"requests": {"memory": "640Mi", "cpu": 1}, "limits": {"memory": "700Mi", "cpu": 3}}}
-
-
-@pytest.fixture(scope="session", autouse=True)
-def programs() -> None:
-    """The executables must have been built: a test that runs old ones says nothing."""
-    for program in PROGRAMS:
-        assert (program_folder() / program).exists(), f"{program} is not built in {program_folder()}: run `swift build`"
 
 
 def read_example(name: str) -> dict[str, Any]:
@@ -184,102 +169,3 @@ def test_the_sockets_admit_the_users_of_the_units_that_connect_to_them() -> None
     (settings,) = read_documents(CONFIGURATION.read_text())
     assert settings["kube-watcher"]["allowed-peers"] == UNITS["pbs-broker"]["User"]
     assert settings["pbs-broker"]["allowed-peers"] == UNITS["binder"]["User"]
-
-
-# Service units
-
-
-@pytest.mark.parametrize("program", PROGRAMS)
-def test_a_unit_starts_its_program_with_flags_that_exist(program: str) -> None:
-    (command,) = UNITS[program]["ExecStart"]
-    name, *arguments = shlex.split(command)
-    assert name == program
-    flags = [argument for argument in arguments if argument.startswith("-")]
-    assert "--config" in flags
-    help_text = subprocess.run([program_folder() / program, "--help"], check=True, capture_output=True, text=True,
-                               timeout=30).stdout
-    known = set(re.findall(r"^\s+(--[a-z-]+)", help_text, re.MULTILINE))
-    assert known and set(flags) <= known
-
-
-def test_each_process_has_a_user_of_its_own_in_one_group() -> None:
-    groups, users = read_system_users(DEPLOY / "systemd" / "pbs-connector.sysusers")
-    assert groups == {"pbs-connector"}
-    assert users == {program: "pbs-connector" for program in PROGRAMS}
-    for program, unit in UNITS.items():
-        assert unit["User"] == [program] and unit["Group"] == ["pbs-connector"]
-
-
-@pytest.mark.parametrize("program", PROGRAMS)
-def test_a_process_is_started_again_for_ever(program: str) -> None:
-    assert UNITS[program]["Restart"] == ["always"]
-    assert UNITS[program]["StartLimitIntervalSec"] == ["0"]
-
-
-@pytest.mark.parametrize("program", ["kube-watcher", "binder"])
-def test_who_talks_to_kubernetes_gains_no_privileges_and_has_no_pbs(program: str) -> None:
-    unit = UNITS[program]
-    assert unit["NoNewPrivileges"] == ["yes"]
-    assert unit["CapabilityBoundingSet"] == [""]
-    assert "-/opt/pbs" in unit["InaccessiblePaths"][0].split()
-
-
-def test_the_broker_can_run_qsub_and_has_no_kubeconfig() -> None:
-    """pbs_iff is setuid root for CAP_NET_BIND_SERVICE. On OpenPBS 23.06.06, qstat -B of an ordinary user was seen to
-    fail under no_new_privs and under an empty bounding set, and to work with this one capability in it."""
-    unit = UNITS["pbs-broker"]
-    assert unit["NoNewPrivileges"] == ["no"]
-    assert not IMPLY_NO_NEW_PRIVILEGES & set(unit)
-    assert IMPLY_NO_NEW_PRIVILEGES & set(UNITS["binder"]), "names as units spell them"
-    assert unit["CapabilityBoundingSet"] == ["CAP_NET_BIND_SERVICE"]
-    (settings,) = read_documents(CONFIGURATION.read_text())
-    hidden = {path for value in unit["InaccessiblePaths"] for path in value.split()}
-    assert {f"-{settings[program]['kubeconfig']}" for program in ("kube-watcher", "binder")} <= hidden
-
-
-def test_each_socket_is_in_a_folder_of_its_process_and_known_by_the_default_path() -> None:
-    """A folder that all three may write to would let one pose as another before that one has started."""
-    for program, sockets in {"kube-watcher": [""], "pbs-broker": ["", "-hints"]}.items():
-        unit = UNITS[program]
-        (folder,) = unit["RuntimeDirectory"]
-        assert folder == f"pbs-connector/{program}"
-        arguments = shlex.split(unit["ExecStart"][0])
-        assert arguments[arguments.index("--socket") + 1] == f"%t/{folder}/{program}.sock"
-        assert unit["ExecStartPre"] == [
-            f"+ln -sfnT {program}/{program}{kind}.sock %t/pbs-connector/{program}{kind}.sock" for kind in sockets]
-    assert "RuntimeDirectory" not in UNITS["binder"]
-
-
-def test_systemd_finds_no_fault_in_the_units(tmp_path: Path) -> None:
-    analyze = shutil.which("systemd-analyze")
-    if analyze is None:
-        pytest.skip("no systemd-analyze in PATH (Debian: systemd)")
-    copies = []
-    for program in PROGRAMS:
-        copy = tmp_path / f"{program}.service"
-        text = (DEPLOY / "systemd" / copy.name).read_text()
-        copy.write_text(text.replace(f"ExecStart={program}", f"ExecStart={program_folder() / program}"))
-        copies.append(copy)
-    result = subprocess.run([analyze, "verify", *copies], capture_output=True, text=True, timeout=60)
-    assert (result.returncode, result.stderr) == (0, "")
-
-
-@pytest.mark.parametrize("program, most", [("kube-watcher", 20), ("binder", 20), ("pbs-broker", 60)])
-def test_systemd_calls_the_units_exposure_low(program: str, most: int, tmp_path: Path) -> None:
-    """`most` is systemd-analyze's exposure level times ten; without any hardening it is 96."""
-    analyze = shutil.which("systemd-analyze")
-    if analyze is None:
-        pytest.skip("no systemd-analyze in PATH (Debian: systemd)")
-    result = subprocess.run([analyze, "security", "--offline=yes", "--no-pager", f"--threshold={most}",
-                             DEPLOY / "systemd" / f"{program}.service"], capture_output=True, text=True, timeout=60)
-    assert result.returncode == 0, (result.stdout + result.stderr)[-300:]
-
-
-def test_systemd_creates_the_users(tmp_path: Path) -> None:
-    sysusers = shutil.which("systemd-sysusers")
-    if sysusers is None:
-        pytest.skip("no systemd-sysusers in PATH (Debian: systemd)")
-    (tmp_path / "etc").mkdir()
-    subprocess.run([sysusers, f"--root={tmp_path}", DEPLOY / "systemd" / "pbs-connector.sysusers"], check=True, timeout=60)
-    names = [line.split(":")[0] for line in (tmp_path / "etc" / "passwd").read_text().splitlines()]
-    assert sorted(names) == sorted(PROGRAMS)

@@ -1,6 +1,9 @@
 """Fixtures for tests of the PBS hooks."""
+import json
+import socket
+import threading
 from pathlib import Path
-from typing import Iterator
+from typing import Callable, Iterator, List
 
 import pytest
 
@@ -27,3 +30,44 @@ def kubernetes(request: pytest.FixtureRequest) -> Iterator[KubernetesSimulator]:
 def node(tmp_path: Path, kubernetes: KubernetesSimulator) -> Node:
     """node1, an execution host and a node of that Kubernetes: four CPUs and eight gibibytes."""
     return Node(tmp_path / "node1", kubernetes)
+
+
+@pytest.fixture
+def answering(tmp_path: Path) -> Iterator[Callable[[bytes], str]]:
+    """A function that starts a server which answers every request with these octets, and returns
+    a kubeconfig for it."""
+    listeners: List[socket.socket] = []
+    threads: List[threading.Thread] = []
+
+    def serve(listener: socket.socket, body: bytes) -> None:
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return  # the test is over
+            with connection:
+                try:
+                    connection.recv(65536)
+                    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n" % len(body))
+                    connection.sendall(body)
+                except OSError:
+                    continue  # the client has heard enough
+
+    def start(body: bytes) -> str:
+        listener = socket.create_server(("127.0.0.1", 0))
+        listeners.append(listener)
+        threads.append(threading.Thread(target=serve, args=(listener, body)))
+        threads[-1].start()
+        kubeconfig = tmp_path / "answering.conf"
+        kubeconfig.write_text(json.dumps({
+            "clusters": [{"name": "c", "cluster": {"server": "http://127.0.0.1:%d" % listener.getsockname()[1]}}],
+            "users": [{"name": "u", "user": {}}], "current-context": "x",
+            "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}]}))
+        return str(kubeconfig)
+
+    yield start
+    for listener in listeners:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+    for thread in threads:
+        thread.join()

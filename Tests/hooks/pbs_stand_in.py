@@ -135,6 +135,8 @@ def environment(variable_list: str) -> Dict[str, str]:
 class Event:
     """pbs.event()."""
 
+    job_list: Optional[Dict[str, "Job"]] = None
+
     def __init__(self, name: str, job: Optional[Job] = None, job_list: Optional[Dict[str, Job]] = None,
                  requestor: str = "pbs_mom", requestor_host: str = "node1", job_o: Optional[Job] = None) -> None:
         self.type = EVENTS[name]

@@ -10,7 +10,7 @@ from typing import Any, Dict, List
 
 import pytest
 
-from hooks.execution_host import HOOKS, HOST_HOOK, assigned, literal
+from hooks.execution_host import HOOKS, HOST_HOOK, SERVER_HOOK, assigned, literal
 
 # A qmgr that keeps hooks in a file and notes each directive; the output is qmgr's.
 QMGR = """#!%s
@@ -22,6 +22,13 @@ words = sys.argv[2].replace("=", " ").split()
 fail = os.environ.get("QMGR_FAIL")
 if fail and fail in sys.argv[2]:
     sys.exit("qmgr obj=x svr=default: Unauthorized Request\\nqmgr: hook error returned from server")
+if words[:2] == ["list", "resource"]:
+    for name, attributes in state["resources"].items():
+        print("Resource %%s" %% name)
+        for pair in attributes.split(","):
+            print("    %%s = %%s" %% tuple(pair.split("=")))
+        print()
+    sys.exit()
 if words[0] == "list":
     for name, hook in state["hooks"].items():
         print("Hook %%s\\n    type = site" %% name)
@@ -32,7 +39,13 @@ if words[0] == "list":
     sys.exit()
 state["directives"].append(sys.argv[2])
 name = words[2]
-if words[0] == "create":
+if words[:2] == ["create", "resource"]:
+    state["resources"][name] = sys.argv[2].split(" ", 3)[3]
+elif words[:2] == ["delete", "resource"]:
+    if name in state["used"]:
+        sys.exit("qmgr obj=%%s svr=default: Resource busy on job\\nqmgr: Error (15174) returned from server" %% name)
+    del state["resources"][name]
+elif words[0] == "create":
     assert name not in state["hooks"]
     state["hooks"][name] = {"enabled": "true"}
 elif name not in state["hooks"]:
@@ -41,6 +54,9 @@ elif words[0] == "delete":
     del state["hooks"][name]
 elif words[0] == "set" and words[4] == "+":
     state["hooks"][name][words[3]] += "," + words[5]
+elif words[0] == "set" and words[3] == "event" and set(words[4].strip('"').split(",")) - set(state["events"]):
+    sys.exit("qmgr obj=%%s svr=default: invalid argument (%%s) to event. Should be one or more of: %%s for no event\\n"
+             "qmgr: hook error returned from server" %% (name, words[4].strip('"'), ",".join(state["events"])))
 elif words[0] == "set":
     assert words[3] != "freq" or state["hooks"][name].get("enabled") == "false", "this would crash OpenPBS later"
     state["hooks"][name][words[3]] = words[4].strip('"')
@@ -49,6 +65,14 @@ elif words[0] == "import":
     assert words[3] != "application/x-config" or words[5].endswith(".json"), "PBS refuses other suffixes"
 json.dump(state, open(path, "w"))
 """ % sys.executable
+
+
+# What OpenPBS 23.06.06 has.
+EVENTS = (
+    "queuejob,postqueuejob,modifyjob,modifyvnode,management,resvsub,modifyresv,movejob,jobobit,runjob,provision,periodic,"
+    "resv_confirm,resv_begin,resv_end,execjob_begin,execjob_prologue,execjob_epilogue,execjob_preterm,execjob_end,"
+    "exechost_periodic,execjob_launch,exechost_startup,execjob_attach,execjob_resize,execjob_abort,execjob_postsuspend,"
+    "execjob_preresume").split(",")
 
 
 class Site:
@@ -60,7 +84,8 @@ class Site:
         qmgr.write_text(QMGR)
         qmgr.chmod(0o755)
         self.state = directory / "state.json"
-        self.state.write_text(json.dumps({"hooks": {}, "directives": []}))
+        self.change(hooks={}, resources={}, used=[], directives=[], events=EVENTS)
+        self.keys = directory / "etc" / "proof-keys"
         self.manifests = directory / "manifests"
         self.manifests.mkdir()
         self.configuration = directory / "site.CF"
@@ -69,13 +94,23 @@ class Site:
 
     def configure(self, **settings: Any) -> None:
         """Write the configuration, with directories that are there."""
-        values = {"kubelet_config": str(self.manifests), "cgroup_root": str(self.manifests)}
+        values = {"kubelet_config": str(self.manifests), "cgroup_root": str(self.manifests), "key_file": str(self.keys)}
         self.configuration.write_text(json.dumps(dict(values, **settings)))
 
     def install(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         """Run hooks/install."""
         command = [sys.executable, str(HOOKS / "install"), "--config", str(self.configuration)] + list(arguments)
         return subprocess.run(command, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
+
+    def change(self, **values: Any) -> None:
+        """Change what the PBS server has."""
+        state = json.loads(self.state.read_text()) if self.state.exists() else {}
+        self.state.write_text(json.dumps(dict(state, **values)))
+
+    @property
+    def resources(self) -> Dict[str, str]:
+        """The server's custom resources, with type and flags."""
+        return json.loads(self.state.read_text())["resources"]
 
     @property
     def hooks(self) -> Dict[str, Dict[str, str]]:
@@ -103,7 +138,8 @@ def test_it_installs_both_hooks(site: Site) -> None:
     assert host["application/x-config"] == server["application/x-config"] == site.configuration.read_text()
     assert host["enabled"] == server["enabled"] == "true"
     assert host["alarm"] == server["alarm"] == "30"
-    assert set(server["event"].split(",")) == {"queuejob", "runjob", "jobobit"}
+    assert set(server["event"].split(",")) == {"queuejob", "postqueuejob", "modifyjob", "movejob", "runjob", "jobobit"}
+    assert site.resources == {"k8s_pod": "type=string,flag=rm", "k8s_token": "type=string"}
 
 
 def test_every_event_that_is_installed_has_a_handler_and_the_other_way_round(site: Site) -> None:
@@ -135,8 +171,88 @@ def test_an_upgrade_that_brings_other_events(site: Site) -> None:
     assert site.hooks == before
 
 
+@pytest.mark.parametrize("missing", [["postqueuejob"], ["postqueuejob", "jobobit", "movejob", "execjob_postsuspend"]])
+def test_a_server_that_lacks_events_gets_the_others(site: Site, missing: List[str]) -> None:
+    site.change(events=[event for event in EVENTS if event not in missing])
+    result = site.install()
+    assert result.returncode == 0 and "this PBS has no event" in result.stderr
+    assert all(event in result.stderr for event in missing)
+    registered = {event for hook in site.hooks.values() for event in hook["event"].split(",")}
+    assert {"queuejob", "modifyjob", "runjob", "execjob_begin"} <= registered and not registered & set(missing)
+    done = len(site.directives)
+    assert site.install().returncode == 0
+    assert not [d for d in site.directives[done:] if "enabled = false" in d]
+
+
+def test_a_server_that_lacks_what_the_hooks_are_for_is_refused(site: Site) -> None:
+    site.change(events=[event for event in EVENTS if event != "modifyjob"])
+    result = site.install()
+    assert result.returncode == 1 and "invalid argument" in result.stderr
+
+
+def test_a_handler_for_every_event_of_the_server(site: Site) -> None:
+    site.install()
+    handlers = assigned(SERVER_HOOK, "HANDLERS")
+    handled = {ast.literal_eval(key).lower() for key in handlers.keys if key is not None}
+    assert set(site.hooks["pbs_kubernetes_server"]["event"].split(",")) == handled
+
+
+def keys(site: Site) -> List[str]:
+    """The keys in the site's file."""
+    return [line for line in site.keys.read_text().splitlines() if not line.startswith("#")]
+
+
+def test_keys_are_made_once_and_are_roots_alone(site: Site) -> None:
+    site.install()
+    (key,) = keys(site)
+    assert re.fullmatch("[0-9a-f]{64}", key) and site.keys.stat().st_mode & 0o777 == 0o600
+    site.install()
+    assert keys(site) == [key]
+    assert os.listdir(str(site.keys.parent)) == ["proof-keys"]
+
+
+def test_a_key_is_changed_in_two_steps(site: Site) -> None:
+    site.install()
+    (first,) = keys(site)
+    site.install("--new-key")
+    second, former = keys(site)
+    assert former == first and second != first
+    site.install("--new-key")
+    third, former = keys(site)
+    assert former == second, "two at a time"
+    site.install("--drop-old-key")
+    assert keys(site) == [third] and site.keys.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("text", ["", "secret\n", "0" * 64 + "\n" + "1" * 64 + "\n" + "2" * 64 + "\n"])
+def test_a_file_that_holds_no_keys_is_left_alone(site: Site, text: str) -> None:
+    site.keys.parent.mkdir()
+    site.keys.write_text(text)
+    result = site.install()
+    assert result.returncode == 1 and "not one or two keys" in result.stderr and site.directives == []
+    assert site.keys.read_text() == text
+
+
+def test_a_resource_of_the_same_name_that_users_can_set_is_refused(site: Site) -> None:
+    site.change(resources={"k8s_pod": "type=string"})
+    result = site.install()
+    assert result.returncode == 1 and site.directives == []
+    assert "resource k8s_pod is there and has flag = nothing instead of rm" in result.stderr
+
+
+def test_a_resource_that_jobs_have_is_left_and_said_so(site: Site) -> None:
+    site.install()
+    site.change(used=["k8s_pod"])
+    result = site.install("--remove")
+    assert result.returncode == 0 and site.hooks == {} and list(site.resources) == ["k8s_pod"]
+    assert "left: resource k8s_pod" in result.stderr and "job_history_duration" in result.stderr
+    site.change(used=[])
+    assert site.install("--remove").returncode == 0 and site.resources == {}
+
+
 def test_a_new_hook_is_off_until_it_is_whole(site: Site) -> None:
     site.install()
+    assert list(site.directives[:2]) == ["create resource k8s_pod type=string,flag=rm", "create resource k8s_token type=string"]
     for name in site.hooks:
         own = [d for d in site.directives if d.split()[2] == name]
         assert own[0] == "create hook " + name and own[1] == "set hook %s enabled = false" % name
@@ -145,8 +261,9 @@ def test_a_new_hook_is_off_until_it_is_whole(site: Site) -> None:
 
 def test_dry_run_shows_and_changes_nothing(site: Site) -> None:
     result = site.install("--dry-run")
-    assert result.returncode == 0 and site.directives == []
-    shown = result.stdout.splitlines()
+    assert result.returncode == 0 and site.directives == [] and not site.keys.exists()
+    first, *shown = result.stdout.splitlines()
+    assert first == "# write 1 key(s) into %s" % site.keys
     site.install()
     # All that differs is the copy of the configuration that PBS is given.
     done = [re.sub(r"\S+/pbs_kubernetes\.json", str(site.configuration), directive) for directive in site.directives]
@@ -156,7 +273,9 @@ def test_dry_run_shows_and_changes_nothing(site: Site) -> None:
         "qmgr -c 'set hook pbs_kubernetes event += periodic'\n"
         "qmgr -c 'delete hook pbs_kubernetes'\n"
         "qmgr -c 'set hook pbs_kubernetes_server enabled = false'\n"
-        "qmgr -c 'delete hook pbs_kubernetes_server'\n")
+        "qmgr -c 'delete hook pbs_kubernetes_server'\n"
+        "qmgr -c 'delete resource k8s_pod'\n"
+        "qmgr -c 'delete resource k8s_token'\n")
     assert len(site.hooks) == 2
 
 
@@ -186,6 +305,11 @@ def test_remove(site: Site) -> None:
     (dict(image=None), "image: null is not of type text"),
     (dict(hosts=["node1"]), 'hosts: ["node1"] is not of type map of hosts'),
     (dict(hosts={"node1": {"strict": "no"}}), 'hosts.node1.strict: "no" is not of type boolean'),
+    (dict(proof="yes"), 'proof: "yes" is not of type required or owner'),
+    (dict(longest_grace=0), "longest_grace: 0 is not of type whole seconds, more than 0 and at most 2147483647"),
+    (dict(longest_grace=1.5), "longest_grace: 1.5 is not of type whole seconds"),
+    (dict(schedulers="pbs"), 'schedulers: "pbs" is not of type list of text'),
+    (dict(hosts={"node1": {"proof": "owner"}}), "hosts.node1.proof cannot differ from host to host"),
     (dict(hosts={"node1": {"users": ["x"]}}), "hosts.node1.users cannot differ from host to host"),
     (dict(kubelet_config="/no/such"), "kubelet_config: no directory /no/such here"),
     (dict(cgroup_root="/proc/version"), "cgroup_root: no directory /proc/version here"),
@@ -224,7 +348,7 @@ def test_an_empty_directory_turns_a_feature_off(site: Site) -> None:
 
 
 def test_qmgr_that_refuses(site: Site) -> None:
-    site.environment["QMGR_FAIL"] = "create"
+    site.environment["QMGR_FAIL"] = "create hook"
     result = site.install()
     assert result.returncode == 1 and result.stderr.count("\n") == 1
     assert "qmgr -c 'create hook pbs_kubernetes'" in result.stderr and "Unauthorized Request" in result.stderr

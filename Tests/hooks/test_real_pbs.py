@@ -19,6 +19,8 @@ from hooks.test_server_hook import Broker
 from hooks.timing import awaited
 from real.pbs import PBSError, RealPBS
 
+pytestmark = pytest.mark.real_pbs
+
 # How often exechost_periodic fires in these tests; PBS's least is 1. Seconds.
 PERIOD = 2
 # From a change of hooks on the server to its arrival on all hosts. Seconds.

@@ -102,31 +102,38 @@ def pbs(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[PBSSimulator
 @pytest.fixture
 def site(tmp_path: Path, pbs: PBSSimulator | SitePBS) -> Iterator[Site]:
     """A whole site on the simulated API, with kubelets that start and stop pods at once."""
-    yield from _site(tmp_path, KubernetesSimulator(kubelet=Kubelet()), pbs)
+    yield from running_site(tmp_path, KubernetesSimulator(kubelet=Kubelet()), pbs)
 
 
 @pytest.fixture
 def bare_site(tmp_path: Path, pbs: PBSSimulator | SitePBS) -> Iterator[Site]:
     """The same without kubelets: a bound pod stays Pending, a deleted one Terminating."""
-    yield from _site(tmp_path, KubernetesSimulator(), pbs)
+    yield from running_site(tmp_path, KubernetesSimulator(), pbs)
+
+
+@pytest.fixture
+def default_site(tmp_path: Path, pbs: PBSSimulator | SitePBS) -> Iterator[Site]:
+    """A whole site whose settings are the connector's own, for tests that count what it does in a while."""
+    yield from running_site(tmp_path, KubernetesSimulator(kubelet=Kubelet()), pbs, configuration="")
 
 
 @pytest.fixture(params=["simulated_api", "real_api"])
 def either_site(request: pytest.FixtureRequest, tmp_path: Path, pbs: PBSSimulator | SitePBS) -> Iterator[Site]:
     """A site on the simulated API, and the same on a real kube-apiserver."""
     if request.param == "simulated_api":
-        yield from _site(tmp_path, KubernetesSimulator(), pbs)
+        yield from running_site(tmp_path, KubernetesSimulator(), pbs)
     else:
-        yield from _site(tmp_path, request.getfixturevalue("real_kubernetes"), pbs)
+        yield from running_site(tmp_path, request.getfixturevalue("real_kubernetes"), pbs)
 
 
 @pytest.fixture
 def real_api_site(tmp_path: Path, real_kubernetes: RealKubernetes, pbs: PBSSimulator | SitePBS) -> Iterator[Site]:
     """A site on a real kube-apiserver."""
-    yield from _site(tmp_path, real_kubernetes, pbs)
+    yield from running_site(tmp_path, real_kubernetes, pbs)
 
 
-def _site(tmp_path: Path, kubernetes: Any, pbs: PBSSimulator | SitePBS) -> Iterator[Site]:
+def running_site(tmp_path: Path, kubernetes: Any, pbs: PBSSimulator | SitePBS, configuration: str | None = None) -> Iterator[Site]:
+    """A site until the generator is closed; without a `configuration` one that keeps tests short."""
     if isinstance(kubernetes, KubernetesSimulator):
         kubernetes.start()
     known = {node["metadata"]["name"] for node in kubernetes.nodes()}
@@ -137,7 +144,8 @@ def _site(tmp_path: Path, kubernetes: Any, pbs: PBSSimulator | SitePBS) -> Itera
     kubernetes.write_kubeconfig(kubeconfig)
     is_real = isinstance(pbs, SitePBS)
     real_interval = LAB_LOOK_INTERVAL if lab_program() else SITE_LOOK_INTERVAL
-    configuration = re.sub("look-interval: .*", real_interval, BRISK) if is_real else BRISK
+    if configuration is None:
+        configuration = re.sub("look-interval: .*", real_interval, BRISK) if is_real else BRISK
     connector = Connector(tmp_path, {"kube-watcher": kubeconfig, "binder": kubeconfig}, pbs.exec_dir,
                           configuration=configuration)
     site = Site(kubernetes, pbs, connector, PATIENCE if is_real else 1.0)

@@ -16,6 +16,7 @@ from deploy.manifests import read_documents
 from integration.connector import REPOSITORY
 from integration.lone_binder import LoneBinder, lone_binder
 from integration.rights import grants
+from real.kubernetes import RealKubernetes
 from simulators.kubernetes import KubernetesSimulator
 from simulators.kubernetes.faults import Fault, LoseAnswer, Reset, Status, TooManyRequests
 
@@ -156,6 +157,36 @@ def test_events_without_a_right_to_them_are_few_requests_and_one_line(tmp_path: 
             assert not lone.lines("could not be written")
 
 
+def test_an_event_whose_answer_is_lost_is_written_once(tmp_path: Path) -> None:
+    with KubernetesSimulator() as simulator, lone_binder(simulator, tmp_path) as lone:
+        pod = lone.create("redis")
+        with faulty(lone, Fault(r"POST .*/events", LoseAnswer(), count=1)):
+            assert lone.broker.answer_to("report", pod, message="held")["result"] == "reported"
+            lone.kubernetes.wait(lambda _: [entry.status for entry in requests_of(lone) if entry.resource == "events"]
+                                 in ([0, 409], [201, 409]), 15)
+        assert [event["count"] for event in lone.events_of("redis")] == [1]
+        assert not lone.lines("could not be written")
+
+
+def test_an_event_waits_until_the_server_takes_it(tmp_path: Path) -> None:
+    with KubernetesSimulator() as simulator, lone_binder(simulator, tmp_path) as lone:
+        pod = lone.create("redis")
+        with faulty(lone, Fault(r"POST .*/events", Status(503), count=3)):
+            assert lone.broker.answer_to("report", pod, message="held")["result"] == "reported"
+            assert lone.wait_event("redis", "FailedScheduling")["message"] == "held"
+        assert sum(entry.resource == "events" for entry in requests_of(lone)) == 4
+
+
+def test_an_event_that_has_expired_is_written_anew(tmp_path: Path) -> None:
+    with KubernetesSimulator() as simulator, lone_binder(simulator, tmp_path, "binder:\n  event-interval: 0\n") as lone:
+        pod = lone.create("redis")
+        lone.broker.answer_to("report", pod, message="held")
+        name = lone.wait_event("redis", "FailedScheduling")["metadata"]["name"]
+        simulator.request("DELETE", f"/api/v1/namespaces/default/events/{name}")
+        lone.broker.answer_to("report", pod, message="held")
+        assert lone.wait_event("redis", "FailedScheduling")["count"] == 2
+
+
 def test_a_policy_that_refuses_one_pod_is_no_missing_right_and_no_conflict(tmp_path: Path) -> None:
     """An admission policy answers 422 (Invalid) by default: it is refused, and not tried round after round."""
     with KubernetesSimulator() as simulator, lone_binder(simulator, tmp_path) as lone:
@@ -220,3 +251,46 @@ def test_a_token_file_that_is_renewed_is_waited_for(tmp_path: Path) -> None:
         token.write_text("new")
         lone.process.wait_for_log("answers again", 40)
         assert re.search("after [0-9.]+ s", lone.lines("answers again")[0])
+
+
+DOOMED = """
+apiVersion: v1
+kind: ServiceAccount
+metadata: {name: doomed, namespace: pbs-connector}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: pbs-connector-doomed}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: pbs-connector-binder}
+subjects:
+- {kind: ServiceAccount, name: doomed, namespace: pbs-connector}
+"""
+
+
+def test_an_account_that_is_deleted_on_a_real_server_ends_the_process(
+        tmp_path: Path, real_kubernetes: RealKubernetes) -> None:
+    api = real_kubernetes
+    api.apply(REPOSITORY / "deploy" / "rbac.yaml")
+    api.apply(DOOMED)
+    if not any(node["metadata"]["name"] == "node1" for node in api.nodes()):
+        api.create_node("node1")
+    token = api.service_account_token("pbs-connector", "doomed")
+    with lone_binder(api, tmp_path, token=token) as lone:
+        pods = [lone.create(f"doomed-{number}") for number in range(2)]
+        try:
+            assert lone.broker.answer_to("bind", pods[0])["result"] == "bound"
+            api.client.json("DELETE", "/api/v1/namespaces/pbs-connector/serviceaccounts/doomed")
+            end = time.monotonic() + 60
+            number = 0
+            while lone.process.is_running and time.monotonic() < end:
+                number += 1
+                try:
+                    lone.broker.report(pods[1], "job 5.pbs: held", id=number)
+                except (AssertionError, OSError):
+                    break  # it has gone
+                time.sleep(INTERVAL)
+            assert lone.process.wait(20) == 1
+            assert "refuses the credential: 401" in lone.process.lines[-1]
+        finally:
+            for pod in pods:
+                api.remove_pod("default", pod["metadata"]["name"])

@@ -158,7 +158,7 @@ def live(kubernetes: Any, tokens: dict[str, str], folder: Path, record: Callable
     return Life(record(), connections, tried.read_text() if tried.exists() else "")
 
 
-@pytest.fixture(scope="module", params=["simulated", "real"])
+@pytest.fixture(scope="module", params=["simulated", pytest.param("real", marks=pytest.mark.real_api)])
 def api(request: pytest.FixtureRequest) -> str:
     """Which of the two APIs."""
     return str(request.param)

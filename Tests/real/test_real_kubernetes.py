@@ -15,6 +15,8 @@ import pytest
 from .kubernetes import USERS, RealKubernetes
 from .kubernetes_client import KubernetesClient, KubernetesError
 
+pytestmark = pytest.mark.real_api
+
 RULES = """\
 # A comment, and an empty document before the first.
 ---

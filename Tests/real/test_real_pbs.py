@@ -9,6 +9,8 @@ import pytest
 
 from .pbs import UNKNOWN_JOB, PBSError, RealPBS, lab_program
 
+pytestmark = pytest.mark.real_pbs
+
 needs_lab = pytest.mark.skipif(lab_program() is None, reason="commands of several users: only in a lab (PBS_CONNECTOR_LAB)")
 # PBSE_PERM
 NOT_PERMITTED = 15007 % 256

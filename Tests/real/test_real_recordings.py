@@ -19,6 +19,8 @@ from simulators_tests.test_kubernetes_recordings import (ORDER, RECORDINGS, TIME
 from .kubernetes import RealKubernetes
 from .kubernetes_client import Answer, KubernetesClient
 
+pytestmark = pytest.mark.real_api
+
 VERSION = "1.20"
 NAMES = [name for name in ORDER if (RECORDINGS / VERSION / f"{name}.txt").exists()]
 

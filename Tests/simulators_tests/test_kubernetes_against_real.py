@@ -20,6 +20,8 @@ from simulators.kubernetes import KubernetesSimulator
 from .kubernetes_client import request
 from .test_kubernetes_recordings import VARYING
 
+pytestmark = pytest.mark.real_api
+
 MERGE = "application/merge-patch+json"
 STRATEGIC = "application/strategic-merge-patch+json"
 JSON_PATCH = "application/json-patch+json"

@@ -19,6 +19,8 @@ import pytest
 from real.pbs import RealPBS
 from simulators.pbs import PBSSimulator
 
+pytestmark = pytest.mark.real_pbs
+
 ENVIRONMENT = {"HOME": "/tmp", "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
 
 # What cannot be the same: moments, process ids, and where the commands are installed.

@@ -26,7 +26,7 @@ public struct PodSpec: Codable, Sendable, Equatable {
   public var workloadRef: Named?
   /// Only those that need a volume claim.
   public var volumes: [Volume]?
-  /// Members that were too large to be kept; "nodeAffinity" and the like stand for that of affinity.
+  /// Members that were too large to be kept; "nodeAffinity" stands for that in affinity.
   public var oversized: [String]?
 
   /// The largest ``Weighed/weight`` of a list or map of a pod.

@@ -24,8 +24,8 @@ struct ClaimNeeds {
       }
       if claim.waitsForConsumer, claim.selectedNode == nil, !claim.isBound {
         causes.append(
-          "\(words) is of a class with volumeBindingMode WaitForFirstConsumer and has no selected node,"
-            + " which cannot be honoured by PBS")
+          "\(words) is of a class with volumeBindingMode WaitForFirstConsumer and has no selected"
+            + " node, which cannot be honoured by PBS")
       } else if !claim.isBound {
         waits.append("waits for \(words) to be bound")
       }

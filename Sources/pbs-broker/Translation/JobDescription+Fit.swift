@@ -28,8 +28,8 @@ extension JobDescription {
     return comparison.fit
   }
 
-  /// Compares with what PBS gave to a job of one chunk, vnode by vnode (`exec_vnode`). What PBS does
-  /// not tell of, except ncpus, it may not manage: that does not count.
+  /// Compares with what PBS gave to a job of one chunk, vnode by vnode (`exec_vnode`). What PBS
+  /// does not tell of, except ncpus, it may not manage: that does not count.
   func fit(allocated: [Job.AllocatedChunk], on hostMap: HostMap) -> Fit {
     guard let needed = chunks.first, chunks.count == 1 else { return .exactly }
     var comparison = Comparison()

@@ -29,8 +29,8 @@ struct PodNames {
     }
   }
 
-  /// Letters, digits, "-" and ".", beginning and ending with a letter or a digit; in names of objects small
-  /// letters only, in others also "_". (Kubernetes: "Object Names and IDs".)
+  /// Letters, digits, "-" and ".", beginning and ending with a letter or a digit; in names of
+  /// objects small letters only, in others also "_". (Kubernetes: "Object Names and IDs".)
   private static func isName(_ text: String, longest: Int, small: Bool) -> Bool {
     func isLetterOrDigit(_ octet: UInt8) -> Bool {
       (0x30...0x39).contains(octet) || (0x61...0x7A).contains(octet)

@@ -6,7 +6,7 @@ struct TranslationContext: Sendable {
   /// The cluster's identity, for the job's environment; nil while it is not known.
   var cluster: String?
   var hostMap = HostMap()
-  /// Volume claims by "namespace/name"; nil where nobody tells of claims, so that none is asked for.
+  /// Volume claims by "namespace/name"; nil where nobody tells of claims: none is waited for.
   var claims: [String: VolumeClaim]?
   /// Who uses claims now.
   var claimUsers = ClaimUsers()

@@ -25,6 +25,10 @@ final class Peer {
     /// In the objects that tests publish.
     var name: String?
     var value: Int?
+    /// In outcomes.
+    var id: Int?
+    var result: String?
+    var message: String?
   }
 
   let heard = Heard<Event>()

@@ -39,7 +39,7 @@ extension YAMLValue {
   func json(key: String = "") -> String {
     switch self {
     case .null: "null"
-    case .scalar(let text): Self.numbers.contains(key) ? text : Self.quoted(text)
+    case .scalar(let text, _): Self.numbers.contains(key) ? text : Self.quoted(text)
     case .sequence(let items): "[" + items.map { $0.json() }.joined(separator: ",") + "]"
     case .mapping(let pairs):
       "{"
