@@ -30,7 +30,7 @@ struct BinderTests {
       source.resume()
       // Nobody listens on the port of TCPMUX.
       let client = KubernetesClient(
-        KubernetesConnection(server: "http://127.0.0.1:1"), program: "binder")
+        KubernetesConnection(server: "http://127.0.0.1:1"), program: "binder", log: log.logger)
       let access = APIAccess(client: client, log: log.logger)
       binder = Binder(
         instance: "binder-1", access: access,

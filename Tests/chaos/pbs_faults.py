@@ -15,7 +15,7 @@ from .lasting import Lasting
 # Seconds after which the broker gives a command up (pbs-broker's command-timeout in a run).
 COMMAND_TIMEOUT = 3.0
 # Commands without which nothing can be learned of jobs, or done to them.
-_LOOKS = ("qstat", "qselect", "qdel", "*")
+_LOOKS = ("qstat", "listing", "qdel", "*")
 # A PBS server loses its jobs once a minute at most, and when so many pods' jobs run that it is a mass disappearance.
 _LOSS_INTERVAL = 60.0
 _LOSS_LEAST = 12
@@ -48,7 +48,7 @@ class PBSFaults:
 
     def _errs(self, dice: random.Random) -> str | None:
         faults = self._pbs.faults
-        command = dice.choice(("qsub", "qstat", "qselect", "qdel", "*"))
+        command = dice.choice(("qsub", "qstat", "listing", "qdel", "*"))
         probability, seconds = dice.choice((0.3, 0.7, 1.0)), dice.uniform(1, 6)
         with self._pbs.lock:
             fault = dice.choice((
@@ -70,7 +70,7 @@ class PBSFaults:
         return f"pbs: {fault.kind.value} to {probability:.0%} of {fault.command}, for {seconds:.1f} s"
 
     def _commands_hang(self, dice: random.Random) -> str | None:
-        command = dice.choice(("qsub", "qstat", "qselect", "qdel", "*"))
+        command = dice.choice(("qsub", "qstat", "listing", "qdel", "*"))
         probability, seconds = dice.choice((0.3, 0.7, 1.0)), dice.uniform(0.5, 4)
         if self._downtime.is_down("commands"):
             return None

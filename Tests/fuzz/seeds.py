@@ -13,7 +13,7 @@ def recorded_seeds(target: str) -> dict[str, bytes]:
     """Inputs by name; none where nothing of this kind is recorded."""
     if target == "qstat":
         # The first octet says where the output is cut off: 255, at its end.
-        return {path.name: b"\xff" + _output(path) for path in _pbs("qstat-f-text.txt", "qstat-finished-*.txt", "pbsnodes-node.txt")}
+        return {path.name: b"\xff" + _output(path) for path in _pbs("qstat-f-text.txt", "qstat-finished-*.txt", "qstat-express-*.txt", "qstat-table.txt", "pbsnodes-*node*.txt")}
     if target == "job-ids":
         return {path.name: _output(path) for path in _pbs("qselect-*.txt", "qsub-*.txt")}
     if target == "pod":

@@ -312,7 +312,7 @@ class SitePBS:
 
     def empty_listing(self, count: int = 1) -> None:
         """The next `count` listings are empty though the jobs exist, for the program under test."""
-        self.faults.silent("qselect", count)
+        self.faults.silent("listing", count)
 
     def _as_operator(self, command: str, *arguments: str) -> None:
         try:

@@ -123,10 +123,10 @@ def test_qstat_is_not_sent_to_a_server_that_a_hint_names(slow: Site) -> None:
     slow.connector["pbs-broker"].kill()
     broker = slow.connector.start_process("pbs-broker")
     broker.wait_for_log("kube-watcher has told all")
-    looks = slow.pbs.served["qselect"]
+    looks = slow.pbs.served["listing"]
     hint(slow, "1.elsewhere")
     broker.wait_for_log("hint: runjob of job 1.elsewhere")
-    slow.pbs.wait(lambda pbs: pbs.served["qselect"] > looks)
+    slow.pbs.wait(lambda pbs: pbs.served["listing"] > looks)
     # A broker that has just started looks by itself as well.
     (job,) = slow.live_jobs()
     slow.pbs.set_scheduling(True)

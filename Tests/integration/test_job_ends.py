@@ -52,8 +52,8 @@ def test_a_host_that_pbs_gives_up_ends_its_pods(bare_site: Site) -> None:
     _, job = bound_job(site, "lost")
     site.pbs.host_down(job.hosts[0])
     # PBS waits for its host, 310 s by default (node_fail_requeue), and shows R meanwhile: so do we.
-    looks = site.pbs.served["qselect"]
-    site.pbs.wait(lambda pbs: pbs.served["qselect"] > looks + 12, 20)
+    looks = site.pbs.served["listing"]
+    site.pbs.wait(lambda pbs: pbs.served["listing"] > looks + 6, 20)
     assert job.live and "deletionTimestamp" not in site.pod("lost")["metadata"]
     site.pbs.host_up(job.hosts[0])
     site.pbs.settings.node_fail_requeue = 0.1

@@ -29,15 +29,15 @@ def test_a_pod_told_before_its_node_is_not_deleted(site: Site) -> None:
         listener.listen()
         broker = site.connector.start_process("pbs-broker")
         connection, _ = listener.accept()
-        # Three qselect are one look: the job is known when the second one has begun.
-        site.pbs.wait(lambda pbs: pbs.served.get("qselect", 0) > 3)
+        # The job is known when the second listing has begun.
+        site.pbs.wait(lambda pbs: pbs.served.get("listing", 0) > 1)
         with Peer(connection=connection) as watcher, Peer(site.connector.socket("pbs-broker")) as observer:
             observer.until("synced")
             watcher.hello("kube-watcher")
             watcher.send({"type": "ping", "ownsUntil": time.monotonic() + 60})
             watcher.send(bound_pod(job.id, job.hosts[0]))
-            looks = site.pbs.served["qselect"]
-            site.pbs.wait(lambda pbs: pbs.served["qselect"] > looks + 6)
+            looks = site.pbs.served["listing"]
+            site.pbs.wait(lambda pbs: pbs.served["listing"] > looks + 3)
             watcher.send({"type": "node", "node": {"metadata": {"name": job.hosts[0]}}})
             watcher.send({"type": "synced"})
             broker.wait_for_log("kube-watcher has told all")
@@ -66,8 +66,8 @@ def test_a_mass_disappearance_is_one_although_the_pods_are_told_one_by_one(site:
             for index in range(12):
                 watcher.send(bound_pod(f"{index + 101}.pbsserver", "node1", f"uid-{index}"))
                 if index == 4:
-                    looks = site.pbs.served["qselect"]
-                    site.pbs.wait(lambda pbs: pbs.served["qselect"] > looks + 6)
+                    looks = site.pbs.served["listing"]
+                    site.pbs.wait(lambda pbs: pbs.served["listing"] > looks + 3)
             watcher.send({"type": "synced"})
             broker.wait_for_log("12 of 13 running jobs have vanished from PBS at once")
             assert "has ended" not in broker.log()
@@ -82,7 +82,7 @@ def test_a_node_that_is_deleted_ends_no_pod(bare_site: Site) -> None:
     site.kubernetes.delete_node(node)
     site.connector.restart("pbs-broker")
     site.connector["pbs-broker"].wait_for_log("kube-watcher has told all")
-    looks = site.pbs.served["qselect"]
-    site.pbs.wait(lambda pbs: pbs.served["qselect"] > looks + 12)
+    looks = site.pbs.served["listing"]
+    site.pbs.wait(lambda pbs: pbs.served["listing"] > looks + 6)
     assert not [entry for entry in site.kubernetes.record if entry.kind == "deleting"]
     assert len(site.jobs_of(pod["metadata"]["uid"])) == 1

@@ -111,8 +111,8 @@ def test_a_pod_stuck_while_pbs_starts_keeps_its_job(bare_site: Site) -> None:
     site.pbs.start()
     looks = site.pbs.served.get("pbsnodes", 0)
     site.pbs.wait(lambda pbs: pbs.served.get("pbsnodes", 0) > looks + 1, 60)
-    looks = site.pbs.served["qselect"]
-    site.pbs.wait(lambda pbs: pbs.served["qselect"] > looks + 6, 60)
+    looks = site.pbs.served["listing"]
+    site.pbs.wait(lambda pbs: pbs.served["listing"] > looks + 3, 60)
     assert len(site.jobs_of(uid(pod))) == 1
 
 

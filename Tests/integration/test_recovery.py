@@ -116,8 +116,8 @@ def test_no_job_is_an_orphan_while_the_watcher_is_away(site: Site) -> None:
     site.connector.restart("pbs-broker")
     # Many looks later, each of which would be reason enough:
     site.connector["pbs-broker"].wait_for_log("cannot connect to")
-    looks = site.pbs.served["qselect"]
-    site.pbs.wait(lambda pbs: pbs.served["qselect"] > looks + 40, 30)
+    looks = site.pbs.served["listing"]
+    site.pbs.wait(lambda pbs: pbs.served["listing"] > looks + 20, 30)
     assert len(site.jobs_of(uid(pod))) == 1
 
 
@@ -140,8 +140,8 @@ def test_an_empty_listing_ends_nothing(site: Site) -> None:
     site.create("kept")
     site.wait_bound("kept")
     site.pbs.empty_listing(6)
-    looks = site.pbs.served["qselect"]
-    site.pbs.wait(lambda pbs: pbs.served["qselect"] > looks + 12, 20)
+    looks = site.pbs.served["listing"]
+    site.pbs.wait(lambda pbs: pbs.served["listing"] > looks + 6, 20)
     assert not [entry for entry in site.kubernetes.record if entry.kind == "deleting"]
     assert len(site.live_jobs()) == 1
 
@@ -164,10 +164,10 @@ def test_a_broker_that_starts_believes_no_listing_that_leaves_out_a_job(site: Si
     site.wait_bound("bound")
     pod = waiting_with_a_job(site, "waits")
     site.connector["pbs-broker"].kill()
-    # For three looks qselect lists nothing; the bound pod's job is known to qstat all the same.
-    site.pbs.faults.silent("qselect", count=6)
+    # Three listings are empty; the bound pod's job is known to qstat all the same.
+    site.pbs.faults.silent("listing", count=3)
     broker = site.connector.start_process("pbs-broker")
-    broker.wait_for_log("qselect did not list job", timeout=20)
+    broker.wait_for_log("PBS did not list job", timeout=20)
     broker.wait_for_log("PBS answers again", timeout=30)
     site.pbs.set_scheduling(True)
     one_job_each(site, ["waits"])
@@ -178,12 +178,12 @@ def test_a_broker_that_starts_does_not_believe_one_empty_listing(site: Site) -> 
     site.connector.start()
     pod = waiting_with_a_job(site, "waits")
     site.connector["pbs-broker"].kill()
-    # Away for as long as submissions have to wait for a look, then a look that shows nothing: two listings.
-    site.pbs.faults.fail("qselect", 15010 & 255, "qselect: cannot connect to server pbsserver (errno=15010)", count=2)
-    site.pbs.empty_listing(2)
-    looks = site.pbs.served["qselect"]
+    # Away for as long as submissions have to wait for a look, then a look that shows nothing.
+    site.pbs.faults.fail("listing", 15010 & 255, "qstat: cannot connect to server pbsserver (errno=15010)", count=2)
+    site.pbs.empty_listing()
+    looks = site.pbs.served["listing"]
     site.connector.start_process("pbs-broker")
-    site.pbs.wait(lambda pbs: pbs.served["qselect"] >= looks + 6, 30)
+    site.pbs.wait(lambda pbs: pbs.served["listing"] >= looks + 3, 30)
     site.pbs.set_scheduling(True)
     one_job_each(site, ["waits"])
     assert jobs_ever(site, pod) == 1
@@ -195,9 +195,9 @@ def test_a_garbled_answer_of_qstat_ends_nothing(site: Site, fault: str) -> None:
     site.create("kept")
     site.wait_bound("kept")
     getattr(site.pbs.faults, fault)("qstat", count=5)
-    getattr(site.pbs.faults, fault)("qselect", count=5)
-    looks = site.pbs.served["qselect"]
-    site.pbs.wait(lambda pbs: pbs.served["qselect"] > looks + 12, 40)
+    getattr(site.pbs.faults, fault)("listing", count=5)
+    looks = site.pbs.served["listing"]
+    site.pbs.wait(lambda pbs: pbs.served["listing"] > looks + 6, 40)
     assert not [entry for entry in site.kubernetes.record if entry.kind == "deleting"]
     assert len(site.live_jobs()) == 1
 
@@ -215,8 +215,8 @@ def test_many_jobs_that_vanish_at_once_end_nothing_until_looks_agree(bare_site: 
     one_job_each(site, names)
     site.pbs.forget_all()
     site.connector["pbs-broker"].wait_for_log("running jobs have vanished from PBS at once")
-    looks = site.pbs.served["qselect"]
-    site.pbs.wait(lambda pbs: pbs.served["qselect"] > looks + 20, 30)
+    looks = site.pbs.served["listing"]
+    site.pbs.wait(lambda pbs: pbs.served["listing"] > looks + 10, 30)
     assert not [entry for entry in site.kubernetes.record if entry.kind == "deleting"]
     # Two further looks, three seconds apart, agree:
     site.kubernetes.wait(lambda k: len({entry.name for entry in k.record if entry.kind == "deleting"}) == 12, 30)
@@ -238,8 +238,8 @@ def test_suspended_jobs_that_vanish_at_once_end_nothing_either(bare_site: Site) 
     site.wait_event("pod-0", "JobSuspended")
     site.pbs.forget_all()
     site.connector["pbs-broker"].wait_for_log("12 of 12 running jobs have vanished from PBS at once")
-    looks = site.pbs.served["qselect"]
-    site.pbs.wait(lambda pbs: pbs.served["qselect"] > looks + 20, 30)
+    looks = site.pbs.served["listing"]
+    site.pbs.wait(lambda pbs: pbs.served["listing"] > looks + 10, 30)
     assert not [entry for entry in site.kubernetes.record if entry.kind == "deleting"]
 
 
@@ -313,7 +313,7 @@ def test_a_number_given_again_to_a_job_whose_qsub_was_garbled_is_found(bare_site
 def test_commands_that_hang_are_given_up_and_tried_again(site: Site) -> None:
     site.connector.configuration += "  command-timeout: 0.5\n"
     site.connector.__post_init__()
-    for command in ("qsub", "qselect", "qstat", "qdel"):
+    for command in ("qsub", "listing", "qstat", "qdel"):
         site.pbs.faults.hang(command, count=1)
     site.connector.start()
     pod = site.create("one")
@@ -321,7 +321,7 @@ def test_commands_that_hang_are_given_up_and_tried_again(site: Site) -> None:
     site.kubernetes.delete_pod("default", "one")
     site.wait_jobs(uid(pod), 0, timeout=30)
     assert len([job for job in site.pbs.jobs.values() if job.pod_uid == uid(pod)]) == 1
-    assert {command for command, _ in site.pbs.faults.struck} == {"qsub", "qselect", "qstat", "qdel"}
+    assert {command for command, _ in site.pbs.faults.struck} == {"qsub", "listing", "qstat", "qdel"}
 
 
 def test_few_jobs_that_vanish_end_at_once(bare_site: Site) -> None:

@@ -162,8 +162,8 @@ def test_two_brokers_share_the_pods(brokers: Site) -> None:
     assert first and second and not first & second
     assert first | second == set(pods)
     # Of another broker's pods the jobs are nobody's orphans, whatever the grace.
-    looks = brokers.pbs.served["qselect"]
-    brokers.pbs.wait(lambda pbs: pbs.served["qselect"] > looks + 120, 30)
+    looks = brokers.pbs.served["listing"]
+    brokers.pbs.wait(lambda pbs: pbs.served["listing"] > looks + 60, 30)
     assert len(brokers.live_jobs()) == PODS
 
 

@@ -13,13 +13,13 @@ def test_no_job_is_an_orphan_while_kube_watcher_is_stopped(site: Site) -> None:
     site.wait_bound("first")
     site.connector["kube-watcher"].signal(signal.SIGSTOP)
     # Longer than kube-watcher's word counts (4 s), and than a job may be without its pod (1 s here).
-    looks = site.pbs.served["qselect"]
-    site.pbs.wait(lambda pbs: pbs.served["qselect"] > looks + 150, 60)
+    looks = site.pbs.served["listing"]
+    site.pbs.wait(lambda pbs: pbs.served["listing"] > looks + 75, 60)
     variables = {"KUBERNETES_POD_UID": "22222222-0000-0000-0000-000000000000", "KUBERNETES_POD_NAME": "untold",
                  "KUBERNETES_POD_NAMESPACE": "default"}
     job = site.pbs.submit("untold", variables=variables)
-    looks = site.pbs.served["qselect"]
-    site.pbs.wait(lambda pbs: pbs.served["qselect"] > looks + 60, 60)
+    looks = site.pbs.served["listing"]
+    site.pbs.wait(lambda pbs: pbs.served["listing"] > looks + 30, 60)
     assert site.pbs.job(job.id).live
     site.connector["kube-watcher"].signal(signal.SIGCONT)
     site.pbs.wait(lambda _: not site.pbs.job(job.id).live, 15)

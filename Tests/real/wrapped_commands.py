@@ -18,9 +18,11 @@ COMMANDS = ("pbsnodes", "qdel", "qselect", "qstat", "qsub")
 
 _SCRIPT = """#!/bin/sh
 cd {directory} || exit 1
-printf . >> served/{command}
-for fault in faults/{command}.*; do
-    if mv "$fault" "struck/{command}.$$" 2> /dev/null; then . "struck/{command}.$$"; fi
+kind={command}
+case "$kind $* " in "qstat "*" -u "*) kind=listing ;; esac
+printf . >> "served/$kind"
+for fault in faults/"$kind".*; do
+    if mv "$fault" "struck/$kind.$$" 2> /dev/null; then . "struck/$kind.$$"; fi
 done
 exec {real} "$@"
 """
@@ -45,7 +47,7 @@ class WrappedCommands:
 
     @property
     def served(self) -> Counter[str]:
-        """How often each command has been called."""
+        """How often each command has been called; qstat -u, by which jobs are listed, counts as "listing"."""
         return Counter({file.name: file.stat().st_size for file in (self.exec_dir / "served").iterdir()})
 
 
@@ -82,7 +84,7 @@ class WrappedFaults:
         self._add(command, count, lambda: f'{self._real(command)} "$@" > /dev/null; printf %s {shlex.quote(GARBAGE)}; exit 0')
 
     def _real(self, command: str) -> str:
-        return shlex.quote(str(self._exec_dir / "bin" / command))
+        return shlex.quote(str(self._exec_dir / "bin" / ("qstat" if command == "listing" else command)))
 
     def _add(self, command: str, count: int, script: Callable[[], str]) -> None:
         for _ in range(count):

@@ -202,7 +202,10 @@ final class JobPoller {
     duePolls.removeAll { $0 <= begun }
     polledAt = begun
     // PBS may list nothing for a moment after its start: two polls have to agree on that.
-    let isCertain = emptySince.map { begun - $0 >= Broker.settling * 0.9 } ?? true
+    let isWaitedOut = emptySince.map { begun - $0 >= Broker.settling * 0.9 } ?? true
+    // A job that is listed, new to us and not readable may be any pod's.
+    let isReadable = listing.all.subtracting(world.jobs.keys).isDisjoint(with: unreadable.keys)
+    let isCertain = isWaitedOut && isReadable
     actions.polled(begun, isCertain)
     if !isCertain, world.isAwaitingPoll { pollSoon(within: Broker.settling) }
   }

@@ -15,6 +15,7 @@ private let targets: [(name: String, run: Target)] = [
   ("hint", readHint),
   ("qstat", readQstat),
   ("job-ids", readJobIDs),
+  ("pbs-values", readPBSValues),
   ("pod", translatePod),
   ("quantity", readQuantity),
   ("kubeconfig", readConfiguration),

@@ -3,7 +3,7 @@ import FoundationEssentials
 @testable import Shared
 @testable import pbs_broker
 
-/// The output of `qstat -f` and of `pbsnodes -a`. The first octet says where it is cut off.
+/// The output of `qstat -f -w` and of `pbsnodes -av`. The first octet says where it is cut off.
 func readQstat(_ octets: UnsafeRawBufferPointer) {
   guard let first = octets.first else { return }
   let output = Data(octets.dropFirst())
@@ -11,7 +11,7 @@ func readQstat(_ octets: UnsafeRawBufferPointer) {
   for prefix in ["Job Id: ", ""] {
     let objects = PBSText.parse(output, prefix: prefix)
     for (part, whole) in zip(PBSText.parse(cut, prefix: prefix), objects) where part.isWhole {
-      // Whole is what nothing more can be said about; a later attribute may still be added.
+      // Whole is what nothing more can be said about.
       precondition(part.name == whole.name, "a cut changes a job's name")
       for (name, value) in part.attributes {
         precondition(whole.attributes[name] == value, "of \(name) a part is taken for all")
@@ -23,6 +23,25 @@ func readQstat(_ octets: UnsafeRawBufferPointer) {
       _ = (job.host, job.sequence, job.hasEnded, job.isSuspended)
     }
   }
+  // Nobody speaks for a job but an answer that was asked for it, and of two answers neither.
+  let names = PBSText.parse(output, prefix: "Job Id: ").map(\.name)
+  let asked = Set(names.prefix(2))
+  let answer = QstatAnswer(output, asked: asked)
+  precondition(answer.told.isSubset(of: asked), "a job that was not asked for")
+  for job in answer.jobs {
+    precondition(names.count { $0 == job.id } == 1, "one of two answers was believed")
+  }
+  _ = JobTable(output)
+}
+
+/// The text of exec_vnode, and a value for `qsub -v`, which must not become another variable.
+func readPBSValues(_ octets: UnsafeRawBufferPointer) {
+  let text = String(decoding: octets, as: UTF8.self)
+  _ = Job.allocatedChunks(text)
+  guard let value = QsubArguments.escaped(text) else { return }
+  let list = PBSText.Object(name: "1.s", attributes: ["Variable_List": "A=\(value),B=2"])
+  precondition(
+    list.list("Variable_List") == ["A": text, "B": "2"], "a value became something else")
 }
 
 /// The output of `qsub` and of `qselect`. Ids go into command lines and are compared.
@@ -30,7 +49,7 @@ func readJobIDs(_ octets: UnsafeRawBufferPointer) {
   let output = Data(octets)
   let submitted = PBSText.submittedJob(output)
   let listed = PBSText.listedJobs(output)
-  for id in [submitted].compactMap(\.self) + (listed ?? []) {
+  for id in [submitted?.description].compactMap(\.self) + (listed ?? []) {
     precondition(id.first?.isNumber == true && !id.contains("\n"), "not a job's id: \(id)")
   }
   // What is cut off is never taken for all.

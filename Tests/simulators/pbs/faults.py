@@ -21,7 +21,7 @@ class FaultKind(Enum):
 
 @dataclass(eq=False)
 class Fault:
-    """A fault of one command ("*" for all), with a probability, for `count` calls or until removed.
+    """A fault of one command ("*" for all, "listing" for qstat -u), with a probability, for `count` calls or until removed.
 
     Two faults of equal values are two faults.
     """

@@ -31,6 +31,14 @@ class Invocation:
         return dict(item.split("=", 1) for item in self.environment_items if "=" in item)
 
     @property
+    def kind(self) -> str:
+        """What the call is counted as, and what a fault names it by: the program, or "listing" for qstat -u.
+
+        That is how the connector lists jobs, while its other calls of qstat ask for jobs by their ids.
+        """
+        return "listing" if self.program == "qstat" and "-u" in self.arguments else self.program
+
+    @property
     def user(self) -> str:
         """The caller's login name."""
         return account(self.uid)[0]

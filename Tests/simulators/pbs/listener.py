@@ -177,7 +177,7 @@ class Listener:
             if call.standard_input is None:
                 connection.logged = Call(time.monotonic(), call.program, tuple(call.arguments), call.user)
                 self.calls.append(connection.logged)
-                connection.fault = self._faults.strike(call.program)
+                connection.fault = self._faults.strike(call.kind)
             fault = connection.fault
             kind = fault.kind if fault is not None else None
             if fault is not None and kind is FaultKind.FAIL:
@@ -210,7 +210,7 @@ class Listener:
             self._answer(connection, Answer(0, out=[GARBAGE]))
 
     def _execute(self, call: Invocation) -> Answer:
-        self.served[call.program] = self.served.get(call.program, 0) + 1
+        self.served[call.kind] = self.served.get(call.kind, 0) + 1
         self._server.changed.notify_all()
         shown = self._server.by_state
         if self.empty_listings and _is_listing(call):

@@ -128,7 +128,7 @@ class PBSSimulator:
 
     @property
     def served(self) -> dict[str, int]:
-        """How many calls of each command have been carried out."""
+        """How many calls of each command have been carried out; qstat -u counts as "listing"."""
         return self._listener.served
 
     def calls(self, since: float = 0.0) -> list[Call]:
