@@ -70,6 +70,10 @@ class SiteJob:
         return self.attributes["Job_Name"]
 
     @property
+    def owner(self) -> str:
+        return self.attributes["Job_Owner"]
+
+    @property
     def state(self) -> str:
         return self.attributes["job_state"]
 
@@ -114,11 +118,15 @@ class SitePBS:
     """
 
     def __init__(self, directory: Path) -> None:
+        """`directory` is made; the submitter must be able to reach it."""
         directory.mkdir()
+        self.directory = directory
         self._real = RealPBS(directory)
         # Who does what is asked for here without naming a user, and whose jobs stand for pods.
         self.user, self.submitter = getpass.getuser(), self._real.submitter
-        self._commands = WrappedCommands(directory / "commands", self._real.commands_of(self.submitter))
+        # The broker is started by these words, as the submitter: qselect -u and MoM go by who it is.
+        self.as_submitter = self._real.as_submitter()
+        self._commands = WrappedCommands(directory / "commands", self._real.installed)
         self._ours = {str(directory), str(directory / "commands")}
         # Jobs of the submitter that are not of this test; and this test's, as last seen.
         self._foreign: set[str] = set()
