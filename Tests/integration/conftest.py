@@ -7,6 +7,7 @@ that makes PBS do what only a simulator can is marked simulated_pbs, with the re
 from __future__ import annotations
 
 import re
+import tempfile
 from pathlib import Path
 from typing import Any, Iterator
 
@@ -91,12 +92,15 @@ def pbs(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[PBSSimulator
             yield simulator
         return
     request.getfixturevalue("real_hosts")
-    real = SitePBS(tmp_path / "pbs")
-    real.require_no_other_connector()
-    try:
-        yield real
-    finally:
-        real.close()
+    # pytest's own folders are for who runs it alone.
+    with tempfile.TemporaryDirectory(prefix="site-pbs-") as name:
+        Path(name).chmod(0o711)
+        real = SitePBS(Path(name) / "pbs")
+        real.require_no_other_connector()
+        try:
+            yield real
+        finally:
+            real.close()
 
 
 @pytest.fixture
@@ -146,8 +150,12 @@ def running_site(tmp_path: Path, kubernetes: Any, pbs: PBSSimulator | SitePBS, c
     real_interval = LAB_LOOK_INTERVAL if lab_program() else SITE_LOOK_INTERVAL
     if configuration is None:
         configuration = re.sub("look-interval: .*", real_interval, BRISK) if is_real else BRISK
-    connector = Connector(tmp_path, {"kube-watcher": kubeconfig, "binder": kubeconfig}, pbs.exec_dir,
-                          configuration=configuration)
+    kubeconfigs = {"kube-watcher": kubeconfig, "binder": kubeconfig}
+    if isinstance(pbs, SitePBS):
+        connector = Connector(pbs.directory, kubeconfigs, pbs.exec_dir, configuration=configuration, broker_user=pbs.submitter,
+                              wrappers={"pbs-broker": pbs.as_submitter})
+    else:
+        connector = Connector(tmp_path, kubeconfigs, pbs.exec_dir, configuration=configuration)
     site = Site(kubernetes, pbs, connector, PATIENCE if is_real else 1.0)
     try:
         yield site

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import signal
 import subprocess
 import threading
@@ -114,6 +115,8 @@ class Connector:
     configuration: str = ""
     watcher_options: Sequence[str] = ()
     binder_options: Sequence[str] = ()
+    # The user who runs pbs-broker, where that is not the one who runs the others.
+    broker_user: str | None = None
     # What stands before a program in its command line, by its name.
     wrappers: dict[str, Sequence[str]] = field(default_factory=dict)
     log_level: str = field(default_factory=lambda: os.environ.get("PBS_CONNECTOR_LOG_LEVEL", "debug"))
@@ -122,6 +125,10 @@ class Connector:
     def __post_init__(self) -> None:
         # Socket paths have at most 107 octets, pytest's folders many.
         self._sockets = Path(subprocess.check_output(["mktemp", "-d", "/tmp/pbs-connector.XXXXXX"], text=True).strip())
+        if self.broker_user is not None:
+            # Its group is that of the sockets in it, whoever makes them.
+            os.chown(self._sockets, -1, pwd.getpwnam(self.broker_user).pw_gid)
+            self._sockets.chmod(0o2771)
         self._config = self.directory / "config.yaml"
         self._config.write_text(self.configuration)
 
@@ -141,7 +148,7 @@ class Connector:
                       brokers: Sequence[str] = ("pbs-broker",), options: Sequence[str] = ()) -> RunningProcess:
         """Start one process: `instance` is its name here and among its peers."""
         name = instance or program
-        arguments = [str(program_folder() / program), "--config", str(self._config), "--log-level", self.log_level,
+        arguments = [str(program_folder() / program), "--config", str(self._config_of(program)), "--log-level", self.log_level,
                      "--instance", name]
         if program in self.kubeconfigs:
             arguments += ["--kubeconfig", str(self.kubeconfigs[program])]
@@ -157,6 +164,17 @@ class Connector:
         process = RunningProcess(name, [*self.wrappers.get(program, ()), *arguments, *options], {**environment, **self.environment})
         self.processes[name] = process
         return process
+
+    def _config_of(self, program: str) -> Path:
+        """The configuration, in which kube-watcher admits the broker's user."""
+        text = self._config.read_text()
+        if program != "kube-watcher" or self.broker_user is None or "allowed-peers" in text:
+            return self._config
+        section = "kube-watcher:\n"
+        text = text if section in text else f"{text}\n{section}"
+        own = self.directory / "config-of-kube-watcher.yaml"
+        own.write_text(text.replace(section, f"{section}  allowed-peers: [{self.broker_user}]\n", 1))
+        return own
 
     def __getitem__(self, name: str) -> RunningProcess:
         return self.processes[name]

@@ -13,17 +13,15 @@ import os
 import uuid
 from collections import Counter
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable, Iterable, Iterator
 
 import pytest
 
+from integration.site_job import SiteJob, parse_jobs
 from real.lab import Lab
 from real.pbs import Host, PBSError, RealPBS, lab_program
 from real.wrapped_commands import WrappedCommands, WrappedFaults
-from simulators.pbs.job import split_variables
-from simulators.pbs.quantities import parse_duration
 
 CHANGE_SERVER = "PBS_CONNECTOR_CHANGE_SERVER"
 # Exit statuses of qstat and qdel: the job is unknown, or finished (PBSE_UNKJOBID, PBSE_HISTJOBID, modulo 256).
@@ -40,73 +38,6 @@ UNUSABLE = {"down", "offline", "state-unknown"}
 CLEAN_SECONDS = 60.0
 
 
-@dataclass
-class Request:
-    """What a job asks for: Resource_List."""
-
-    listed: dict[str, str]
-
-    @property
-    def walltime(self) -> int | None:
-        """Seconds"""
-        return parse_duration(self.listed["walltime"]) if "walltime" in self.listed else None
-
-
-@dataclass(eq=False)
-class SiteJob:
-    """A job as it was when it was looked at; two of the same id are equal."""
-
-    id: str
-    attributes: dict[str, str]
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, SiteJob) and other.id == self.id
-
-    def __hash__(self) -> int:
-        return hash(self.id)
-
-    @property
-    def name(self) -> str:
-        return self.attributes["Job_Name"]
-
-    @property
-    def state(self) -> str:
-        return self.attributes["job_state"]
-
-    @property
-    def substate(self) -> int:
-        return int(self.attributes["substate"])
-
-    @property
-    def live(self) -> bool:
-        """Whether the job is still ahead of its end (not in the history)."""
-        return self.state not in ("F", "M")
-
-    @property
-    def rerunable(self) -> bool:
-        return self.attributes["Rerunable"] == "True"
-
-    @property
-    def hosts(self) -> list[str]:
-        """The hosts of the job, the first one first, each once."""
-        chunks = self.attributes.get("exec_host", "").split("+")
-        return list(dict.fromkeys(chunk.split("/")[0] for chunk in chunks if chunk))
-
-    @property
-    def request(self) -> Request:
-        prefix = "Resource_List."
-        return Request({name.removeprefix(prefix): value for name, value in self.attributes.items() if name.startswith(prefix)})
-
-    def variable(self, name: str) -> str | None:
-        """One variable of Variable_List, or None."""
-        items = split_variables(self.attributes.get("Variable_List", ""))
-        return next((item.partition("=")[2] for item in items if item.partition("=")[0] == name), None)
-
-    @property
-    def pod_uid(self) -> str | None:
-        return self.variable("KUBERNETES_POD_UID")
-
-
 class SitePBS:
     """The jobs of one test on a real PBS: those submitted by this object or by the commands in `exec_dir`.
 
@@ -114,11 +45,15 @@ class SitePBS:
     """
 
     def __init__(self, directory: Path) -> None:
+        """`directory` is made; the submitter must be able to reach it."""
         directory.mkdir()
+        self.directory = directory
         self._real = RealPBS(directory)
         # Who does what is asked for here without naming a user, and whose jobs stand for pods.
         self.user, self.submitter = getpass.getuser(), self._real.submitter
-        self._commands = WrappedCommands(directory / "commands", self._real.commands_of(self.submitter))
+        # The broker is started by these words, as the submitter: qselect -u and MoM go by who it is.
+        self.as_submitter = self._real.as_submitter()
+        self._commands = WrappedCommands(directory / "commands", self._real.installed)
         self._ours = {str(directory), str(directory / "commands")}
         # Jobs of the submitter that are not of this test; and this test's, as last seen.
         self._foreign: set[str] = set()
@@ -401,12 +336,3 @@ class SitePBS:
                     self._real.run("qdel", job.id, allowed=ENDED)
             self._real.wait(lambda _: not any(job.live for job in self.jobs.values()), CLEAN_SECONDS)
         self._real.wait(lambda _: all(map(self.is_up, self.host_names)), CLEAN_SECONDS)
-
-
-def parse_jobs(text: str) -> Iterable[SiteJob]:
-    """The jobs of `qstat -f -w`: "Job Id: ID", then a line for each attribute, then an empty one."""
-    for block in text.split("\n\n"):
-        head, *lines = block.strip("\n").split("\n")
-        if head.startswith("Job Id: "):
-            pairs = (line.strip().partition(" = ") for line in lines)
-            yield SiteJob(head.removeprefix("Job Id: "), {name: value for name, _, value in pairs})

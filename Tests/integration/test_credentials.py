@@ -18,6 +18,8 @@ from integration.site import Site
 from real.kubernetes import RealKubernetes
 from simulators.pbs import PBSSimulator
 
+pytestmark = pytest.mark.simulated_pbs("which PBS there is plays no part for credentials")
+
 NAMESPACE = "pbs-connector"
 CLIENTS = ("kube-watcher", "binder")
 SERVICE_ACCOUNT_DIRECTORY = "/run/secrets/kubernetes.io/serviceaccount"

@@ -26,6 +26,7 @@ def test_a_pod_told_before_its_node_is_not_deleted(site: Site) -> None:
     job = site.pbs.wait_for_state(site.pbs.submit("told", variables=variables).id, "R", 42)
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
         listener.bind(str(site.connector.socket("kube-watcher")))
+        site.connector.socket("kube-watcher").chmod(0o660)
         listener.listen()
         broker = site.connector.start_process("pbs-broker")
         connection, _ = listener.accept()
@@ -51,10 +52,14 @@ def test_a_pod_told_before_its_node_is_not_deleted(site: Site) -> None:
 def test_a_mass_disappearance_is_one_although_the_pods_are_told_one_by_one(site: Site) -> None:
     """A machine starts with a PBS that has lost its jobs: the first pods are told, looked at, then the others."""
     # With a job that it knows the broker keeps looking.
-    site.pbs.submit("known", variables={"KUBERNETES_POD_UID": UID, "KUBERNETES_POD_NAME": "known", "KUBERNETES_POD_NAMESPACE": "default"},
-                    user=site.pbs.submitter)
+    variables = {"KUBERNETES_POD_UID": UID, "KUBERNETES_POD_NAME": "known", "KUBERNETES_POD_NAMESPACE": "default"}
+    known = site.pbs.submit("known", variables=variables, user=site.pbs.submitter)
+    _, _, server = site.pbs.wait_for_state(known.id, "R", 42).id.partition(".")
+    # Numbers that no PBS has given yet.
+    lost = [f"{9_000_000 + index}.{server}" for index in range(12)]
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
         listener.bind(str(site.connector.socket("kube-watcher")))
+        site.connector.socket("kube-watcher").chmod(0o660)
         listener.listen()
         broker = site.connector.start_process("pbs-broker")
         connection, _ = listener.accept()
@@ -63,8 +68,8 @@ def test_a_mass_disappearance_is_one_although_the_pods_are_told_one_by_one(site:
             watcher.hello("kube-watcher")
             watcher.send({"type": "ping", "ownsUntil": time.monotonic() + 60})
             watcher.send({"type": "node", "node": {"metadata": {"name": "node1"}}})
-            for index in range(12):
-                watcher.send(bound_pod(f"{index + 101}.pbsserver", "node1", f"uid-{index}"))
+            for index, job_id in enumerate(lost):
+                watcher.send(bound_pod(job_id, "node1", f"uid-{index}"))
                 if index == 4:
                     looks = site.pbs.served["listing"]
                     site.pbs.wait(lambda pbs: pbs.served["listing"] > looks + 3)

@@ -33,6 +33,7 @@ def pretended_broker(site: Site, name: str) -> Iterator[socket.socket]:
     """A socket on which a test is the broker."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
         listener.bind(str(site.connector.socket(name)))
+        site.connector.socket(name).chmod(0o660)
         listener.listen()
         listener.settimeout(10)
         yield listener

@@ -171,6 +171,14 @@ class RealPBS:
             return self.installed
         return _lab_exec_dir(self.directory / f"pbs-exec-{user}", self.installed, lab, user)
 
+    def as_submitter(self) -> list[str]:
+        """What stands before a program that is to run on the server's host as the submitter, with PBS_EXEC `installed`.
+
+        Nothing where that is what this process is. The program takes this process's place, so that signals reach it.
+        """
+        lab = lab_program()
+        return [] if lab is None else [lab, *_becoming(self.submitter)]
+
     def run(self, command: str, *arguments: str, allowed: tuple[int, ...] = (0,), user: str | None = None) -> str:
         """Runs a command of PBS and returns its standard output; PBSError unless its exit status is `allowed`."""
         exec_dir = self.exec_dir if user is None else self.commands_of(user)

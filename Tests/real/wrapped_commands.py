@@ -38,6 +38,8 @@ class WrappedCommands:
         self.exec_dir = directory
         for folder in ("bin", "served", "faults", "struck"):
             (directory / folder).mkdir(parents=True)
+            # Who calls the commands may be another user than who counts and disturbs them.
+            (directory / folder).chmod(0o777)
         for command in COMMANDS:
             program = directory / "bin" / command
             program.write_text(_SCRIPT.format(command=command, directory=shlex.quote(str(directory)),
