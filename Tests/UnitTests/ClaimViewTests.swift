@@ -27,7 +27,7 @@ struct ClaimViewTests {
         contexts: [{name: c, context: {cluster: c, user: u}}]
         """)
       let client = KubernetesClient(
-        try KubernetesConnection.find(file: kubeconfig), program: "test")
+        try KubernetesConnection.find(file: kubeconfig), program: "test", log: lines.logger)
       let timing = WatchTiming(silence: 150, checkInterval: 45)
       view = ClaimView(log: lines.logger)
       claims = Reflector(client: client, path: "/c", timing: timing, log: lines.logger)

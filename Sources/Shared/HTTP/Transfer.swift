@@ -149,7 +149,9 @@ final class Transfer {
     set(CURLOPT_URL, request.url)
     set(CURLOPT_NOSIGNAL, 1)
     set(CURLOPT_HTTP_VERSION, Int(CURL_HTTP_VERSION_2TLS))
-    set(CURLOPT_PIPEWAIT, 1)
+    // Requests wait for a connection that may take several at once. A stream must not: libcurl
+    // looks at those that wait only when another one ends, which a stream does after minutes.
+    set(CURLOPT_PIPEWAIT, request.timeout == nil ? 0 : 1)
     set(CURLOPT_TCP_KEEPALIVE, 1)
     set(CURLOPT_TCP_KEEPIDLE, 15)
     set(CURLOPT_TCP_KEEPINTVL, 5)
