@@ -72,7 +72,7 @@ final class Broker {
       world.podGone(pod.uid, wasDeleted: wasDeleted, now: now)
     case .node(let node): world.update(node)
     case .nodeGone(let name): world.removeNode(name)
-    case .cluster(let cluster): world.setCluster(cluster)
+    case .cluster(let cluster): update(cluster)
     case .claim(let claim): world.update(claim)
     case .claimGone(let namespace, let name): world.removeClaim(namespace: namespace, name: name)
     case .unknown(let type):
@@ -93,6 +93,14 @@ final class Broker {
     }
     if world.hasNamedJobs { poller.pollSoon(within: 0) }
     compareChanged()
+  }
+
+  private func update(_ cluster: Cluster) {
+    let names = [cluster.id] + cluster.schedulerNames
+    guard names.allSatisfy(Cluster.isID) else {
+      return log.error("kube-watcher: the cluster's identity or a scheduler name is no name: \(names)")
+    }
+    world.setCluster(cluster)
   }
 
   private func update(_ pod: Pod, owner: String?) {
@@ -141,7 +149,7 @@ final class Broker {
       )
     case .refused, .retry:
       // The job may end or run elsewhere before the binding succeeds.
-      if world.jobs[bind.job] != nil { poller.confirm(bind.job) }
+      if world.jobs[bind.job] != nil { poller.confirm(bind.job, within: 1) }
     default: break
     }
   }
@@ -215,7 +223,7 @@ final class Broker {
     while true {
       let changed = world.takeChanged()
       guard !changed.isEmpty else { return }
-      judgeAbsence()
+      if world.takeAbsenceChanged() { judgeAbsence() }
       for uid in changed { compare(uid) }
     }
   }

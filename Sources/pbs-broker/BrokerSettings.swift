@@ -13,7 +13,7 @@ struct BrokerSettings: Sendable {
   /// Seconds after which a command of PBS is killed.
   var commandTimeout = 60.0
   /// Seconds between looks at all jobs, without hints from PBS's hooks.
-  var lookInterval = 1.0
+  var lookInterval = 2.0
   /// The same while hints arrive.
   var lookIntervalWithHints = 5.0
   /// Seconds after which a job without a pod is deleted.

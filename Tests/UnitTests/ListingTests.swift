@@ -51,8 +51,8 @@ import Testing
     _ = try same.add(page(next: "a"))
     #expect(throws: ListError.samePageAgain) { try same.add(page(next: "a")) }
     var pages = Collector()
-    #expect(throws: ListError.tooManyPages(Collector.mostPages)) {
-      for number in 0...Collector.mostPages { _ = try pages.add(page(next: "\(number)")) }
+    #expect(throws: ListError.tooManyPages(Collector().mostPages)) {
+      for number in 0...Collector().mostPages { _ = try pages.add(page(next: "\(number)")) }
     }
     var objects = Collector()
     let full = try page(next: "a", items: Array(repeating: storageClass("one"), count: 20_000))

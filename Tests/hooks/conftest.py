@@ -46,6 +46,7 @@ def answering(tmp_path: Path) -> Iterator[Callable[[bytes], str]]:
             except OSError:
                 return  # the test is over
             with connection:
+                connection.settimeout(10)
                 try:
                     connection.recv(65536)
                     connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n" % len(body))

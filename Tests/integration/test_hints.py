@@ -46,7 +46,7 @@ def hint(site: Site, job_id: str, event: str = "runjob") -> None:
 def slow(bare_site: Site) -> Site:
     """A site whose broker looks at PBS every 30 s only, but for hints, with one pod whose job waits."""
     site = bare_site
-    configuration = re.sub("look-interval: .*", "look-interval: 30", site.connector.configuration)
+    configuration = re.sub("look-interval: .*", "look-interval: 30\n  look-interval-with-hints: 30", site.connector.configuration)
     (site.connector.directory / "config.yaml").write_text(configuration)
     site.pbs.set_scheduling(False)
     site.connector.start()

@@ -30,7 +30,11 @@ struct ListCollector<Object: Decodable & Sendable> {
   /// "Considerations for large clusters").
   static var mostObjects: Int { 200_000 }
   /// The most pages: twice as many as that takes.
-  static var mostPages: Int { 2 * mostObjects / pageSize }
+  let mostPages: Int
+
+  init(pageSize: Int = Self.pageSize) {
+    mostPages = 2 * Self.mostObjects / max(pageSize, 1)
+  }
 
   private var listing = Listing<Object>()
   private var version: String?
@@ -66,7 +70,7 @@ struct ListCollector<Object: Decodable & Sendable> {
       return .complete(listing, ResourceVersion(found))
     }
     guard next != token else { throw .samePageAgain }
-    guard pages < Self.mostPages else { throw .tooManyPages(Self.mostPages) }
+    guard pages < mostPages else { throw .tooManyPages(mostPages) }
     token = next
     return .next(next)
   }

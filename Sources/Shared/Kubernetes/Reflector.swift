@@ -39,6 +39,8 @@ public final class Reflector<Object: Decodable & Sendable> {
   private var listBackoff = Backoff(first: 0.1, longest: 30)
   /// nil until a list is complete, and when it does not count any more.
   private var version: ResourceVersion?
+  /// Objects asked for in one page; fewer after one that was too large.
+  private var pageSize = ListCollector<Object>.pageSize
   private var listedAt = -Double.infinity
   private var isComplaining = false
   private var isCheckComplaining = false
@@ -131,14 +133,20 @@ public final class Reflector<Object: Decodable & Sendable> {
   // MARK: List
 
   private func list() async throws {
-    var collector = ListCollector<Object>()
+    var collector = ListCollector<Object>(pageSize: pageSize)
     var next: String?
     while true {
-      var query = [("limit", "\(ListCollector<Object>.pageSize)")]
+      var query = [("limit", "\(pageSize)")]
       if let selector { query.append(("fieldSelector", selector)) }
       if let next { query.append(("continue", next)) }
-      let page = try await client.send(
-        "GET", path, query: query, timeout: 30, as: ListPage<Object>.self)
+      let page: ListPage<Object>
+      do {
+        page = try await client.send("GET", path, query: query, timeout: 30, as: ListPage.self)
+      } catch let error as HTTPError where error.kind == .tooLarge && pageSize > 1 {
+        // The next try asks for fewer objects at once.
+        pageSize = max(pageSize / 4, 1)
+        throw error
+      }
       switch try collector.add(page) {
       case .next(let token): next = token
       case .complete(let listing, let version):

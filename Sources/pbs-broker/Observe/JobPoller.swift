@@ -18,6 +18,8 @@ final class JobPoller {
     var changed: @EventLoop () -> Void
   }
 
+  /// Connections for polls below which PBS is not polled faster than usual.
+  private static let reserve = 10
   /// Seconds until a job is asked about again of which PBS's answer could not be read.
   private static let unreadableInterval = 30.0
   /// Seconds without an answer after which pods are told.
@@ -124,9 +126,10 @@ final class JobPoller {
   }
 
   /// The next full poll must tell all about this job.
-  func confirm(_ job: String) {
+  /// - Parameter seconds: how soon it has to be.
+  func confirm(_ job: String, within seconds: Double = 0) {
     unconfirmed.insert(job)
-    pollSoon(within: 0)
+    pollSoon(within: seconds)
   }
 
   func submitted(_ job: String) {
@@ -155,6 +158,8 @@ final class JobPoller {
   private var interval: Double {
     let now = Monotonic.now
     if let due = duePolls.min() { return min(max(due - now, 0), fullInterval) }
+    // What is asked for in haste now would have to wait for its connection in a moment.
+    if backend.connectionsLeft(for: .look) < Self.reserve { return fullInterval }
     let isBusy = now - submittedAt < PollPlan.submissionCounts && !hints.isReliable(now: now)
     return PollPlan.interval(
       jobs: world.jobs.values, busySince: isBusy ? busySince : nil,

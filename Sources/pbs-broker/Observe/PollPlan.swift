@@ -19,7 +19,7 @@ enum PollPlan {
   /// Seconds after which a running job's run_count and exec_vnode are asked for again.
   static let runningRefresh = 30.0
   /// Seconds after which a waiting job's comment is, while they fit into one batch.
-  static let waitingRefresh = 5.0
+  static let waitingRefresh = 10.0
   /// Seconds that each further batch of waiting jobs adds to that.
   static let waitingRefreshPerBatch = 3.0
 

@@ -30,6 +30,8 @@ final class World {
   private var toldSinceConnected: Set<String> = []
   /// UIDs of pods to compare with their jobs.
   private var changed: Set<String> = []
+  /// Some pod is missing since the last call of ``takeAbsenceChanged()``.
+  private var isAbsenceChanged = false
 
   init(user: String, hosts: [String: String], log: Logger) {
     self.user = user
@@ -41,6 +43,12 @@ final class World {
   func takeChanged() -> Set<String> {
     defer { changed = [] }
     return changed
+  }
+
+  /// Whether pods with jobs have come to be missing since the last call.
+  func takeAbsenceChanged() -> Bool {
+    defer { isAbsenceChanged = false }
+    return isAbsenceChanged
   }
 
   func markChanged(_ uid: String) {
@@ -68,6 +76,7 @@ final class World {
     }
     toldSinceConnected.removeAll()
     syncedSince = now
+    isAbsenceChanged = true
     markAllChanged()
   }
 
@@ -117,6 +126,7 @@ final class World {
     if wasDeleted || pod?.isTerminating == true || pod?.isFinished == true {
       record.isGone = true
     } else {
+      isAbsenceChanged = true
       record.missingSince = record.missingSince ?? now
     }
   }
@@ -198,6 +208,7 @@ final class World {
     jobs[job.id] = known
     let record = record(uid)
     record.jobs.insert(job.id)
+    if !record.isPresent { isAbsenceChanged = true }
     recognise(record)
     changed.insert(uid)
   }
