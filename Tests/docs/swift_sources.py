@@ -54,7 +54,7 @@ def settings(program: str) -> dict[str, str | None]:
     """The keys that a program reads from the configuration file, with the range where the source gives one ("1...256")."""
     found: dict[str, str | None] = {}
     source = text_of(program) + text_of("Shared/Startup/CommonOptions.swift")
-    for match in re.finditer(r"settings\.(text|texts|table|number|count|flag|word)\(", source):
+    for match in re.finditer(r"(?:settings\.(?:text|texts|table|number|count|flag|word)|try quantity)\(", source):
         arguments = balanced(source, match.end() - 1)
         limits = re.search(r"in: ([\d_.]+?)\.\.\.([\d_.]+)", arguments)
         literal = re.match(r'"([^"]+)"', arguments)
@@ -83,7 +83,7 @@ def message_types() -> set[str]:
     for file in ("WatcherMessage", "BrokerMessage", "BinderMessage"):
         types |= set(re.findall(r'case "([\w-]+)":\s*self = ', text_of(f"Shared/Messages/{file}.swift")))
     types |= set(re.findall(r'public var type = "([\w-]+)"', text_of("Shared/Wire/ControlMessage.swift")))
-    types |= set(re.findall(r'hint\.type == "([\w-]+)"', text_of("pbs-broker/HintListener.swift")))
+    types |= set(re.findall(r'hint\.type == "([\w-]+)"', text_of("pbs-broker/Observe/HintListener.swift")))
     return types
 
 

@@ -32,8 +32,11 @@ MESSAGES = (
     ("evict", "### evict", ("Shared/Messages/BrokerMessage.swift", "Evict")),
     ("withdraw", "### withdraw", None),
     ("outcome", "### outcome", ("Shared/Messages/BinderMessage.swift", "Outcome")),
-    ("hint", "## Hints", ("pbs-broker/HintListener.swift", "Hint")),
+    ("hint", "## Hints", ("pbs-broker/Observe/HintListener.swift", "Hint")),
 )
+
+# Messages that carry the broker's number for them, which stands beside the struct (NumberedMessage).
+NUMBERED = ("bind", "report", "evict")
 
 # Structs of the Kubernetes objects, and where the protocol names their members.
 KUBERNETES_OBJECTS = (
@@ -151,9 +154,11 @@ def test_a_messages_fields_are_the_documented_ones(type: str, heading: str, stru
     assert documented["type"][1] == f"`{type}`"
     if structure is None:
         return
-    # `owner` is added by the publisher, `type` by the enum around the struct.
+    assert ("id" in documented) == (type in (*NUMBERED, "outcome"))
+    # `owner` is added by the publisher, `type` by the enum around the struct, `id` by the outbox.
+    added = {"type", "owner"} | ({"id"} if type in NUMBERED else set())
     declared = {name: optional for name, optional in swift_sources.fields(*structure).items() if name != "type"}
-    told = {name: "optional" in row[0] for name, row in documented.items() if name not in ("type", "owner")}
+    told = {name: "optional" in row[0] for name, row in documented.items() if name not in added}
     assert told == declared
 
 
