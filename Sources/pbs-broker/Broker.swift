@@ -290,7 +290,8 @@ final class Broker {
       unconfirmed: Set(jobs.filter(\.isUnconfirmed).map(\.job.id)), ended: record.ended,
       boundJob: record.boundJob, disownedJob: record.disownedJob,
       translation: translation(of: record), submitted: record.submitted, refusal: record.refusal,
-      hindrance: poller.hindrance ?? submitter.hindrance,
+      hindrance: poller.hindrance,
+      submissionHindrance: submitter.hindrance ?? ownersHindrance(record, now),
       hostMap: world.hostMap,
       nodeHindrance: { node in
         rejections.wait(node, now: now).map { wait in
@@ -299,6 +300,14 @@ final class Broker {
       },
       isHostAway: world.isHostAway(of: record), bindWhen: settings.bindWhen,
       patience: settings.terminatingPatience)
+  }
+
+  /// Why the pod's owner has to wait with its next pods; nil when it has not.
+  private func ownersHindrance(_ record: PodRecord, _ now: Double) -> String? {
+    guard let wait = record.pod?.controllerUID.flatMap({ world.rejections.wait($0, now: now) })
+    else { return nil }
+    return
+      "kubelets reject the pods of its owner (\(wait.reason)), so that its job is submitted later"
   }
 
   /// What the pod needs as a job; nil where that does not matter (any more).

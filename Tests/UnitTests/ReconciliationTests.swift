@@ -35,13 +35,14 @@ import Testing
     nodes: [String: String]? = nil, olderThanBinding: Set<String> = [],
     unconfirmed: Set<String> = [], boundJob: String? = nil, disowned: String? = nil,
     translation: Result<JobDescription, Refusal>? = .success(wanted), refusal: String? = nil,
-    hindrance: String? = nil, rejecting: String? = nil,
+    hindrance: String? = nil, busy: String? = nil, rejecting: String? = nil,
     hostAway: Bool = false, bindWhen: BindWhen = .run, patience: Double = 300
   ) -> Situation {
     Situation(
       presence: presence, jobs: jobs, olderThanBinding: olderThanBinding,
       unconfirmed: unconfirmed, ended: ended, boundJob: boundJob, disownedJob: disowned,
       translation: translation, refusal: refusal, hindrance: hindrance,
+      submissionHindrance: busy,
       hostMap: HostMap(
         table: nodes ?? [:],
         nodes: ["node1", "node2"].map { Node(metadata: ObjectMeta(name: $0), ready: true) }),
@@ -447,7 +448,7 @@ import Testing
       Decision(message: says("PBS refuses the job: qsub: Unknown resource"), submission: wanted)),
     Case(
       "what PBS takes from nobody is not the pod's fault",
-      situation(pod(), hindrance: "PBS takes no jobs at present: busy"),
+      situation(pod(), busy: "PBS takes no jobs at present: busy"),
       Decision(message: says("PBS takes no jobs at present: busy"), submission: wanted)),
     Case(
       "that PBS does not answer is told of a job that waits, too",

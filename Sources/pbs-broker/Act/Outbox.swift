@@ -71,6 +71,7 @@ final class Outbox {
     if let message {
       if case .report(let report) = message {
         entry.throttle.told(report.message, now: Monotonic.now)
+        if report.unscheduled, report.job == nil { log.warning("pod \(name): \(report.message)") }
       }
       if case .evict(let evict) = message {
         log.warning("pod \(name) is to be deleted: \(evict.message)")

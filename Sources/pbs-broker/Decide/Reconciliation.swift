@@ -69,7 +69,7 @@ enum Reconciliation {
     }
     if let words = situation.refusal {
       decision.message = .report(report(reference, nil, "PBS refuses the job: \(words)"))
-    } else if let words = situation.hindrance {
+    } else if let words = situation.hindrance ?? situation.submissionHindrance {
       decision.message = .report(report(reference, nil, words))
     } else if let ended = situation.ended.last {
       decision.message = .report(

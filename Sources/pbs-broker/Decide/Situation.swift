@@ -32,8 +32,10 @@ struct Situation: Sendable {
   var submitted: JobDescription?
   /// PBS's words when it refused the pod's last submission.
   var refusal: String?
-  /// Why PBS takes nobody's jobs at present; nil while it does.
+  /// Why nothing is known of any job at present; nil while PBS answers.
   var hindrance: String?
+  /// Why no job is submitted for this pod, or for any, at present; nil while one is.
+  var submissionHindrance: String?
   /// Which host of PBS is which node.
   var hostMap = HostMap()
   /// Why nothing is bound to the node at present; nil while it is.

@@ -276,7 +276,7 @@ final class JobPoller {
       world.release(job.id, unlessOf: isOurs ? uid : nil)
       // Another pod's job: what these pods name is not theirs, or PBS has lost its jobs and counts
       // anew.
-      let others = (expected[job.id] ?? []).filter { $0 != uid || !isOurs }
+      let others = (expected[job.id] ?? []).filter { $0 != uid || (!isOurs && job.hasEnded) }
       if !others.isEmpty { missing[job.id] = others }
       if !isOurs {
         world.addForeign(job.id)
