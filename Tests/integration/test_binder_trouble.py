@@ -70,15 +70,15 @@ def test_requests_to_a_server_in_trouble_are_few(tmp_path: Path, failure: str, r
             # What was under way when it began, and one request after each rest.
             assert len(requests_of(lone)) <= len(pods) * 2 + FEW
             assert len(lone.lines("all requests rest")) == 1
-            assert not lone.lines("answers again")
-        lone.process.wait_for_log("answers again", 40)
+            assert not lone.lines("answers again, after")
+        lone.process.wait_for_log("answers again, after", 40)
         for pod in pods:
             ask(pod, 100_000)
         done = {"bind": "bound", "report": "reported", "evict": "deleted"}[request_kind]
         # "gone": a pod that no kubelet has goes at once, and may have gone by an answer that was lost.
         lone.kubernetes.wait(lambda _: {(outcome["pod"]["name"]) for outcome in list(lone.broker.outcomes)
                                         if outcome["result"] in (done, "gone")} == {f"pod-{number}" for number in range(8)}, 40)
-        assert len(lone.lines("all requests rest")) == len(lone.lines("answers again")) == 1
+        assert len(lone.lines("all requests rest")) == len(lone.lines("answers again, after")) == 1
 
 
 def test_one_namespace_whose_webhook_fails_holds_nobody_else_up(tmp_path: Path) -> None:
@@ -110,7 +110,7 @@ def test_a_hanging_server_is_said_and_everything_is_answered(tmp_path: Path) -> 
             lone.broker.bind(pods[number], id=10 + number)
         outcomes = lone.broker.wait_outcomes(11, 45)[6:]
         assert {outcome["result"] for outcome in outcomes} <= {"bound", "retry"}
-        assert len(lone.lines("all requests rest")) == len(lone.lines("answers again")) == 1
+        assert len(lone.lines("all requests rest")) == len(lone.lines("answers again, after")) == 1
 
 
 # Rights
@@ -249,8 +249,8 @@ def test_a_token_file_that_is_renewed_is_waited_for(tmp_path: Path) -> None:
         assert len(requests_of(lone)) <= 2 * (len(pods) * 2 + FEW)
         simulator.know_token("new", "binder")
         token.write_text("new")
-        lone.process.wait_for_log("answers again", 40)
-        assert re.search("after [0-9.]+ s", lone.lines("answers again")[0])
+        lone.process.wait_for_log("answers again, after", 40)
+        assert re.search("after [0-9.]+ s", lone.lines("answers again, after")[0])
 
 
 DOOMED = """

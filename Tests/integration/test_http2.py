@@ -56,8 +56,8 @@ def test_few_connections_carry_all_requests(links: Links) -> None:
         links.site.create(f"pod-{number}")
     for number in range(10):
         links.site.wait_bound(f"pod-{number}")
-    # binder's one, and kube-watcher's for lists and for watches.
-    assert links.front.connections <= 4
+    # binder's, kube-watcher's for lists, and one for each of its four watches, which begin together.
+    assert links.front.connections <= 7
 
 
 def test_servers_that_say_goaway_lose_nothing(links: Links) -> None:
@@ -78,7 +78,8 @@ def test_servers_that_say_goaway_lose_nothing(links: Links) -> None:
     site.pbs.wait(lambda _: len(site.live_jobs()) == 1, 15, "the jobs of pods that are gone end")
     # What a server has not begun is sent to the next one without a word.
     lines = [line for process in site.connector.processes.values() for line in process.lines]
-    assert not [line for line in lines if "warning: https://" in line]
+    # A watch that ends before anything has happened is begun again after a moment, which is said.
+    assert not [line for line in lines if "warning: https://" in line and "the watch ended at once" not in line]
 
 
 def test_a_connection_that_swallows_everything_is_given_up_with_all_its_requests(links: Links) -> None:

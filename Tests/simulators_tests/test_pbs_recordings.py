@@ -280,7 +280,9 @@ def simulator(tmp_path: Path, clock: Clock) -> Iterator[PBSSimulator]:
 
 def test_every_recording_has_a_test() -> None:
     """A recording that is added is not forgotten."""
-    recorded = {path.name for path in DIRECTORY.iterdir() if path.read_text().startswith("$ ")}
+    # MoM's printjob is read by the hooks alone, whose tests have these recordings.
+    recorded = {path.name for path in DIRECTORY.iterdir()
+                if path.read_text().startswith("$ ") and not path.name.startswith("printjob-")}
     assert recorded == set(CASES)
 
 
