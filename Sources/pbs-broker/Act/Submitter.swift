@@ -115,12 +115,14 @@ final class Submitter {
 
   private func hold(_ words: String, isLimit: Bool) {
     let now = Monotonic.now
+    width = 1
     if pause == nil {
       log.warning("qsub: \(words); one job at a time is tried until PBS takes it")
     }
+    // Commands that were under way together are one failure.
+    if let pause, now < pause.until { return }
     let delay = waits.delay()
     pause = Pause(words: words, isLimit: isLimit, since: pause?.since ?? now, until: now + delay)
-    width = 1
     timer?.schedule(after: delay)
   }
 
