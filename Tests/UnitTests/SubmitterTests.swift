@@ -16,7 +16,9 @@ struct SubmitterTests {
     private(set) var taken: [String: String] = [:]
     private(set) var failed: [String: PBSError] = [:]
     private(set) var settled: [String] = []
-    private(set) lazy var submitter = Submitter(
+    /// What pods would be told, each time that they are to be told.
+    private(set) var hindrances: [String?] = []
+    private(set) lazy var submitter: Submitter = Submitter(
       backend: pbs, inFlight: 3, isAway: { [unowned self] in isAway },
       actions: .init(
         job: { [unowned self] uid in
@@ -26,7 +28,8 @@ struct SubmitterTests {
         },
         taken: { [unowned self] uid, _, id in taken[uid] = id },
         failed: { [unowned self] uid, error in failed[uid] = error },
-        settled: { [unowned self] uid in settled.append(uid) }), log: lines.logger)
+        settled: { [unowned self] uid in settled.append(uid) },
+        hindered: { [unowned self] in hindrances.append(submitter.hindrance) }), log: lines.logger)
 
     func add(_ count: Int) {
       for number in 1...count { submitter.add("pod-\(number)") }
@@ -88,6 +91,19 @@ struct SubmitterTests {
       #expect(Monotonic.now - before < 0.4)
     }
     #expect(await soon { site.settled == ["pod-1"] })
+  }
+
+  @Test @EventLoop func podsAreToldOnceItHasLastedForSeconds() async {
+    let site = Site()
+    site.pbs.failure = { _ in .busy("qsub: Server is busy") }
+    let began = Monotonic.now
+    site.add(5)
+    #expect(await soon { !site.hindrances.isEmpty })
+    #expect((5...8).contains(Monotonic.now - began))
+    #expect(site.hindrances == ["PBS takes no jobs at present: qsub: Server is busy"])
+    site.pbs.failure = { _ in nil }
+    #expect(await soon { site.settled.count == 5 })
+    #expect(site.submitter.hindrance == nil)
   }
 
   @Test @EventLoop func whenPBSIsOnlyBusyNoJobsEndHelps() async {
