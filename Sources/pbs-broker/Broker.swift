@@ -409,7 +409,8 @@ final class Broker {
           world.pods[uid]?.isSubmitting = false
           world.markChanged(uid)
           compareChanged()
-        }), log: log)
+        },
+        hindered: { [unowned self] in compareAll() }), log: log)
   }
 
   private func makeDeleter() -> Deleter {

@@ -7,6 +7,7 @@ from typing import Any, Callable
 
 from integration.connector import Connector
 from integration.site_pbs import SitePBS
+from simulators.kubernetes import KubernetesSimulator
 from simulators.pbs import PBSSimulator
 
 Pod = dict[str, Any]
@@ -40,6 +41,19 @@ class Site:
     def nodes(self) -> list[str]:
         """The nodes that are hosts of PBS."""
         return self.pbs.host_names
+
+    @property
+    def cluster(self) -> str:
+        """What the cluster goes by in its jobs: the UID of the namespace kube-system."""
+        path = "/api/v1/namespaces/kube-system"
+        simulated = isinstance(self.kubernetes, KubernetesSimulator)
+        namespace = self.kubernetes.request("GET", path) if simulated else self.kubernetes.client.json("GET", path)
+        return str(namespace["metadata"]["uid"])
+
+    def job_variables(self, uid: str, name: str) -> dict[str, str]:
+        """The environment of a job that this site's broker has submitted for a pod."""
+        return {"KUBERNETES_POD_UID": uid, "KUBERNETES_POD_NAME": name, "KUBERNETES_POD_NAMESPACE": "default",
+                "KUBERNETES_POD_SCHEDULER": "pbs", "KUBERNETES_CLUSTER": self.cluster}
 
     def create(self, name: str, **options: Any) -> Pod:
         return self.kubernetes.create_pod(pod_manifest(name, **options))

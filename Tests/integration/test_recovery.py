@@ -99,9 +99,7 @@ def test_of_two_jobs_of_a_waiting_pod_one_stays(site: Site, second_runs: bool) -
 
 
 def test_a_job_without_a_pod_is_deleted_after_a_while(site: Site) -> None:
-    variables = {"KUBERNETES_POD_UID": "11111111-0000-0000-0000-000000000000", "KUBERNETES_POD_NAME": "lost",
-                 "KUBERNETES_POD_NAMESPACE": "default"}
-    orphan = site.pbs.submit("lost", variables=variables)
+    orphan = site.pbs.submit("lost", variables=site.job_variables("11111111-0000-0000-0000-000000000000", "lost"))
     native = site.pbs.submit("native")
     site.connector.start()
     site.pbs.wait(lambda _: not site.pbs.job(orphan.id).live, 15)

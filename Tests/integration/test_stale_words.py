@@ -15,9 +15,7 @@ def test_no_job_is_an_orphan_while_kube_watcher_is_stopped(site: Site) -> None:
     # Longer than kube-watcher's word counts (4 s), and than a job may be without its pod (1 s here).
     looks = site.pbs.served["listing"]
     site.pbs.wait(lambda pbs: pbs.served["listing"] > looks + 75, 60)
-    variables = {"KUBERNETES_POD_UID": "22222222-0000-0000-0000-000000000000", "KUBERNETES_POD_NAME": "untold",
-                 "KUBERNETES_POD_NAMESPACE": "default"}
-    job = site.pbs.submit("untold", variables=variables)
+    job = site.pbs.submit("untold", variables=site.job_variables("22222222-0000-0000-0000-000000000000", "untold"))
     looks = site.pbs.served["listing"]
     site.pbs.wait(lambda pbs: pbs.served["listing"] > looks + 30, 60)
     assert site.pbs.job(job.id).live

@@ -13,8 +13,6 @@ final class Deleter {
   private final class Entry {
     var deletion: Decision.Deletion
     var isQueued = false
-    /// PBS has taken the deletion.
-    var isTaken = false
     /// PBS will not let us.
     var isForbidden = false
     var isFailing = false
@@ -101,7 +99,6 @@ final class Deleter {
       try await backend.delete(job, force: entry.deletion.force)
       if entry.isFailing { log.notice("deleting job \(job): PBS takes it now") }
       entry.isFailing = false
-      entry.isTaken = true
       entry.failures.reset()
       entry.notBefore = Monotonic.now + entry.repeats.delay()
       rest.reset()
@@ -124,6 +121,8 @@ final class Deleter {
       log.warning("deleting job \(entry.deletion.job): \(error); trying again until it works")
     }
     entry.isFailing = true
+    // Commands that were under way together are one failure.
+    guard Monotonic.now >= restUntil else { return }
     let pause = rest.delay()
     restUntil = Monotonic.now + pause
     restTimer?.schedule(after: pause)

@@ -16,6 +16,8 @@ final class Submitter {
     var failed: @EventLoop (String, PBSError) -> Void
     /// Nothing is under way for this pod any more.
     var settled: @EventLoop (String) -> Void
+    /// There is a ``Submitter/hindrance``, of which the pods are to be told.
+    var hindered: @EventLoop () -> Void
   }
 
   /// Seconds after which pods are told why nothing is submitted.
@@ -37,6 +39,7 @@ final class Submitter {
   private var pause: Pause?
   private var waits = Backoff(first: 1, longest: 30)
   private var timer: EventSource?
+  private var quietTimer: EventSource?
   /// How many at once; after a pause it grows with each success, so that a limit that has one
   /// place free is not met by many.
   private var width: Int
@@ -56,6 +59,9 @@ final class Submitter {
     timer = EventSource.timer { [weak self] in
       self?.pause?.until = 0
       self?.start()
+    }
+    quietTimer = EventSource.timer { [weak self] in
+      if self?.hindrance != nil { self?.actions.hindered() }
     }
   }
 
@@ -115,12 +121,15 @@ final class Submitter {
 
   private func hold(_ words: String, isLimit: Bool) {
     let now = Monotonic.now
+    width = 1
     if pause == nil {
       log.warning("qsub: \(words); one job at a time is tried until PBS takes it")
+      quietTimer?.schedule(after: Self.quiet + 0.1)
     }
+    // Commands that were under way together are one failure.
+    if let pause, now < pause.until { return }
     let delay = waits.delay()
     pause = Pause(words: words, isLimit: isLimit, since: pause?.since ?? now, until: now + delay)
-    width = 1
     timer?.schedule(after: delay)
   }
 

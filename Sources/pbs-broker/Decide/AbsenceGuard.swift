@@ -19,15 +19,18 @@ struct AbsenceGuard: Sendable {
   /// - Parameters:
   ///   - missing: UIDs of pods that have jobs, and that kube-watcher does not tell.
   ///   - total: pods that have jobs, those included.
-  /// - Returns: whether doubt has begun, or has grown.
+  /// - Returns: whether doubt has begun, or has grown by ``least``: that is to be said.
   mutating func judge(_ missing: Set<String>, of total: Int) -> Bool {
     doubted.formIntersection(missing)
     confirmed.formIntersection(missing)
-    let more = missing.subtracting(doubted).subtracting(confirmed)
-    // Each pod has its own doubt: that others are back makes its absence no more certain.
-    guard more.count >= least, Double(missing.count) > share * Double(total) else { return false }
-    doubted.formUnion(more)
-    return true
+    let unconfirmed = missing.subtracting(confirmed)
+    // They may be told one by one: those that follow are doubted with the first.
+    guard unconfirmed.count >= least, Double(missing.count) > share * Double(total) else {
+      return false
+    }
+    let before = doubted.count
+    doubted = unconfirmed
+    return before == 0 || doubted.count - before >= least
   }
 
   /// An administrator says that they are really gone.

@@ -272,6 +272,17 @@ class KubernetesSimulator:
         """Apply a merge patch to a pod."""
         return self.request("PATCH", f"/api/v1/namespaces/{namespace}/pods/{name}", change, MERGE)
 
+    def resize_pod(self, namespace: str, name: str, requests: dict[str, str]) -> None:
+        """Its first container asks for these amounts now, as after a patch of the subresource resize."""
+        with self._store.lock:
+            pod = self.pod(namespace, name)
+            if pod is None:
+                raise KeyError(f"pod {namespace}/{name}")
+            first, *others = pod["spec"]["containers"]
+            containers = [{**first, "resources": {**first["resources"], "requests": requests}}, *others]
+            new = {**pod, "spec": {**pod["spec"], "containers": containers}}
+            self._store.write(PODS.stored_as, f"{namespace}/{name}", new, USER.name)
+
     # What has happened
 
     def events(self, namespace: str | None = None) -> list[Object]:

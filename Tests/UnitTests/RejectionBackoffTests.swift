@@ -1,0 +1,66 @@
+import Testing
+
+@testable import pbs_broker
+
+/// Who makes pods that kubelets reject waits longer and longer.
+@Suite struct RejectionBackoffTests {
+  private static func wait(_ backoff: RejectionBackoff, _ key: String, _ now: Double) -> Double? {
+    backoff.wait(key, now: now).map { $0.until - now }
+  }
+
+  @Test func theWaitGrowsToMinutes() throws {
+    var backoff = RejectionBackoff()
+    var now = 0.0
+    var waits: [Double] = []
+    for _ in 0..<8 {
+      backoff.rejected("owner", reason: "OutOfcpu", now: now)
+      let wait = try #require(Self.wait(backoff, "owner", now))
+      waits.append(wait)
+      now += wait
+      #expect(backoff.wait("owner", now: now) == nil)
+    }
+    for (wait, step) in zip(waits, [10.0, 20, 40, 80, 160, 300, 300, 300]) {
+      #expect((step / 2...step).contains(wait))
+    }
+  }
+
+  @Test func podsThatWereUnderWayTogetherAreOneRejection() throws {
+    var backoff = RejectionBackoff()
+    for _ in 0..<50 { backoff.rejected("node1", reason: "OutOfcpu", now: 0) }
+    #expect(try #require(Self.wait(backoff, "node1", 0)) <= 10)
+  }
+
+  @Test func theReasonIsTheLastOneAndOthersDoNotWait() {
+    var backoff = RejectionBackoff()
+    backoff.rejected("node1", reason: "OutOfcpu", now: 0)
+    backoff.rejected("node1", reason: "OutOfmemory", now: 1)
+    #expect(backoff.wait("node1", now: 2)?.reason == "OutOfmemory")
+    #expect(backoff.wait("node2", now: 2) == nil)
+  }
+
+  @Test func aPodThatRunsEndsTheWait() {
+    var backoff = RejectionBackoff()
+    backoff.rejected("owner", reason: "OutOfcpu", now: 0)
+    backoff.accepted("another")
+    #expect(backoff.wait("owner", now: 1) != nil)
+    backoff.accepted("owner")
+    #expect(backoff.wait("owner", now: 1) == nil)
+  }
+
+  @Test func afterACalmItStartsOver() throws {
+    var backoff = RejectionBackoff()
+    for step in 0..<5 { backoff.rejected("owner", reason: "OutOfcpu", now: Double(step) * 300) }
+    let now = 4 * 300 + RejectionBackoff.calm + 1
+    backoff.rejected("owner", reason: "OutOfcpu", now: now)
+    #expect(try #require(Self.wait(backoff, "owner", now)) <= 10)
+  }
+
+  @Test func ofTooManyTheOldestAreForgotten() {
+    var backoff = RejectionBackoff()
+    for number in 0...10_000 {
+      backoff.rejected("owner-\(number)", reason: "OutOfcpu", now: Double(number) / 10_000)
+    }
+    #expect(backoff.wait("owner-0", now: 1) == nil)
+    #expect(backoff.wait("owner-1", now: 1) != nil && backoff.wait("owner-10000", now: 1) != nil)
+  }
+}

@@ -1,0 +1,150 @@
+import Testing
+
+@testable import Shared
+@testable import pbs_broker
+
+/// First come, first served; what is PBS's own state is tried by one for all.
+@Suite(.runningLoop, .timeLimit(.minutes(1)))
+struct SubmitterTests {
+  @EventLoop
+  private final class Site {
+    let pbs = FakePBS()
+    let lines = LogLines()
+    var isAway = false
+    /// UIDs of pods that need no job any more.
+    var unwanted: Set<String> = []
+    private(set) var taken: [String: String] = [:]
+    private(set) var failed: [String: PBSError] = [:]
+    private(set) var settled: [String] = []
+    /// What pods would be told, each time that they are to be told.
+    private(set) var hindrances: [String?] = []
+    private(set) lazy var submitter: Submitter = Submitter(
+      backend: pbs, inFlight: 3, isAway: { [unowned self] in isAway },
+      actions: .init(
+        job: { [unowned self] uid in
+          unwanted.contains(uid)
+            ? nil
+            : JobDescription(name: uid, chunks: [], walltime: nil, queue: nil, environment: [])
+        },
+        taken: { [unowned self] uid, _, id in taken[uid] = id },
+        failed: { [unowned self] uid, error in failed[uid] = error },
+        settled: { [unowned self] uid in settled.append(uid) },
+        hindered: { [unowned self] in hindrances.append(submitter.hindrance) }), log: lines.logger)
+
+    func add(_ count: Int) {
+      for number in 1...count { submitter.add("pod-\(number)") }
+    }
+
+    var words: [String] { lines.all }
+  }
+
+  private static func names(_ range: ClosedRange<Int>) -> [String] { range.map { "pod-\($0)" } }
+
+  @Test @EventLoop func inOrderAndNoMoreAtOnceThanAllowed() async {
+    let site = Site()
+    site.pbs.isHolding = true
+    site.add(5)
+    #expect(await soon { site.pbs.submissions.count == 3 })
+    #expect(site.pbs.submissions == Self.names(1...3))
+    site.pbs.release()
+    #expect(await soon { site.settled.count == 5 })
+    #expect(site.pbs.submissions == Self.names(1...5))
+    #expect(site.taken["pod-1"] == "1.pbsserver" && site.taken.count == 5)
+    #expect(site.failed.isEmpty && site.submitter.hindrance == nil)
+  }
+
+  @Test(arguments: [
+    PBSError.busy("qsub: Server is busy"), .limit("qsub: Maximum number of jobs"),
+    .unauthorized("qsub: Unauthorized Request"),
+  ])
+  @EventLoop func oneTriesForAllWhileItIsPBSsState(_ error: PBSError) async throws {
+    let site = Site()
+    site.pbs.isHolding = true
+    // The three that are under way together, and two tries.
+    site.pbs.failure = { $0 < 5 ? error : nil }
+    site.add(8)
+    #expect(await soon { site.pbs.submissions.count == 3 })
+    site.pbs.release()
+    #expect(await soon { site.settled.count == 8 })
+    #expect(site.failed.isEmpty && site.taken.count == 8)
+    #expect(site.pbs.submissions.count == 8 + 5)
+    // Those that came together are one failure: the first wait is the first step, the next twice.
+    let moments = try #require(site.pbs.moments.count == 13 ? site.pbs.moments : nil)
+    #expect((0.5...1.5).contains(moments[3] - moments[2]))
+    #expect((1.0...2.5).contains(moments[4] - moments[3]))
+    #expect(site.words.count { $0.hasPrefix("warning") } == 1)
+    #expect(site.words.count { $0.contains("PBS takes jobs again") } == 1)
+  }
+
+  @Test @EventLoop func aJobThatEndedMakesRoomAtOnce() async {
+    let site = Site()
+    site.pbs.failure = { $0 < 5 ? .limit("qsub: Maximum number of jobs") : nil }
+    site.add(1)
+    for tries in 1...5 {
+      #expect(await soon { site.pbs.submissions.count == tries })
+      let before = Monotonic.now
+      while site.pbs.submissions.count == tries, Monotonic.now < before + 10 {
+        // Nothing is under way between the answer and the next try.
+        try? await EventLoop.sleep(seconds: 0.01)
+        site.submitter.jobEnded()
+      }
+      #expect(Monotonic.now - before < 0.4)
+    }
+    #expect(await soon { site.settled == ["pod-1"] })
+  }
+
+  @Test @EventLoop func podsAreToldOnceItHasLastedForSeconds() async {
+    let site = Site()
+    site.pbs.failure = { _ in .busy("qsub: Server is busy") }
+    let began = Monotonic.now
+    site.add(5)
+    #expect(await soon { !site.hindrances.isEmpty })
+    #expect((5...8).contains(Monotonic.now - began))
+    #expect(site.hindrances == ["PBS takes no jobs at present: qsub: Server is busy"])
+    site.pbs.failure = { _ in nil }
+    #expect(await soon { site.settled.count == 5 })
+    #expect(site.submitter.hindrance == nil)
+  }
+
+  @Test @EventLoop func whenPBSIsOnlyBusyNoJobsEndHelps() async {
+    let site = Site()
+    site.pbs.failure = { $0 < 1 ? .busy("qsub: Server is busy") : nil }
+    site.add(1)
+    #expect(await soon { site.words.count == 1 })
+    site.submitter.jobEnded()
+    #expect(await soon { site.settled == ["pod-1"] })
+    #expect(site.pbs.moments.count == 2 && site.pbs.moments[1] - site.pbs.moments[0] >= 0.5)
+  }
+
+  @Test(arguments: [PBSError.refused("qsub: illegal -l value"), .unavailable("qsub: killed")])
+  @EventLoop func whatIsAboutOneSubmissionStopsNoOther(_ error: PBSError) async {
+    let site = Site()
+    site.pbs.failure = { $0 == 1 ? error : nil }
+    site.add(4)
+    #expect(await soon { site.settled.count == 4 })
+    #expect(site.failed == ["pod-2": error])
+    #expect(site.pbs.submissions == Self.names(1...4))
+  }
+
+  @Test @EventLoop func whatIsWantedIsAskedWhenItsTurnComes() async {
+    let site = Site()
+    site.pbs.isHolding = true
+    site.add(5)
+    #expect(await soon { site.pbs.submissions.count == 3 })
+    site.unwanted = ["pod-4"]
+    site.pbs.release()
+    #expect(await soon { site.settled.count == 5 })
+    #expect(site.pbs.submissions == ["pod-1", "pod-2", "pod-3", "pod-5"])
+  }
+
+  @Test @EventLoop func nothingIsSubmittedWhilePBSIsAway() async {
+    let site = Site()
+    site.isAway = true
+    site.add(2)
+    for _ in 0..<5 { await Task { @EventLoop in }.value }
+    #expect(site.pbs.submissions == [])
+    site.isAway = false
+    site.submitter.start()
+    #expect(await soon { site.settled.count == 2 })
+  }
+}

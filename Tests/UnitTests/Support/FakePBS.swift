@@ -1,0 +1,65 @@
+@testable import Shared
+@testable import pbs_broker
+
+/// A PBS that takes jobs and deletions, or answers as a test says, and notes what it was asked.
+@EventLoop
+final class FakePBS: PBSBackend {
+  let user = "pbs-broker"
+  /// Names of the jobs of all submissions, in order; when each began, in monotonic seconds.
+  private(set) var submissions: [String] = []
+  /// Ids of the jobs of all deletions, in order, with "!" after a forced one.
+  private(set) var deletions: [String] = []
+  private(set) var moments: [Double] = []
+  /// Why the command of this number, from 0 on, does not work; nil when it does.
+  var failure: (Int) -> PBSError? = { _ in nil }
+  /// Commands wait for ``release()``.
+  var isHolding = false
+  private var held: [CheckedContinuation<Void, Never>] = []
+
+  nonisolated init() {}
+
+  /// Lets the commands that wait come to their ends, and later ones not wait.
+  func release() {
+    isHolding = false
+    let held = held
+    self.held = []
+    for continuation in held { continuation.resume() }
+  }
+
+  private func answer() async throws(PBSError) {
+    moments.append(Monotonic.now)
+    let failure = failure(moments.count - 1)
+    if isHolding { await withCheckedContinuation { held.append($0) } }
+    if let failure { throw failure }
+  }
+
+  func submit(_ job: JobDescription) async throws(PBSError) -> String {
+    submissions.append(job.name)
+    let number = submissions.count
+    try await answer()
+    return "\(number).pbsserver"
+  }
+
+  func delete(_ id: String, force: Bool) async throws(PBSError) {
+    deletions.append(id + (force ? "!" : ""))
+    try await answer()
+  }
+
+  func list() async throws(PBSError) -> JobListing { JobListing(all: [], running: []) }
+  func stat(_ ids: [String]) async throws(PBSError) -> JobStat { JobStat(jobs: [], unknown: []) }
+  func server() async throws(PBSError) -> String { "pbsserver" }
+  func hosts() async throws(PBSError) -> PBSHosts { PBSHosts() }
+  func connectionsLeft(for use: ConnectionUse) -> Int { .max }
+}
+
+/// Waits until the condition holds, at most for some seconds.
+/// - Returns: whether it does.
+@EventLoop
+func soon(within seconds: Double = 15, _ condition: @EventLoop () -> Bool) async -> Bool {
+  let end = Monotonic.now + seconds
+  while !condition() {
+    guard Monotonic.now < end else { return false }
+    try? await EventLoop.sleep(seconds: 0.01)
+  }
+  return true
+}
