@@ -187,7 +187,7 @@ def test_an_outcome_that_cannot_be_read_is_logged(site: Site) -> None:
     server = Server(site, "pbs-broker")
     with server.consume() as binder:
         binder.send({"type": "outcome", "pod": "told", "result": "bound"})
-        server.process.wait_for_log("binder: a message cannot be read")
+        server.process.wait_for_log("binder test: a message cannot be read")
         binder.send({"type": "outcome", "pod": {"uid": server.uid, "namespace": "default", "name": "told"},
                      "request": "bind", "job": "999.pbsserver", "result": "bound"})
         # It answers another job's bind, so this one's still stands.
