@@ -105,12 +105,16 @@ public final class FrameConnection {
     onClose?(reason)
   }
 
-  /// Takes what has come, without waiting for more.
-  func read() {
-    guard isOpen else { return }
+  /// Takes a part of what has come, without waiting for more.
+  /// - Returns: whether there was anything.
+  @discardableResult
+  func read() -> Bool {
+    guard isOpen else { return false }
+    var came = false
     let alive = withUnsafeTemporaryAllocation(byteCount: 65536, alignment: 1) { buffer -> Bool in
       let count = Glibc.read(descriptor, buffer.baseAddress, buffer.count)
       if count > 0 {
+        came = true
         reader.append(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
         return true
       }
@@ -118,16 +122,18 @@ public final class FrameConnection {
       close(reader.pending > 0 ? "closed in the middle of a frame" : nil)
       return false
     }
-    guard alive else { return }
+    guard alive else { return false }
     do throws(FrameError) {
       while isOpen, let json = try reader.next() {
         frameDeadline = nil
         onFrame?(json)
       }
     } catch {
-      return close(error.description)
+      close(error.description)
+      return false
     }
     limitFrame()
+    return came
   }
 
   /// Gives a frame that has begun its time; octet by octet it could be held open for ever.
@@ -140,8 +146,8 @@ public final class FrameConnection {
     let seconds = limits.frameTime
     frameDeadline = Deadline(after: seconds) { [weak self] in
       guard let self else { return }
-      // What came in the last moment is still unread.
-      read()
+      // What has come and is unread counts: it is not the peer that is slow then.
+      while frameDeadline?.hasPassed == true, read() {}
       guard frameDeadline?.hasPassed == true else { return }
       close("a frame is not whole \(String(rounded: seconds)) s after its first octet")
     }

@@ -6,19 +6,10 @@ import Logging
 public final class RepeatedLine {
   /// Seconds for which lines of a cause are counted together.
   public static let interval = 60.0
-  /// The most causes that are counted one by one; further ones are counted together.
-  private static let most = 100
-
-  private struct Count {
-    var written = 0
-    var leftOut = 0
-    var last: String
-  }
 
   private let log: Logger
-  private let burst: Int
   private let interval: Double
-  private var counts: [String: Count] = [:]
+  private var counts: LineCounts
   private var timer: EventSource?
   private var isArmed = false
 
@@ -27,39 +18,28 @@ public final class RepeatedLine {
   ///   - interval: in seconds.
   public init(log: Logger, burst: Int = 1, interval: Double = RepeatedLine.interval) {
     self.log = log
-    self.burst = burst
     self.interval = interval
-    timer = EventSource.timer { [weak self] in self?.summarize() }
+    counts = LineCounts(burst: burst)
+    timer = EventSource.timer { [weak self] in self?.endInterval() }
   }
 
   /// Writes a warning, or counts it where its cause has had its lines.
   public func warn(_ text: String, cause: String) {
-    let cause = counts[cause] == nil && counts.count >= Self.most ? "others" : cause
-    var count = counts[cause] ?? Count(last: text)
-    count.last = text
-    if count.written < burst {
-      count.written += 1
-      log.warning("\(text)")
-    } else {
-      count.leftOut += 1
-    }
-    counts[cause] = count
-    guard !isArmed else { return }
-    isArmed = true
-    timer?.schedule(after: interval)
+    if counts.add(text, cause: cause) { log.warning("\(text)") }
+    arm()
   }
 
-  private func summarize() {
+  private func endInterval() {
     isArmed = false
-    for (_, count) in counts.sorted(by: { $0.key < $1.key }) where count.leftOut > 0 {
+    for (last, leftOut) in counts.endInterval() {
       log.warning(
-        "\(count.last); \(count.leftOut) such lines were left out in \(String(rounded: interval)) s"
-      )
+        "\(last); \(leftOut) such lines were left out in \(String(rounded: interval)) s")
     }
-    // Where it goes on, this line was the one of the next interval.
-    counts = counts.filter { $0.value.leftOut > 0 }
-      .mapValues { Count(written: burst, last: $0.last) }
-    guard !counts.isEmpty else { return }
+    arm()
+  }
+
+  private func arm() {
+    guard !isArmed, !counts.isEmpty else { return }
     isArmed = true
     timer?.schedule(after: interval)
   }

@@ -10,6 +10,10 @@ public final class Subscription {
   /// away at once are tried seldom.
   private static let lasting = 5.0
 
+  /// Seconds in which a server's frame must be whole. Longer than a client's: a snapshot comes as
+  /// fast as we read it, and servers are trusted more.
+  private static let frameTime = 60.0
+
   private enum Trouble: Hashable {
     case away
     case served(by: uid_t?)
@@ -91,7 +95,8 @@ public final class Subscription {
       Glibc.close(descriptor)
       return retry()
     }
-    let connection = FrameConnection(descriptor: descriptor)
+    let connection = FrameConnection(
+      descriptor: descriptor, limits: FrameConnection.Limits(frameTime: Self.frameTime))
     self.connection = connection
     connectedAt = Monotonic.now
     ownsUntil = 0
