@@ -31,6 +31,8 @@ struct BinderCommand: ConnectorCommand {
       let file = try settings.text("kubeconfig", flag: kubeconfig)
       let paths =
         try settings.texts("broker", flags: broker) ?? ["\(Process.runDirectory)/pbs-broker.sock"]
+      let servers = try Process.serverIDs(
+        settings.texts("allowed-servers"), key: "binder.allowed-servers", packaged: "pbs-broker")
       let requests = try settings.count("requests-in-flight", in: 1...1000) ?? 64
       var limits = PodActions.Limits()
       if let names = try settings.texts("scheduler-name", flags: schedulerName) {
@@ -56,7 +58,9 @@ struct BinderCommand: ConnectorCommand {
         log: log)
       try await pods.greet()
       for path in paths {
-        binder.subscribe(Subscription(path: path, role: .binder, instance: instance, log: log))
+        binder.subscribe(
+          Subscription(
+            path: path, role: .binder, instance: instance, allowedServers: servers, log: log))
       }
       return binder
     }

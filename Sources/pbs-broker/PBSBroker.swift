@@ -37,6 +37,9 @@ struct PBSBroker: ConnectorCommand {
       let exec = try settings.text("pbs-exec", flag: pbsExec)
       let peers = try Process.userIDs(
         settings.texts("allowed-peers") ?? [], key: "pbs-broker.allowed-peers")
+      let servers = try Process.serverIDs(
+        settings.texts("allowed-servers"), key: "pbs-broker.allowed-servers",
+        packaged: "kube-watcher")
       let own = try BrokerSettings(settings)
       try settings.finish()
 
@@ -47,7 +50,8 @@ struct PBSBroker: ConnectorCommand {
         path: socket, role: .pbsBroker, instance: instance, consumers: .binder,
         allowedPeers: peers, log: log)
       let hintListener = try HintListener(path: hints, allowedPeers: peers, log: log)
-      let subscription = Subscription(path: watcher, role: .pbsBroker, instance: instance, log: log)
+      let subscription = Subscription(
+        path: watcher, role: .pbsBroker, instance: instance, allowedServers: servers, log: log)
       let broker = Broker(
         settings: own, instance: instance, backend: backend, subscription: subscription,
         publisher: publisher, log: log)

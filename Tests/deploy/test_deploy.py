@@ -97,6 +97,8 @@ def on_this_machine(text: str, kubeconfig: Path, folder: Path) -> str:
     """The configuration with paths and users of this test in place of those of the service units."""
     text, count = re.subn(r"^(  allowed-peers:) \[[\w-]+\]$", rf"\1 [{getpass.getuser()}]", text, flags=re.MULTILINE)
     assert count == 2
+    text, count = re.subn(r"^(  #allowed-servers:) \[[\w-]+\]$", rf"\1 [{getpass.getuser()}]", text, flags=re.MULTILINE)
+    assert count == 2
     text, count = re.subn(r"/etc/pbs-connector/[\w-]+\.kubeconfig", str(kubeconfig), text)
     assert count == 2
     return text.replace("/run/pbs-connector", str(folder)).replace("/opt/pbs", str(folder / "no-pbs"))
@@ -169,3 +171,9 @@ def test_the_sockets_admit_the_users_of_the_units_that_connect_to_them() -> None
     (settings,) = read_documents(CONFIGURATION.read_text())
     assert settings["kube-watcher"]["allowed-peers"] == UNITS["pbs-broker"]["User"]
     assert settings["pbs-broker"]["allowed-peers"] == UNITS["binder"]["User"]
+
+
+def test_the_servers_that_the_comments_show_are_the_users_of_the_units() -> None:
+    (settings,) = read_documents(with_all_keys(CONFIGURATION.read_text()))
+    assert settings["pbs-broker"]["allowed-servers"] == UNITS["kube-watcher"]["User"]
+    assert settings["binder"]["allowed-servers"] == UNITS["pbs-broker"]["User"]

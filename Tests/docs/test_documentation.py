@@ -50,6 +50,9 @@ KUBERNETES_OBJECTS = (
 # A limit: where it stands in the sources, and in the protocol's words.
 LIMITS = (
     ("Shared/Wire/Frame.swift", "limit", lambda value: f"4 MiB ({value:.0f} octets"),
+    ("Shared/Wire/Frame.swift", "clientLimit", lambda value: f"1 MiB ({value:.0f} octets"),
+    ("pbs-broker/Observe/HintListener.swift", "frameLimit", lambda value: f"1 KiB ({value:.0f} octets"),
+    ("pbs-broker/Observe/HintListener.swift", "connectionLife", lambda value: f"hint socket | {value:.0f} s |"),
     ("Shared/Wire/FrameConnection.swift", "queueLimit", lambda value: f"| {value / 2**20:.0f} MiB |"),
     ("Shared/Wire/Publisher.swift", "helloWait", lambda value: f"| {value * 1000:.0f} ms |"),
     ("Shared/Wire/Publisher.swift", "silence", lambda value: f"| silence of a consumer | {value:.0f} s |"),

@@ -166,14 +166,15 @@ class Connector:
         return process
 
     def _config_of(self, program: str) -> Path:
-        """The configuration, in which kube-watcher admits the broker's user."""
+        """The configuration, in which kube-watcher admits the broker's user and binder lets him serve."""
         text = self._config.read_text()
-        if program != "kube-watcher" or self.broker_user is None or "allowed-peers" in text:
+        key = {"kube-watcher": "allowed-peers", "binder": "allowed-servers"}.get(program)
+        if key is None or self.broker_user is None or key in text:
             return self._config
-        section = "kube-watcher:\n"
+        section = f"{program}:\n"
         text = text if section in text else f"{text}\n{section}"
-        own = self.directory / "config-of-kube-watcher.yaml"
-        own.write_text(text.replace(section, f"{section}  allowed-peers: [{self.broker_user}]\n", 1))
+        own = self.directory / f"config-of-{program}.yaml"
+        own.write_text(text.replace(section, f"{section}  {key}: [{self.broker_user}]\n", 1))
         return own
 
     def __getitem__(self, name: str) -> RunningProcess:

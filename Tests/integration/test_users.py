@@ -44,7 +44,8 @@ class Host:
         configuration, count = re.subn(r"^  #(?=(watcher|broker|pbs-exec): )", "  ", configuration, flags=re.MULTILINE)
         assert count == 3
         for program, user in USERS.items():
-            configuration = configuration.replace(f"allowed-peers: [{program}]", f"allowed-peers: [{user}]")
+            configuration = (configuration.replace(f"allowed-peers: [{program}]", f"allowed-peers: [{user}]")
+                             .replace(f"#allowed-servers: [{program}]", f"allowed-servers: [{user}]"))
         for program in ("kube-watcher", "binder"):
             kubeconfig = self.kubeconfig(program)
             kubernetes.write_kubeconfig(kubeconfig)

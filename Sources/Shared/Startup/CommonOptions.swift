@@ -106,6 +106,19 @@ public enum Process {
       "\(program): ends, peak memory \(usage.ru_maxrss) kb, \(String(rounded: cpu)) s of CPU")
   }
 
+  /// The users who may serve a socket that this process connects to, besides root and its own.
+  /// - Parameters:
+  ///   - names: the configuration's; nil for the default.
+  ///   - packaged: the user who serves that socket as installed: the default, where he exists.
+  /// - Throws: ``StartupError`` for a configured user that does not exist.
+  public static func serverIDs(
+    _ names: [String]?, key: String, packaged: String
+  ) throws -> [uid_t] {
+    if let names { return try userIDs(names, key: key) }
+    guard let entry = getpwnam(packaged) else { return [] }
+    return [entry.pointee.pw_uid]
+  }
+
   /// Numeric ids of users named in the configuration.
   /// - Throws: ``StartupError`` for a user that does not exist.
   public static func userIDs(_ names: [String], key: String) throws -> [uid_t] {

@@ -3,13 +3,14 @@ import FoundationEssentials
 /// Why a peer's octets are not frames.
 public enum FrameError: Error, Equatable, CustomStringConvertible {
   case malformedLength(String)
-  case tooLong(Int)
+  case tooLong(Int, limit: Int = Frame.limit)
   case missingLineFeed
 
   public var description: String {
     switch self {
     case .malformedLength(let text): "a frame's length is not a decimal number: \(text)"
-    case .tooLong(let length): "a frame of \(length) octets is over the limit of \(Frame.limit)"
+    case .tooLong(let length, let limit):
+      "a frame of \(length) octets is over the limit of \(limit)"
     case .missingLineFeed: "a frame does not end in a line feed"
     }
   }
@@ -22,8 +23,12 @@ public enum Frame {
   /// 1.5 MiB (etcd's request limit).
   public static let limit = 4 << 20
 
+  /// The most octets in a frame from a client: outcomes are short, and what many clients have
+  /// begun to send is held in memory.
+  public static let clientLimit = 1 << 20
+
   /// Whether a JSON object is small enough for a frame.
-  public static func fits(_ json: Data) -> Bool { json.count < limit }
+  public static func fits(_ json: Data, limit: Int = limit) -> Bool { json.count < limit }
 
   /// Frames one JSON object, which must fit.
   public static func encode(_ json: Data) -> Data {
@@ -39,8 +44,12 @@ public enum Frame {
 public struct FrameReader {
   private var buffer: [UInt8] = []
   private var start = 0
+  private let limit: Int
 
-  public init() {}
+  /// - Parameter limit: the most octets of one frame, at most ``Frame/limit``.
+  public init(limit: Int = Frame.limit) {
+    self.limit = min(limit, Frame.limit)
+  }
 
   /// The octets that wait for the rest of their frame.
   public var pending: Int { buffer.count - start }
@@ -67,7 +76,7 @@ public struct FrameReader {
       }
       length = length * 10 + Int(digit - 0x30)
       position += 1
-      if length > Frame.limit { throw .tooLong(length) }
+      if length > limit { throw .tooLong(length, limit: limit) }
     }
     guard position < buffer.count else { return nil }
     guard buffer[position] == 0x20, position > start, length > 0 else {

@@ -9,14 +9,28 @@ public final class FrameConnection {
   /// The most octets that wait for a slow reader.
   public static let queueLimit = 64 << 20
 
+  /// What the peer may do.
+  struct Limits {
+    /// The most octets of a frame that it sends.
+    var frame = Frame.limit
+    /// Seconds in which a frame that it has begun must be whole.
+    var frameTime = 10.0
+    /// Seconds after which the connection ends, whatever it does; nil for no end.
+    var life: Double?
+  }
+
   private let descriptor: Int32
-  private var reader = FrameReader()
+  private let limits: Limits
+  private var reader: FrameReader
+  private var frameDeadline: Deadline?
+  private var lifeDeadline: Deadline?
   /// Frames to write; of the first, the octets from `outputOffset` on.
   private var output: Deque<Data> = []
   private var outputOffset = 0
   private var readSource: EventSource?
   private var writeSource: EventSource?
-  private var isOpen = true
+  /// Whether it holds its descriptor.
+  private(set) var isOpen = true
   private var endsWhenWritten = false
 
   /// Octets that the peer has not read yet.
@@ -29,8 +43,10 @@ public final class FrameConnection {
   /// Called when everything queued has been handed to the kernel.
   public var onDrained: (@EventLoop () -> Void)?
 
-  init(descriptor: Int32) {
+  init(descriptor: Int32, limits: Limits = Limits()) {
     self.descriptor = descriptor
+    self.limits = limits
+    reader = FrameReader(limit: limits.frame)
   }
 
   /// Starts to read.
@@ -39,6 +55,10 @@ public final class FrameConnection {
     readSource.resume()
     self.readSource = readSource
     writeSource = EventSource.descriptor(descriptor, .write) { [weak self] _ in self?.write() }
+    guard let life = limits.life else { return }
+    lifeDeadline = Deadline(after: life) { [weak self] in
+      self?.close("still open after \(String(rounded: life)) s")
+    }
   }
 
   deinit {
@@ -74,6 +94,8 @@ public final class FrameConnection {
     writeSource?.suspend()
     readSource = nil
     writeSource = nil
+    frameDeadline = nil
+    lifeDeadline = nil
     Glibc.close(descriptor)
     output.removeAll()
     let onClose = onClose
@@ -83,12 +105,16 @@ public final class FrameConnection {
     onClose?(reason)
   }
 
-  /// Takes what has come, without waiting for more.
-  func read() {
-    guard isOpen else { return }
+  /// Takes a part of what has come, without waiting for more.
+  /// - Returns: whether there was anything.
+  @discardableResult
+  func read() -> Bool {
+    guard isOpen else { return false }
+    var came = false
     let alive = withUnsafeTemporaryAllocation(byteCount: 65536, alignment: 1) { buffer -> Bool in
       let count = Glibc.read(descriptor, buffer.baseAddress, buffer.count)
       if count > 0 {
+        came = true
         reader.append(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
         return true
       }
@@ -96,11 +122,34 @@ public final class FrameConnection {
       close(reader.pending > 0 ? "closed in the middle of a frame" : nil)
       return false
     }
-    guard alive else { return }
+    guard alive else { return false }
     do throws(FrameError) {
-      while isOpen, let json = try reader.next() { onFrame?(json) }
+      while isOpen, let json = try reader.next() {
+        frameDeadline = nil
+        onFrame?(json)
+      }
     } catch {
       close(error.description)
+      return false
+    }
+    limitFrame()
+    return came
+  }
+
+  /// Gives a frame that has begun its time; octet by octet it could be held open for ever.
+  private func limitFrame() {
+    guard isOpen, reader.pending > 0 else {
+      frameDeadline = nil
+      return
+    }
+    guard frameDeadline == nil else { return }
+    let seconds = limits.frameTime
+    frameDeadline = Deadline(after: seconds) { [weak self] in
+      guard let self else { return }
+      // What has come and is unread counts: it is not the peer that is slow then.
+      while frameDeadline?.hasPassed == true, read() {}
+      guard frameDeadline?.hasPassed == true else { return }
+      close("a frame is not whole \(String(rounded: seconds)) s after its first octet")
     }
   }
 

@@ -2,22 +2,6 @@ import FoundationEssentials
 import Glibc
 import Logging
 
-/// One object that a publisher makes known: a key, whose it is to act on, its message.
-public struct Published: Sendable {
-  /// Unique among the publisher's objects.
-  public let key: String
-  /// The pod's UID, by which subscribers share the work; nil when nobody acts on it.
-  public let uid: String?
-  /// Makes the message's JSON object.
-  public let encode: @Sendable () throws -> Data
-
-  public init(key: String, uid: String?, encode: @escaping @Sendable () throws -> Data) {
-    self.key = key
-    self.uid = uid
-    self.encode = encode
-  }
-}
-
 /// The server side of a socket: list-then-watch for any number of subscribers.
 ///
 /// A subscriber gets one message an object, then `synced`, then changes. Messages about
@@ -35,6 +19,8 @@ public final class Publisher {
   static let silence = 6.0
   /// Seconds for a client to say hello before it counts as an observer.
   static let helloWait = 0.2
+  /// Lines a minute about what one user's processes do wrong.
+  private static let lines = 60
   /// Octets in a subscriber's queue up to which its snapshot is sent on.
   private static let snapshotQueue = 1 << 20
 
@@ -48,8 +34,8 @@ public final class Publisher {
   private var owners: [String] = []
   private var isSynced = false
   private var unknownTypes = UnknownTypes()
-  /// Keys of objects that are too large for a frame.
-  private var tooLarge: Set<String> = []
+  private let encoder: FrameEncoder
+  private let complaints: RepeatedLine
 
   /// The moment (``Monotonic``) until which what we hold is ours to tell and to give. After it
   /// nothing is told, and nobody owns anything; what was not told is lost, so once it has passed,
@@ -73,7 +59,11 @@ public final class Publisher {
     hello = ControlMessage.Hello(role: role, instance: instance)
     self.consumers = consumers
     self.log = log
-    listener = try SocketListener(path: path, allowedPeers: allowedPeers, log: log)
+    encoder = FrameEncoder(path: path, log: log)
+    complaints = RepeatedLine(log: log, burst: Self.lines)
+    listener = try SocketListener(
+      path: path, allowedPeers: allowedPeers,
+      connectionLimits: FrameConnection.Limits(frame: Frame.clientLimit), log: log)
     listener.onConnection = { [unowned self] in accept($0, $1) }
     pingTimer = EventSource.timer { [weak self] in self?.ping() }
     pingTimer?.schedule(after: Self.pingInterval)
@@ -97,9 +87,9 @@ public final class Publisher {
   ///   - key: the object that is no longer, if any.
   ///   - uid: the pod's, for the message's owner.
   public func announce(key: String?, uid: String?, _ message: some Encodable) {
-    if let key { tooLarge.remove(key) }
-    guard tells, let json = encoded(message),
-      let frame = frame(owned(json, uid: uid), of: key ?? "a message")
+    if let key { encoder.forget(key) }
+    guard tells,
+      let frame = encoder.frame(message, of: key ?? "a message", owner: uid.flatMap(owner))
     else { return }
     for subscriber in subscribers.values where subscriber.isGreeted {
       if let key { subscriber.forget(key) }
@@ -135,8 +125,8 @@ public final class Publisher {
 
   // MARK: Connections
 
-  private func accept(_ connection: FrameConnection, _ process: pid_t) {
-    let subscriber = Subscriber(connection, pid: process)
+  private func accept(_ connection: FrameConnection, _ peer: SocketListener.Peer) {
+    let subscriber = Subscriber(connection, peer)
     subscribers[ObjectIdentifier(subscriber)] = subscriber
     connection.onFrame = { [weak self, weak subscriber] json in
       if let subscriber { self?.receive(json, from: subscriber) }
@@ -155,7 +145,7 @@ public final class Publisher {
       guard let self, let subscriber, subscribers[ObjectIdentifier(subscriber)] != nil,
         !subscriber.isGreeted
       else { return }
-      greet(subscriber, ControlMessage.Hello(role: .observer, instance: "process \(process)"))
+      greet(subscriber, ControlMessage.Hello(role: .observer, instance: subscriber.name))
     }
     timer.schedule(after: Self.helloWait)
     subscriber.helloTimer = timer
@@ -212,7 +202,7 @@ public final class Publisher {
   private func closed(_ subscriber: Subscriber, _ reason: String?) {
     subscribers[ObjectIdentifier(subscriber)] = nil
     if let reason {
-      log.warning("\(path): \(subscriber.name): \(reason)")
+      complain("\(path): \(subscriber.name): \(reason)", of: subscriber)
     } else if subscriber.hello?.role == consumers {
       log.debug("\(path): \(subscriber.name) has disconnected")
     }
@@ -220,7 +210,7 @@ public final class Publisher {
   }
 
   private func dismiss(_ subscriber: Subscriber, _ reason: String) {
-    log.warning("\(path): closing the connection of \(subscriber.name): \(reason)")
+    complain("\(path): closing the connection of \(subscriber.name): \(reason)", of: subscriber)
     send(ControlMessage.Goodbye(reason: reason), to: subscriber)
     subscribers[ObjectIdentifier(subscriber)] = nil
     let connection = subscriber.connection
@@ -232,6 +222,10 @@ public final class Publisher {
     connection.onClose = { _ in timer.suspend() }
     connection.finish()
     changeOwners()
+  }
+
+  private func complain(_ text: String, of subscriber: Subscriber) {
+    complaints.warn(text, cause: "user \(subscriber.peer.user)")
   }
 
   private func ping() {
@@ -250,11 +244,7 @@ public final class Publisher {
   // MARK: Objects
 
   private func beginSnapshot(_ subscriber: Subscriber) {
-    let objects = objects()
-    subscriber.snapshot = objects
-    subscriber.pending = Set(objects.map(\.key))
-    // Once a connection: to who has heard all, a second `synced` would say that all is gone.
-    subscriber.owesSynced = !subscriber.isTold
+    subscriber.begin(objects())
     if subscriber.hello?.role == consumers {
       send(ControlMessage.Ping(ownsUntil: ownsUntil), to: subscriber)
     }
@@ -264,15 +254,11 @@ public final class Publisher {
   private func sendSnapshot(_ subscriber: Subscriber) {
     guard tells else { return }
     while subscriber.connection.queued < Self.snapshotQueue,
-      let object = subscriber.snapshot.popLast()
+      let object = subscriber.next()
     {
-      // Gone or sent since then: the newer word stands.
-      guard subscriber.pending.remove(object.key) != nil else { continue }
       if let frame = frame(object) { subscriber.connection.send(frame) }
     }
-    if subscriber.snapshot.isEmpty, subscriber.owesSynced {
-      subscriber.owesSynced = false
-      subscriber.isTold = true
+    if subscriber.endSnapshot() {
       send(ControlMessage.Synced(), to: subscriber)
     }
   }
@@ -296,84 +282,11 @@ public final class Publisher {
   }
 
   private func frame(_ object: Published) -> Data? {
-    do {
-      return frame(owned(try object.encode(), uid: object.uid), of: object.key)
-    } catch {
-      log.error("\(path): \(object.key) cannot be told: \(error)")
-      return nil
-    }
-  }
-
-  /// A frame, where the message fits into one: a larger one would end the reader's connection,
-  /// and with it everybody's work.
-  private func frame(_ json: Data, of key: String) -> Data? {
-    guard Frame.fits(json) else {
-      if tooLarge.insert(key).inserted {
-        log.error(
-          "\(path): \(key) is not told: \(json.count) octets are over the limit of \(Frame.limit)")
-      }
-      return nil
-    }
-    if tooLarge.remove(key) != nil { log.notice("\(path): \(key) can be told again") }
-    return Frame.encode(json)
-  }
-
-  /// The JSON object with an `owner` put in front of its members.
-  private func owned(_ json: Data, uid: String?) -> Data {
-    guard let uid, let owner = owner(of: uid),
-      let name = try? JSONEncoder().encode(owner)
-    else { return json }
-    return Data("{\"owner\":".utf8) + name + Data(",".utf8) + json.dropFirst()
+    encoder.frame(object, owner: object.uid.flatMap(owner))
   }
 
   private func send(_ message: some Encodable, to subscriber: Subscriber) {
-    guard let json = encoded(message), let frame = frame(json, of: "a control message") else {
-      return
-    }
+    guard let frame = encoder.frame(message, of: "a control message") else { return }
     subscriber.connection.send(frame)
-  }
-
-  private func encoded(_ message: some Encodable) -> Data? {
-    do {
-      return try JSONEncoder().encode(message)
-    } catch {
-      log.error("\(path): a message cannot be encoded: \(error)")
-      return nil
-    }
-  }
-}
-
-/// One connected peer of a publisher.
-@EventLoop
-private final class Subscriber {
-  let connection: FrameConnection
-  let pid: pid_t
-  var hello: ControlMessage.Hello?
-  var helloTimer: EventSource?
-  var lastHeard = Monotonic.now
-  /// What is still to be sent of the snapshot; `pending` holds the keys that count.
-  var snapshot: [Published] = []
-  var pending: Set<String> = []
-  var owesSynced = false
-  /// `synced` has been sent.
-  var isTold = false
-
-  init(_ connection: FrameConnection, pid: pid_t) {
-    self.connection = connection
-    self.pid = pid
-  }
-
-  var isGreeted: Bool { hello != nil }
-
-  var name: String { hello?.instance ?? "process \(pid)" }
-
-  /// Sends a change; what the snapshot still holds of this object is out of date then.
-  func send(_ frame: Data, about key: String) {
-    pending.remove(key)
-    connection.send(frame)
-  }
-
-  func forget(_ key: String) {
-    pending.remove(key)
   }
 }

@@ -1,17 +1,34 @@
 import FoundationEssentials
+import Glibc
 import Logging
 
 /// The client side of a socket: connects, says hello, hears everything, and comes back
 /// after a while when the connection ends.
 @EventLoop
 public final class Subscription {
+  /// Seconds after which a connection counts as one that lasts; those of a server that sends us
+  /// away at once are tried seldom.
+  private static let lasting = 5.0
+
+  /// Seconds in which a server's frame must be whole. Longer than a client's: a snapshot comes as
+  /// fast as we read it, and servers are trusted more.
+  private static let frameTime = 60.0
+
+  private enum Trouble: Hashable {
+    case away
+    case served(by: uid_t?)
+  }
+
   private let path: String
   private let hello: ControlMessage.Hello
+  private let allowedServers: AllowedUsers
   private let log: Logger
   private var connection: FrameConnection?
   private var backoff = Backoff(first: 0.1, longest: 2)
   private var retryTimer: EventSource?
-  private var isComplaining = false
+  /// Kinds of trouble that were logged since the last connection that worked: each once.
+  private var complaints: Set<Trouble> = []
+  private var connectedAt = 0.0
   private var isSynced = false
   private var ownsUntil = 0.0
   /// Types of control messages of this connection that could not be read, and were said to be so.
@@ -28,8 +45,13 @@ public final class Subscription {
   /// The connection has ended.
   public var onDisconnected: (@EventLoop () -> Void)?
 
-  public init(path: String, role: Role, instance: String, log: Logger) {
+  /// - Parameter allowedServers: users who may serve the socket besides root and our own. To what
+  ///   anybody else serves, nothing is said, and nothing that it says is heard.
+  public init(
+    path: String, role: Role, instance: String, allowedServers: [uid_t] = [], log: Logger
+  ) {
     self.path = path
+    self.allowedServers = AllowedUsers(allowedServers)
     hello = ControlMessage.Hello(role: role, instance: instance)
     self.log = log
     retryTimer = EventSource.timer { [weak self] in self?.connect() }
@@ -50,7 +72,12 @@ public final class Subscription {
   public func send(_ message: some Encodable) {
     guard let connection else { return }
     do {
-      connection.send(Frame.encode(try JSONEncoder().encode(message)))
+      let json = try JSONEncoder().encode(message)
+      guard Frame.fits(json, limit: Frame.clientLimit) else {
+        log.error("\(path): a message of \(json.count) octets is over the limit, and not sent")
+        return
+      }
+      connection.send(Frame.encode(json))
     } catch {
       log.error("\(path): a message cannot be encoded: \(error)")
     }
@@ -61,15 +88,17 @@ public final class Subscription {
     do throws(SocketError) {
       descriptor = try UnixSocket.connect(path: path)
     } catch {
-      if !isComplaining {
-        log.warning("\(error.description); trying again until it works")
-        isComplaining = true
-      }
-      retryTimer?.schedule(after: backoff.delay())
-      return
+      complain(.away, "\(error.description); trying again until it works")
+      return retry()
     }
-    let connection = FrameConnection(descriptor: descriptor)
+    guard isServedByAllowed(descriptor) else {
+      Glibc.close(descriptor)
+      return retry()
+    }
+    let connection = FrameConnection(
+      descriptor: descriptor, limits: FrameConnection.Limits(frameTime: Self.frameTime))
     self.connection = connection
+    connectedAt = Monotonic.now
     ownsUntil = 0
     isSynced = false
     unreadable = []
@@ -78,6 +107,26 @@ public final class Subscription {
     connection.start()
     send(hello)
     onConnected?()
+  }
+
+  /// Whether the process at the other end is one to be talked to.
+  private func isServedByAllowed(_ descriptor: Int32) -> Bool {
+    let server = UnixSocket.peer(descriptor)
+    if let server, allowedServers.contains(server.uid) { return true }
+    let who = server.map { "user \($0.uid) (process \($0.pid))" } ?? "a process that cannot be told"
+    complain(
+      .served(by: server?.uid),
+      "\(path): is served by \(who), who is not in allowed-servers; trying again until it is another"
+    )
+    return false
+  }
+
+  private func retry() {
+    retryTimer?.schedule(after: backoff.delay())
+  }
+
+  private func complain(_ trouble: Trouble, _ text: String) {
+    if complaints.insert(trouble).inserted { log.warning("\(text)") }
   }
 
   private func receive(_ json: Data) {
@@ -96,11 +145,8 @@ public final class Subscription {
         connection?.close("speaks another protocol than \(ControlMessage.protocolVersion)")
         return
       }
-      if isComplaining {
-        log.notice("\(path): connected")
-        isComplaining = false
-      }
-      backoff.reset()
+      if !complaints.isEmpty { log.notice("\(path): connected") }
+      complaints = []
     case "ping":
       if let ping = read(ControlMessage.Ping.self, type, json) {
         ownsUntil = ping.ownsUntil
@@ -135,11 +181,9 @@ public final class Subscription {
   private func closed(_ reason: String?) {
     connection = nil
     ownsUntil = 0
-    if !isComplaining {
-      log.warning("\(path): \(reason ?? "disconnected"); connecting again")
-      isComplaining = true
-    }
+    complain(.away, "\(path): \(reason ?? "disconnected"); connecting again")
     onDisconnected?()
-    retryTimer?.schedule(after: backoff.delay())
+    if Monotonic.now - connectedAt > Self.lasting { backoff.reset() }
+    retry()
   }
 }

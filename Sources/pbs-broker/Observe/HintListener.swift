@@ -13,10 +13,15 @@ final class HintListener {
     var event: String?
   }
 
+  /// The most octets of a hint's frame: an id and an event are short.
+  static let frameLimit = 1024
+  /// Seconds that a connection may last: a hook writes its hint and closes.
+  static let connectionLife = 10.0
+
   private let path: String
   private let log: Logger
   private let listener: FrameListener
-  private var hasComplained = false
+  private let complaints: RepeatedLine
 
   /// Gets a job's id.
   var onHint: (@EventLoop (JobID) -> Void)?
@@ -24,17 +29,19 @@ final class HintListener {
   init(path: String, allowedPeers: [UInt32], log: Logger) throws {
     self.path = path
     self.log = log
-    listener = try FrameListener(path: path, allowedPeers: allowedPeers, log: log)
+    complaints = RepeatedLine(log: log)
+    listener = try FrameListener(
+      path: path, allowedPeers: allowedPeers, frameLimit: Self.frameLimit,
+      life: Self.connectionLife, log: log)
     listener.onFrame = { [unowned self] json in receive(json) }
   }
 
   private func receive(_ json: Data) {
     guard let hint = Self.hint(json), let job = JobID(hint.job) else {
-      if !hasComplained { log.warning("\(path): a message is no hint, ignored") }
-      hasComplained = true
-      return
+      return complaints.warn("\(path): a message is no hint, ignored", cause: "no hint")
     }
-    log.debug("hint: \(hint.event ?? "?") of job \(job)")
+    // There may be many thousands of them.
+    log.trace("hint: \(hint.event ?? "?") of job \(job)")
     onHint?(job)
   }
 
