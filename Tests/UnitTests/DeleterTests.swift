@@ -9,6 +9,8 @@ import Testing
 struct DeleterTests {
   @EventLoop
   private final class Site {
+    /// As in the process, nothing goes before the last command has ended.
+    private static var all: [Site] = []
     let pbs = FakePBS()
     let lines = LogLines()
     /// Ids of jobs that are to stay.
@@ -17,6 +19,10 @@ struct DeleterTests {
     private(set) lazy var deleter = Deleter(
       backend: pbs, inFlight: 3, isWanted: { [unowned self] in !unwanted.contains($0) },
       onTaken: { [unowned self] in taken += 1 }, log: lines.logger)
+
+    init() {
+      Self.all.append(self)
+    }
 
     func delete(_ jobs: String..., force: Bool = false) {
       for job in jobs {

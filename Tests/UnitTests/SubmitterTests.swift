@@ -8,6 +8,8 @@ import Testing
 struct SubmitterTests {
   @EventLoop
   private final class Site {
+    /// As in the process, nothing goes before the last command has ended.
+    private static var all: [Site] = []
     let pbs = FakePBS()
     let lines = LogLines()
     var isAway = false
@@ -30,6 +32,10 @@ struct SubmitterTests {
         failed: { [unowned self] uid, error in failed[uid] = error },
         settled: { [unowned self] uid in settled.append(uid) },
         hindered: { [unowned self] in hindrances.append(submitter.hindrance) }), log: lines.logger)
+
+    init() {
+      Self.all.append(self)
+    }
 
     func add(_ count: Int) {
       for number in 1...count { submitter.add("pod-\(number)") }
