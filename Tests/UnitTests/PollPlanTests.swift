@@ -113,11 +113,11 @@ import Testing
 
   @Test func waitingJobsAreAskedAboutTogether() {
     // Some are not due: those that are wait for them, but not for ever.
-    let some = (1...100).map { Self.record("\($0)", told: $0 <= 50 ? 6 : 1) }
+    let some = (1...100).map { Self.record("\($0)", told: $0 <= 50 ? 11 : 1) }
     #expect(Self.asked(some).isEmpty)
-    let overdue = (1...100).map { Self.record("\($0)", told: $0 <= 50 ? 8 : 1) }
+    let overdue = (1...100).map { Self.record("\($0)", told: $0 <= 50 ? 16 : 1) }
     #expect(Self.asked(overdue).count == 50)
-    let all = (1...100).map { Self.record("\($0)", told: 6) }
+    let all = (1...100).map { Self.record("\($0)", told: 11) }
     #expect(Self.asked(all).count == 100)
   }
 

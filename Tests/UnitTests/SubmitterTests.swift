@@ -76,8 +76,8 @@ struct SubmitterTests {
     #expect(site.pbs.submissions.count == 8 + 5)
     // Those that came together are one failure: the first wait is the first step, the next twice.
     let moments = try #require(site.pbs.moments.count == 13 ? site.pbs.moments : nil)
-    #expect((0.5...1.5).contains(moments[3] - moments[2]))
-    #expect((1.0...2.5).contains(moments[4] - moments[3]))
+    #expect(moments[3] - moments[2] >= 0.5)
+    #expect(moments[4] - moments[3] >= 1)
     #expect(site.words.count { $0.hasPrefix("warning") } == 1)
     #expect(site.words.count { $0.contains("PBS takes jobs again") } == 1)
   }
@@ -86,6 +86,7 @@ struct SubmitterTests {
     let site = Site()
     site.pbs.failure = { $0 < 5 ? .limit("qsub: Maximum number of jobs") : nil }
     site.add(1)
+    let began = Monotonic.now
     for tries in 1...5 {
       #expect(await soon { site.pbs.submissions.count == tries })
       let before = Monotonic.now
@@ -94,8 +95,9 @@ struct SubmitterTests {
         try? await EventLoop.sleep(seconds: 0.01)
         site.submitter.jobEnded()
       }
-      #expect(Monotonic.now - before < 0.4)
     }
+    // The waits alone, at least 0.5 + 1 + 2 + 4 + 8 s, would take longer.
+    #expect(Monotonic.now - began < 15)
     #expect(await soon { site.settled == ["pod-1"] })
   }
 
