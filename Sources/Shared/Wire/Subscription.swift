@@ -114,10 +114,8 @@ public final class Subscription {
     let server = UnixSocket.peer(descriptor)
     if let server, allowedServers.contains(server.uid) { return true }
     let who = server.map { "user \($0.uid) (process \($0.pid))" } ?? "a process that cannot be told"
-    complain(
-      .served(by: server?.uid),
-      "\(path): is served by \(who), who is not in allowed-servers; trying again until it is another"
-    )
+    let why = "is served by \(who), who is not in allowed-servers"
+    complain(.served(by: server?.uid), "\(path): \(why); trying again until it is another")
     return false
   }
 

@@ -39,7 +39,7 @@ private func read(_ stream: UnsafeRawBufferPointer, inPiecesOf size: Int) -> Rea
       reading.error =
         switch error {
         case .malformedLength: "malformed length"
-        case .tooLong(let length): "\(length) is too long"
+        case .tooLong(let length, _): "\(length) is too long"
         case .missingLineFeed: "no line feed"
         }
       break
