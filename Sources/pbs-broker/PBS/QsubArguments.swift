@@ -63,7 +63,13 @@ enum QsubArguments {
     }
     guard !value.unicodeScalars.contains(where: isForbidden), value.utf8.last != UInt8(ascii: " ")
     else { return nil }
-    return value.replacing(",", with: "\\,")
+    // By scalars: with a combining mark after it, a comma is part of another Character.
+    var escaped = String.UnicodeScalarView()
+    for scalar in value.unicodeScalars {
+      if scalar == "," { escaped.append("\\") }
+      escaped.append(scalar)
+    }
+    return String(escaped)
   }
 
   /// Text of which nobody knows what is in it, as it may stand in a message.

@@ -15,7 +15,8 @@ func readConfiguration(_ octets: UnsafeRawBufferPointer) {
   _ = ftruncate(file, 0)
   precondition(pwrite(file, octets.baseAddress, octets.count, 0) == octets.count)
   do {
-    _ = try Kubeconfig(path: path).connection()
+    var kubeconfig = try Kubeconfig(path: path)
+    _ = try kubeconfig.connection()
   } catch {
     precondition(!"\(error)".isEmpty, "refused without a word")
   }

@@ -35,28 +35,32 @@ func translatePod(_ octets: UnsafeRawBufferPointer) {
     for (name, value) in job.environment {
       precondition(value.utf8.allSatisfy { isOfName($0) }, "more than a name: \(name)=\(value)")
     }
+    decide(pod, .success(job))
   } catch {
     precondition(!error.description.isEmpty, "refused without a word")
+    decide(pod, .failure(error))
   }
-  decide(pod)
 }
 
 /// With its job and after its end: what must hold whatever the pod is.
-private func decide(_ pod: Pod) {
+private func decide(_ pod: Pod, _ translation: Result<JobDescription, Refusal>) {
   let running = Job(
     id: "5.pbsserver", state: .running, substate: 42, execHost: "node1/0", runCount: 1,
     comment: nil, exitStatus: nil, holdTypes: nil, owner: "pbs@pbsserver", pod: PodReference(pod))
   for jobs in [[], [running]] {
     let ended = jobs.isEmpty ? [EndedJob(id: running.id, words: "over")] : []
     let decision = Reconciliation.decide(
-      Situation(presence: .present(pod), jobs: jobs, ended: ended, isHostAway: true))
+      Situation(
+        presence: .present(pod), jobs: jobs, ended: ended, translation: translation,
+        hostMap: context.hostMap, isHostAway: true))
     if case .evict = decision.message {
       precondition(pod.nodeName != nil && !pod.isFinished, "deleted, bound or not: \(pod)")
     }
     if case .bind = decision.message {
       precondition(pod.nodeName == nil && !pod.isTerminating, "bound once more: \(pod)")
     }
-    precondition(!decision.submits || (pod.nodeName == nil && jobs.isEmpty), "a second job: \(pod)")
+    precondition(
+      decision.submission == nil || (pod.nodeName == nil && jobs.isEmpty), "a second job: \(pod)")
   }
 }
 
