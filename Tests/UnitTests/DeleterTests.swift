@@ -93,7 +93,7 @@ struct DeleterTests {
     #expect(Set(site.pbs.deletions.prefix(5)) == ["1", "2", "3", "4", "5"])
   }
 
-  @Test @EventLoop func whatIsNotAllowedIsSaidOnceAndNotTriedAgain() async {
+  @Test @EventLoop func whatIsNotAllowedIsSaidOnceAndNotTriedAgainForMinutes() async {
     let site = Site()
     site.pbs.failure = { $0 == 0 ? .unauthorized("qdel: Unauthorized Request 1") : nil }
     site.delete("1")

@@ -13,22 +13,6 @@ import Logging
 /// (Kubernetes: "API Concepts", efficient detection of changes; client-go tools/cache/reflector.go.)
 @EventLoop
 public final class Reflector<Object: Decodable & Sendable> {
-  /// What has become of an object.
-  public enum Change: Sendable {
-    case present(Object)
-    case gone(Object)
-  }
-
-  /// What to do after a failure.
-  public enum Reaction: Sendable {
-    /// Say so, and try again with backoff.
-    case retry
-    /// The owner has said what there is to say, and what was listed counts no longer: list again
-    /// after so many seconds.
-    case listAgainQuietly(after: Double)
-    case stop
-  }
-
   private let client: KubernetesClient
   private let path: String
   private let selector: String?

@@ -9,11 +9,13 @@ final class Deleter {
   /// Seconds after which a job that PBS was asked to delete, and that is still there, is deleted
   /// again: more than a queue's kill_delay (10 s).
   private static nonisolated let patience = 60.0
+  /// Seconds after which a deletion is tried again to which our user had no right.
+  private static let forbiddenInterval = 600.0
 
   private final class Entry {
     var deletion: Decision.Deletion
     var isQueued = false
-    /// PBS will not let us.
+    /// PBS will not let us; has been said.
     var isForbidden = false
     var isFailing = false
     /// Not again before this moment; monotonic seconds.
@@ -64,6 +66,14 @@ final class Deleter {
   /// Whether the deletion of this job has been asked for, or is to be.
   func isDeleting(_ job: String) -> Bool { entries[job] != nil }
 
+  /// The job is to stay after all: what has not been taken is not tried again.
+  func withdraw(_ job: String) {
+    guard let entry = entries[job], !entry.isQueued, entry.isFailing || entry.isForbidden else {
+      return
+    }
+    entries[job] = nil
+  }
+
   /// Asks for a deletion; safe to repeat.
   /// - Parameter name: the pod's, for the log.
   func delete(_ deletion: Decision.Deletion, ofPod name: String) {
@@ -74,9 +84,9 @@ final class Deleter {
       entries[deletion.job] = entry
     } else if deletion.force, !entry.deletion.force {
       entry.deletion = deletion
-      entry.notBefore = 0
+      if !entry.isForbidden { entry.notBefore = 0 }
     }
-    guard !entry.isQueued, !entry.isForbidden, Monotonic.now >= entry.notBefore else { return }
+    guard !entry.isQueued, Monotonic.now >= entry.notBefore else { return }
     entry.isQueued = true
     queue.add(deletion.job)
   }
@@ -104,14 +114,21 @@ final class Deleter {
       rest.reset()
       onTaken()
     } catch .unauthorized(let words) {
-      entry.isForbidden = true
-      entry.isFailing = false
-      log.error(
-        "job \(job) cannot be deleted by \(backend.user): \(words); have its owner or a manager of PBS delete it (qdel \(job))"
-      )
+      forbidden(entry, words)
     } catch {
       failed(entry, error)
     }
+  }
+
+  private func forbidden(_ entry: Entry, _ words: String) {
+    let job = entry.deletion.job
+    entry.notBefore = Monotonic.now + Self.forbiddenInterval
+    entry.isFailing = false
+    guard !entry.isForbidden else { return }
+    entry.isForbidden = true
+    log.error(
+      "job \(job) cannot be deleted by \(backend.user): \(words); have its owner or a manager of PBS delete it (qdel \(job))"
+    )
   }
 
   private func failed(_ entry: Entry, _ error: PBSError) {

@@ -5,19 +5,8 @@ import Shared
 /// jobs and asks more about those that changed; a targeted poll asks about single jobs.
 @EventLoop
 final class JobPoller {
-  /// What others are told.
-  struct Actions {
-    /// PBS has said that a job ended: id, words, the pod's UID where the job names it.
-    var ended: @EventLoop (String, String, String?) -> Void
-    /// Whether we have asked for this job's deletion.
-    var isDeleting: @EventLoop (String) -> Bool
-    /// A full poll that began then has been entered; whether a job that it did not show is not
-    /// there.
-    var polled: @EventLoop (Double, Bool) -> Void
-    /// Facts have been entered, or PBS has begun or ceased to answer.
-    var changed: @EventLoop () -> Void
-  }
-
+  /// Full polls that may be due at different moments.
+  private static let mostDuePolls = 64
   /// Connections for polls below which PBS is not polled faster than usual.
   private static let reserve = 10
   /// Seconds until a job is asked about again of which PBS's answer could not be read.
@@ -25,8 +14,8 @@ final class JobPoller {
   /// Seconds without an answer after which pods are told.
   private static let quiet = 10.0
 
-  private let world: World
-  private let backend: any PBSBackend
+  let world: World
+  let backend: any PBSBackend
   private let settings: BrokerSettings
   private let actions: Actions
   private let log: Logger
@@ -120,6 +109,8 @@ final class JobPoller {
     let moment = Monotonic.now + seconds
     // Requests come in bursts; one poll a little later serves all of a burst.
     if !duePolls.contains(where: { $0 >= moment && $0 < moment + 0.2 }) {
+      // Of many, as while PBS is away, the last one serves all.
+      if duePolls.count >= Self.mostDuePolls { duePolls.removeLast() }
       duePolls.append(moment + (duePolls.isEmpty ? 0 : 0.1))
     }
     wakeup.wake(within: seconds)
@@ -248,14 +239,6 @@ final class JobPoller {
     }
   }
 
-  /// Whether a job that the listing should have is not in it.
-  private func isLeftOut(_ job: Job, of listing: JobListing, begun: Double) -> Bool {
-    guard !listing.all.contains(job.id), job.isOwned(by: backend.user) else { return false }
-    // Submitted after the listing had begun.
-    if let known = world.jobs[job.id], known.addedAt >= begun { return false }
-    return job.isWaiting || job.isRunning || job.isSuspended
-  }
-
   // MARK: Entering
 
   /// - Parameter isWhole: whether all jobs were polled, not some that hints were about.
@@ -281,7 +264,7 @@ final class JobPoller {
       if !isOurs {
         world.addForeign(job.id)
       } else if job.hasEnded {
-        actions.ended(job.id, Self.words(of: job), uid)
+        actions.ended(job.id, job.lastWords, uid)
       } else {
         world.add(job, began: began, now: Monotonic.now)
       }
@@ -306,10 +289,5 @@ final class JobPoller {
     for id in judge.believedMissing(Set(missing.keys), of: expected.count, now: now) {
       for uid in missing[id] ?? [] { actions.ended(id, "PBS no longer knows the job", uid) }
     }
-  }
-
-  private static func words(of job: Job) -> String {
-    let status = job.exitStatus.map { " (Exit_status \($0))" } ?? ""
-    return (job.comment ?? "PBS gives no reason") + status
   }
 }

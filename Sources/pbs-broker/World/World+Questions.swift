@@ -28,4 +28,23 @@ extension World {
 
   /// How many pods have jobs.
   var podsWithJobs: Int { pods.values.filter { !$0.jobs.isEmpty }.count }
+
+  /// The pod's jobs that are ours to act upon. One of before jobs said whose they are is adopted by
+  /// the pod that it names, when that is there or was.
+  func ownJobs(of record: PodRecord) -> [JobRecord] {
+    record.jobs.compactMap { jobs[$0] }.filter { known in
+      switch JobOwnership.of(known.job, user: user, cluster: cluster) {
+      case .ours: true
+      case .unmarked: record.pod != nil
+      case .foreign: false
+      }
+    }
+  }
+
+  /// Whether the pod's host can be reached by neither Kubernetes nor PBS.
+  func isHostAway(of record: PodRecord) -> Bool {
+    guard let pod = record.pod, pod.isTerminating, let name = pod.nodeName else { return false }
+    if let node = nodes[name], !node.isReady { return true }
+    return hostMap.hosts.down.contains { hostMap.node(of: $0) == name }
+  }
 }

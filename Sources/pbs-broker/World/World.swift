@@ -7,7 +7,7 @@ import Shared
 final class World {
   /// PBS's name for us, the owner of our jobs.
   let user: String
-  private let log: Logger
+  let log: Logger
 
   private(set) var pods: [String: PodRecord] = [:]
   private(set) var jobs: [String: JobRecord] = [:]
@@ -155,7 +155,8 @@ final class World {
   /// Enters whether a pod uses its claims: bound, with a job or about to get one, and not ended.
   func noteClaims(of record: PodRecord) {
     guard let pod = record.pod, !pod.claimNames.isEmpty else { return }
-    let uses = !record.isGone && !pod.isFinished
+    let uses =
+      !record.isGone && !pod.isFinished
       && (pod.nodeName != nil || !record.jobs.isEmpty || record.isSubmitting)
     let before = claimUsers
     claimUsers.set(pod, uses: uses)
@@ -229,9 +230,7 @@ final class World {
     foreignJobs.formIntersection(listed)
   }
 
-  func forgetForeign() {
-    foreignJobs.removeAll()
-  }
+  func forgetForeign() { foreignJobs.removeAll() }
 
   /// PBS does not know this job, with many others.
   func markUnconfirmed(_ id: String) {
@@ -240,9 +239,7 @@ final class World {
     changed.insert(uid)
   }
 
-  func markAnnounced(_ id: String) {
-    jobs[id]?.isAnnounced = true
-  }
+  func markAnnounced(_ id: String) { jobs[id]?.isAnnounced = true }
 
   /// A job of this id is another pod's, or nobody's, than we knew: PBS has lost its jobs and
   /// counts anew. What that means for the pod that had it, the next poll decides.
@@ -299,70 +296,5 @@ final class World {
   func forget(_ uid: String) {
     claimUsers.remove(uid)
     pods[uid] = nil
-  }
-
-  /// The pod's jobs that are ours to act upon. One of before jobs said whose they are is adopted by
-  /// the pod that it names, when that is there or was.
-  func ownJobs(of record: PodRecord) -> [JobRecord] {
-    record.jobs.compactMap { jobs[$0] }.filter { known in
-      switch JobOwnership.of(known.job, user: user, cluster: cluster) {
-      case .ours: true
-      case .unmarked: record.pod != nil
-      case .foreign: false
-      }
-    }
-  }
-
-  /// Jobs that bound pods name and that PBS is to tell the state of: pods that have not finished
-  /// and of which no job is known. By id, UIDs of the pods. None before all pods were told: of a
-  /// mass disappearance the first few alone would look like single ends.
-  /// - Parameter server: the server of our PBS; a job of another is nobody's.
-  func expectedJobs(server: String) -> [String: Set<String>] {
-    var expected: [String: Set<String>] = [:]
-    guard syncedSince != nil else { return expected }
-    for record in pods.values where record.isPresent && record.jobs.isEmpty {
-      guard let pod = record.pod, pod.nodeName != nil, !pod.isFinished, record.disownedJob == nil,
-        let text = pod.metadata.annotations?[WellKnown.jobID], let id = JobID(text),
-        id.server == server, !id.isArray, !isWrittenByUser(pod),
-        !record.ended.contains(where: { $0.id == id.description })
-      else { continue }
-      expected[id.description, default: []].insert(record.uid)
-    }
-    return expected
-  }
-
-  /// Disowns what bound pods name that can be no job of our PBS, after a poll of all jobs.
-  func disownWhatIsNoJob(server: String) {
-    guard syncedSince != nil else { return }
-    for record in pods.values where record.isPresent && record.jobs.isEmpty {
-      guard let pod = record.pod, pod.nodeName != nil, !pod.isFinished,
-        let text = pod.metadata.annotations?[WellKnown.jobID], record.ended.isEmpty
-      else { continue }
-      if JobID(text)?.server != server || isWrittenByUser(pod) { disown(record, text) }
-    }
-  }
-
-  /// Whether the pod's annotation is its owner's text, and not what a Binding has left: then it
-  /// says nothing of a job that PBS does not know as the pod's.
-  private func isWrittenByUser(_ pod: Pod) -> Bool {
-    pod.metadata.createdBound == true || pod.metadata.jobIDWrittenByUser == true
-  }
-
-  /// What the pod's annotation names is not its job.
-  func disown(_ record: PodRecord, _ text: String) {
-    guard record.disownedJob == nil else { return }
-    let excerpt = String(reflecting: String(text.prefix(64)))
-    record.disownedJob = excerpt
-    log.warning(
-      "pod \(record.name): its annotation \(WellKnown.jobID) names \(excerpt), which is not its job: the pod is left alone"
-    )
-    changed.insert(record.uid)
-  }
-
-  /// Whether the pod's host can be reached by neither Kubernetes nor PBS.
-  func isHostAway(of record: PodRecord) -> Bool {
-    guard let pod = record.pod, pod.isTerminating, let name = pod.nodeName else { return false }
-    if let node = nodes[name], !node.isReady { return true }
-    return hostMap.hosts.down.contains { hostMap.node(of: $0) == name }
   }
 }

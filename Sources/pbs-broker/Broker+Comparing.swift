@@ -1,0 +1,146 @@
+import FoundationEssentials
+import Shared
+
+/// Comparing what should be with what is, pod by pod.
+extension Broker {
+  /// Whether we are to act on a pod at this moment. While that is not confirmed, what is to be done
+  /// is postponed.
+  func owns(_ uid: String) -> Bool {
+    guard world.pods[uid]?.owner == instance else { return false }
+    guard !subscription.ownsItsShare else { return true }
+    postponed.insert(uid)
+    return false
+  }
+
+  func resumePostponed() {
+    guard !postponed.isEmpty else { return }
+    let uids = postponed
+    postponed.removeAll()
+    for uid in uids {
+      compare(uid)
+      outbox.repeatMessage(for: uid)
+    }
+  }
+
+  func compareAll() {
+    world.markAllChanged()
+    compareChanged()
+  }
+
+  func compareChanged() {
+    while true {
+      let changed = world.takeChanged()
+      guard !changed.isEmpty else { return }
+      if world.takeAbsenceChanged() { judgeAbsence() }
+      for uid in changed { compare(uid) }
+    }
+  }
+
+  func judgeAbsence() {
+    let missing = world.missingPods
+    guard world.syncedSince != nil, absence.judge(missing, of: world.podsWithJobs) else { return }
+    log.error(
+      "\(missing.count) of \(world.podsWithJobs) pods with jobs are not among what kube-watcher tells: their jobs are left alone until the pods are back, or an administrator says that they are gone (kill -USR1 \(ProcessInfo.processInfo.processIdentifier))"
+    )
+  }
+
+  /// Compares what should be with what is, for one pod, and acts.
+  func compare(_ uid: String) {
+    guard let record = world.pods[uid] else { return }
+    guard let presence = presence(of: record) else { return }
+    if case .present = presence {
+      // Pods may be told before the nodes that they are bound to.
+      guard world.syncedSince != nil else { return }
+      guard owns(uid) else { return }
+    }
+    let jobs = world.ownJobs(of: record)
+    let decision = Reconciliation.decide(situation(record, presence, jobs))
+    announceStart(jobs)
+    for deletion in decision.deletions { deleter.delete(deletion, ofPod: record.name) }
+    let deleted = Set(decision.deletions.map(\.job))
+    for job in record.jobs where !deleted.contains(job) { deleter.withdraw(job) }
+    if let job = decision.unconfirmed { poller.confirm(job) }
+    if decision.needsHosts { world.needsHosts = true }
+    if decision.submission != nil { submit(record) }
+    world.noteClaims(of: record)
+    outbox.want(decision.message, for: uid, name: record.name, isGone: record.isGone)
+    if record.jobs.isEmpty, !record.isPresent, !record.isSubmitting {
+      world.forget(uid)
+      outbox.forget(uid)
+    }
+  }
+
+  /// What is known of the pod object; nil while that is not enough to act on.
+  func presence(of record: PodRecord) -> Situation.Presence? {
+    if record.isGone { return .gone }
+    let now = Monotonic.now
+    if let pod = record.pod, record.missingSince == nil { return .present(pod) }
+    // A job without a pod: ours to delete only when both have had time to show up.
+    let since = record.missingSince ?? now
+    record.missingSince = since
+    guard world.cluster != nil, let syncedSince = world.syncedSince,
+      now - max(since, syncedSince) >= settings.orphanGrace,
+      !absence.doubted.contains(record.uid)
+    else { return nil }
+    // The pod may wait in the queue of a kube-watcher that is stopped; what it queued before its
+    // last ping has been heard.
+    guard subscription.ownsItsShare else { return nil }
+    return .neverSeen
+  }
+
+  func situation(
+    _ record: PodRecord, _ presence: Situation.Presence, _ jobs: [JobRecord]
+  ) -> Situation {
+    let rejections = world.rejections
+    let now = Monotonic.now
+    return Situation(
+      presence: presence, jobs: jobs.map(\.job),
+      olderThanBinding: Set(
+        jobs.filter { $0.statBegan < record.boundSince ?? 0 }.map(\.job.id)),
+      unconfirmed: Set(jobs.filter(\.isUnconfirmed).map(\.job.id)), ended: record.ended,
+      boundJob: record.boundJob, disownedJob: record.disownedJob,
+      translation: translation(of: record), submitted: record.submitted, refusal: record.refusal,
+      hindrance: poller.hindrance,
+      submissionHindrance: submitter.hindrance ?? ownersHindrance(record, now),
+      hostMap: world.hostMap,
+      nodeHindrance: { node in
+        rejections.wait(node, now: now).map { wait in
+          "it waits to be bound, since the kubelet of \(node) rejects pods (\(wait.reason))"
+        }
+      },
+      isHostAway: world.isHostAway(of: record), bindWhen: settings.bindWhen,
+      patience: settings.terminatingPatience)
+  }
+
+  /// Why the pod's owner has to wait with its next pods; nil when it has not.
+  func ownersHindrance(_ record: PodRecord, _ now: Double) -> String? {
+    guard let wait = record.pod?.controllerUID.flatMap({ world.rejections.wait($0, now: now) })
+    else { return nil }
+    return
+      "kubelets reject the pods of its owner (\(wait.reason)), so that its job is submitted later"
+  }
+
+  /// What the pod needs as a job; nil where that does not matter (any more).
+  func translation(of record: PodRecord) -> Result<JobDescription, Refusal>? {
+    guard let pod = record.pod, record.isPresent, pod.nodeName == nil, world.cluster != nil else {
+      return nil
+    }
+    let context = TranslationContext(
+      policy: settings.policy, cluster: world.cluster?.id, hostMap: world.hostMap,
+      claims: world.cluster?.claims == true ? world.claims : nil, claimUsers: world.claimUsers)
+    do throws(Refusal) {
+      return .success(try PodTranslation.job(for: pod, in: context))
+    } catch {
+      return .failure(error)
+    }
+  }
+
+  func announceStart(_ jobs: [JobRecord]) {
+    for known in jobs where !known.isAnnounced && known.job.isRunning {
+      guard settings.bindWhen == .prerun || known.job.substate == 42, let host = known.job.host
+      else { continue }
+      world.markAnnounced(known.job.id)
+      log.info("job \(known.job.id) runs on \(host)")
+    }
+  }
+}

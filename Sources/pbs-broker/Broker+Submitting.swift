@@ -1,0 +1,63 @@
+import Shared
+
+/// What a submission is made of, and what follows from its end.
+extension Broker {
+  func submit(_ record: PodRecord) {
+    guard !record.isSubmitting, record.pollNeededAfter == nil else { return }
+    let now = Monotonic.now
+    let owner = record.pod?.controllerUID.flatMap { world.rejections.wait($0, now: now)?.until }
+    let wait = max(record.notBefore, owner ?? 0) - now
+    guard wait <= 0 else {
+      let uid = record.uid
+      let timer = EventSource.timer { [weak self] in self?.compare(uid) }
+      timer.schedule(after: wait)
+      record.submitTimer = timer
+      return
+    }
+    record.isSubmitting = true
+    submitter.add(record.uid)
+  }
+
+  /// The job that is to be submitted now: things may have changed while the pod waited in the queue.
+  func jobToSubmit(_ uid: String) -> JobDescription? {
+    guard let record = world.pods[uid], let pod = record.pod, record.isPresent,
+      owns(uid), record.jobs.isEmpty,
+      pod.nodeName == nil, !pod.isTerminating, !pod.isFinished,
+      case .success(let description) = translation(of: record)
+    else { return nil }
+    return description
+  }
+
+  func submitted(_ uid: String, _ description: JobDescription, _ id: String) {
+    guard let record = world.pods[uid], let pod = record.pod else { return }
+    record.submitted = description
+    log.info("associating job \(id) to pod \(record.name)")
+    record.refusal = nil
+    record.unansweredBackoff.reset()
+    var job = Job(
+      id: id, state: .queued, substate: 10, execHost: nil, runCount: 0, comment: nil,
+      exitStatus: nil, holdTypes: nil, owner: "\(backend.user)@", pod: PodReference(pod))
+    job.cluster = world.cluster?.id
+    job.scheduler = pod.spec.schedulerName
+    world.add(job, began: nil, now: Monotonic.now)
+    poller.submitted(id)
+  }
+
+  func submissionFailed(_ uid: String, _ error: PBSError) {
+    guard let record = world.pods[uid] else { return }
+    switch error {
+    case .refused(let words):
+      let delay = record.backoff.delay()
+      record.notBefore = Monotonic.now + delay
+      log.warning(
+        "pod \(record.name): PBS refuses the job: \(words); again in \(String(rounded: delay)) s")
+      record.refusal = words
+    case .unavailable(let words), .busy(let words), .limit(let words), .unauthorized(let words):
+      log.warning("pod \(record.name): qsub: \(words)")
+      record.notBefore = Monotonic.now + record.unansweredBackoff.delay()
+      // The job may exist all the same.
+      record.pollNeededAfter = Monotonic.now + Self.settling
+      poller.pollSoon(within: Self.settling)
+    }
+  }
+}

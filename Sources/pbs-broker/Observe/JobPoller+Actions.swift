@@ -1,0 +1,32 @@
+import Shared
+
+extension JobPoller {
+  /// What others are told.
+  struct Actions {
+    /// PBS has said that a job ended: id, words, the pod's UID where the job names it.
+    var ended: @EventLoop (String, String, String?) -> Void
+    /// Whether we have asked for this job's deletion.
+    var isDeleting: @EventLoop (String) -> Bool
+    /// A full poll that began then has been entered; whether a job that it did not show is not
+    /// there.
+    var polled: @EventLoop (Double, Bool) -> Void
+    /// Facts have been entered, or PBS has begun or ceased to answer.
+    var changed: @EventLoop () -> Void
+  }
+
+  /// Whether a job that the listing should have is not in it.
+  func isLeftOut(_ job: Job, of listing: JobListing, begun: Double) -> Bool {
+    guard !listing.all.contains(job.id), job.isOwned(by: backend.user) else { return false }
+    // Submitted after the listing had begun.
+    if let known = world.jobs[job.id], known.addedAt >= begun { return false }
+    return job.isWaiting || job.isRunning || job.isSuspended
+  }
+}
+
+extension Job {
+  /// Why it has ended, in PBS's words.
+  var lastWords: String {
+    let status = exitStatus.map { " (Exit_status \($0))" } ?? ""
+    return (comment ?? "PBS gives no reason") + status
+  }
+}

@@ -1,0 +1,50 @@
+import Shared
+
+/// The jobs that bound pods name in their annotation, which is the text of their owners.
+extension World {
+  /// Jobs that bound pods name and that PBS is to tell the state of: pods that have not finished
+  /// and of which no job is known. By id, UIDs of the pods. None before all pods were told: of a
+  /// mass disappearance the first few alone would look like single ends.
+  /// - Parameter server: the server of our PBS; a job of another is nobody's.
+  func expectedJobs(server: String) -> [String: Set<String>] {
+    var expected: [String: Set<String>] = [:]
+    guard syncedSince != nil else { return expected }
+    for record in pods.values where record.isPresent && record.jobs.isEmpty {
+      guard let pod = record.pod, pod.nodeName != nil, !pod.isFinished, record.disownedJob == nil,
+        let text = pod.metadata.annotations?[WellKnown.jobID], let id = JobID(text),
+        id.server == server, !id.isArray, !isWrittenByUser(pod),
+        !record.ended.contains(where: { $0.id == id.description })
+      else { continue }
+      expected[id.description, default: []].insert(record.uid)
+    }
+    return expected
+  }
+
+  /// Disowns what bound pods name that can be no job of our PBS, after a poll of all jobs.
+  func disownWhatIsNoJob(server: String) {
+    guard syncedSince != nil else { return }
+    for record in pods.values where record.isPresent && record.jobs.isEmpty {
+      guard let pod = record.pod, pod.nodeName != nil, !pod.isFinished,
+        let text = pod.metadata.annotations?[WellKnown.jobID], record.ended.isEmpty
+      else { continue }
+      if JobID(text)?.server != server || isWrittenByUser(pod) { disown(record, text) }
+    }
+  }
+
+  /// Whether the pod's annotation is its owner's text, and not what a Binding has left: then it
+  /// says nothing of a job that PBS does not know as the pod's.
+  func isWrittenByUser(_ pod: Pod) -> Bool {
+    pod.metadata.createdBound == true || pod.metadata.jobIDWrittenByUser == true
+  }
+
+  /// What the pod's annotation names is not its job.
+  func disown(_ record: PodRecord, _ text: String) {
+    guard record.disownedJob == nil else { return }
+    let excerpt = String(reflecting: String(text.prefix(64)))
+    record.disownedJob = excerpt
+    log.warning(
+      "pod \(record.name): its annotation \(WellKnown.jobID) names \(excerpt), which is not its job: the pod is left alone"
+    )
+    markChanged(record.uid)
+  }
+}
