@@ -88,8 +88,8 @@ struct DeleterTests {
     #expect(await soon { site.pbs.deletions.count >= 5 })
     let moments = site.pbs.moments
     // Those that were under way together are one failure.
-    #expect((0.25...1).contains(moments[3] - moments[2]))
-    #expect((0.5...1.5).contains(moments[4] - moments[3]))
+    #expect(moments[3] - moments[2] >= 0.25)
+    #expect(moments[4] - moments[3] >= 0.5)
     #expect(Set(site.pbs.deletions.prefix(5)) == ["1", "2", "3", "4", "5"])
   }
 
