@@ -122,9 +122,9 @@ extension Broker {
 
   /// What the pod needs as a job; nil where that does not matter (any more).
   func translation(of record: PodRecord) -> Result<JobDescription, Refusal>? {
-    guard let pod = record.pod, record.isPresent, pod.nodeName == nil, world.cluster != nil else {
-      return nil
-    }
+    guard let pod = record.pod, record.isPresent, pod.nodeName == nil || record.isResized,
+      world.cluster != nil
+    else { return nil }
     let context = TranslationContext(
       policy: settings.policy, cluster: world.cluster?.id, hostMap: world.hostMap,
       claims: world.cluster?.claims == true ? world.claims : nil, claimUsers: world.claimUsers)

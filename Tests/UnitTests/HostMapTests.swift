@@ -159,7 +159,8 @@ import Testing
     #expect(change3)
     #expect(map.node(of: "rack9") == nil)
     #expect(map.nodes.labelled("rack9") == [])
-    let change4 = map.update(Node("other", hostname: "rack9", labels: ["kubernetes.io/os": "linux"]))
+    let change4 = map.update(
+      Node("other", hostname: "rack9", labels: ["kubernetes.io/os": "linux"]))
     #expect(change4)
     map.removeNode("other")
     #expect(map.node(of: "rack9") == nil)
@@ -169,7 +170,8 @@ import Testing
 
   @Test func aLabelOfNoConcernChangesNothing() {
     var map = HostMap(nodes: [Node("node1", hostname: "node1")])
-    let change5 = map.update(Node("node1", hostname: "node1", labels: ["example.com/heartbeat": "7"]))
+    let change5 = map.update(
+      Node("node1", hostname: "node1", labels: ["example.com/heartbeat": "7"]))
     #expect(!change5)
   }
 

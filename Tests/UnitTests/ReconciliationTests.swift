@@ -492,6 +492,21 @@ import Testing
       misfit("PBS has given it ngpus=0 instead of 1")),
   ]
 
+  /// A pod that was resized while it ran is told what its job has.
+  static let resize = [
+    Case(
+      "a job that has what its pod was resized to is no news",
+      situation(bound, jobs: [given(enough)]), nothing),
+    Case(
+      "a job that has less is told, and left to run",
+      situation(bound, jobs: [given(["ncpus": "1", "mem": "1gb", "ngpus": "1"])]),
+      Decision(
+        message: tells(
+          5, "ResizedBeyondJob",
+          "the pod was resized, and job 5.s cannot follow: it has ncpus=1 instead of 2, which PBS knows nothing of"
+        ))),
+  ]
+
   private static func misfit(_ words: String) -> Decision {
     Decision(
       message: waits(5, "job 5.s is deleted and submitted anew: \(words)"),
@@ -535,7 +550,7 @@ import Testing
 
   @Test(
     arguments: [
-      binding, oneJob, ends, silence, release, words, refusals, fit, annotations,
+      binding, oneJob, ends, silence, release, words, refusals, fit, resize, annotations,
     ].flatMap { $0 })
   func decides(_ item: Case) {
     #expect(Reconciliation.decide(item.situation) == item.decision)
@@ -544,7 +559,7 @@ import Testing
   /// A doubled event is harmless, and the order in which PBS tells jobs does not matter.
   @Test(
     arguments: [
-      binding, oneJob, ends, silence, release, words, refusals, fit, annotations,
+      binding, oneJob, ends, silence, release, words, refusals, fit, resize, annotations,
     ].flatMap { $0 })
   func decidesTheSameAgain(_ item: Case) {
     var reversed = item.situation

@@ -174,3 +174,17 @@ def test_a_waiting_pod_that_was_resized_gets_a_job_of_its_size(site: Site, pbs: 
     site.wait_bound("resized")
     assert site.job_id_of("resized") == new.id
     assert jobs_ever(site, pod) == 2
+
+
+@pytest.mark.simulated_pbs("the resize is the API's, and which PBS there is plays no part")
+def test_a_bound_pod_that_was_resized_is_told_what_its_job_holds(bare_site: Site) -> None:
+    site = bare_site
+    site.connector.start()
+    pod = site.create("grown")
+    site.wait_bound("grown")
+    (job,) = site.jobs_of(pod["metadata"]["uid"])
+    site.kubernetes.resize_pod("default", "grown", {"cpu": "4", "memory": "64Mi"})
+    event = site.wait_event("grown", "ResizedBeyondJob")
+    assert f"job {job.id} cannot follow: it has ncpus=1 instead of 4" in event["message"]
+    assert site.jobs_of(pod["metadata"]["uid"]) == [job]
+    assert "deletionTimestamp" not in site.pod("grown")["metadata"]

@@ -182,6 +182,8 @@ enum Reconciliation {
           .init(
             pod: reference, job: own.id, reason: "JobSuspended",
             message: "PBS has suspended job \(own.id)", warning: true, unscheduled: false))
+      } else {
+        decision.message = resized(own, reference, situation)
       }
     } else if let named, let ended = situation.ended.first(where: { $0.id == named }) {
       decision.message = .evict(
@@ -196,6 +198,21 @@ enum Reconciliation {
     }
     // Without the job, and without PBS's word for its end, nothing follows.
     return decision
+  }
+
+  /// Tells that the pod was resized beyond what its job holds; nil when it was not.
+  private static func resized(
+    _ job: Job, _ reference: PodReference, _ situation: Situation
+  ) -> BrokerMessage? {
+    guard job.isRunning, !job.chunks.isEmpty, case .success(let wanted) = situation.translation,
+      case .less(let words) = wanted.fit(allocated: job.chunks, on: situation.hostMap)
+    else { return nil }
+    let message =
+      "the pod was resized, and job \(job.id) cannot follow: it has \(words), which PBS knows nothing of"
+    return .report(
+      .init(
+        pod: reference, job: job.id, reason: "ResizedBeyondJob", message: message, warning: true,
+        unscheduled: false))
   }
 
   /// Why a job that has not ended is no longer the run that the pod was bound for.

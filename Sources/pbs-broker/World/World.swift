@@ -51,9 +51,7 @@ final class World {
     return isAbsenceChanged
   }
 
-  func markChanged(_ uid: String) {
-    changed.insert(uid)
-  }
+  func markChanged(_ uid: String) { changed.insert(uid) }
 
   func markAllChanged() {
     changed.formUnion(pods.keys)
@@ -88,6 +86,7 @@ final class World {
     let record = record(uid)
     noteFate(of: pod, before: record.pod, now: now)
     if pod.nodeName != nil, record.boundSince == nil { record.boundSince = now }
+    if record.pod?.nodeName != nil, record.pod?.spec != pod.spec { record.isResized = true }
     record.pod = pod
     record.owner = owner
     // It may have been missing from one list, and its job may be on its way out: that is found out
