@@ -74,7 +74,7 @@ def test_a_mass_disappearance_is_one_although_the_pods_are_told_one_by_one(site:
                     looks = site.pbs.served["listing"]
                     site.pbs.wait(lambda pbs: pbs.served["listing"] > looks + 3)
             watcher.send({"type": "synced"})
-            broker.wait_for_log("PBS does not know 12 of 12 jobs that bound pods name")
+            broker.wait_for_log("running jobs have vanished from PBS at once")
             assert "has ended" not in broker.log()
             observer.until("evict", 10)
 

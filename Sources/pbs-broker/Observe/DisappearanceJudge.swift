@@ -2,50 +2,37 @@ import Logging
 import Shared
 
 /// Whether jobs that PBS does not know have ended: of few at once it is believed, of many only when
-/// further polls agree. Jobs that were ours beyond doubt, and jobs that only a pod's annotation
-/// names, are judged apart: whoever may write annotations cannot keep the ends of others' jobs from
-/// being believed.
+/// further polls agree. Jobs that were ours beyond doubt, and jobs that a Binding's annotation
+/// names since this broker has just started, are counted together: of a mass disappearance each
+/// kind alone may look like single ends. What a pod's owner has written is not among them.
 @EventLoop
 struct DisappearanceJudge {
-  private var known: VanishGuard
-  private var named: VanishGuard
+  private var vanishGuard: VanishGuard
   private let interval: Double
   private let log: Logger
 
   init(settings: BrokerSettings, log: Logger) {
-    known = VanishGuard(
+    vanishGuard = VanishGuard(
       share: settings.vanishShare, least: settings.vanishLeast, interval: settings.vanishInterval)
-    named = known
     interval = settings.vanishInterval
     self.log = log
   }
 
-  /// Whether a mass disappearance of jobs that were ours is being doubted now.
-  var isDoubting: Bool { known.isDoubting }
+  /// Whether a mass disappearance is being doubted now.
+  var isDoubting: Bool { vanishGuard.isDoubting }
 
-  /// - Returns: those of the vanished jobs, which were on hosts before, whose end is believed.
+  /// - Parameters:
+  ///   - vanished: jobs that were on hosts, or that bound pods name, and that PBS does not know.
+  ///   - total: all such jobs.
+  /// - Returns: those whose end is believed.
   mutating func believed(_ vanished: Set<String>, of total: Int, now: Double) -> Set<String> {
-    let wasDoubting = known.isDoubting
-    let believed = known.believed(vanished, of: total, now: now)
-    if known.isDoubting, !wasDoubting {
-      say("\(vanished.count) of \(total) running jobs have vanished from PBS at once")
+    let wasDoubting = isDoubting
+    let believed = vanishGuard.believed(vanished, of: total, now: now)
+    if isDoubting, !wasDoubting {
+      log.error(
+        "\(vanished.count) of \(total) running jobs have vanished from PBS at once: no pod is deleted until two further polls, \(Int(interval)) s apart, agree"
+      )
     }
     return believed
-  }
-
-  /// - Returns: those of the jobs that bound pods name, and that are not there, whose end is
-  ///   believed.
-  mutating func believedMissing(_ missing: Set<String>, of total: Int, now: Double) -> Set<String> {
-    let wasDoubting = named.isDoubting
-    let believed = named.believed(missing, of: total, now: now)
-    if named.isDoubting, !wasDoubting {
-      say("PBS does not know \(missing.count) of \(total) jobs that bound pods name")
-    }
-    return believed
-  }
-
-  private func say(_ what: String) {
-    log.error(
-      "\(what): no pod is deleted until two further polls, \(Int(interval)) s apart, agree")
   }
 }

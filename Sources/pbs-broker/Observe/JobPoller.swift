@@ -280,14 +280,13 @@ final class JobPoller {
     }
     // What some jobs say neither ends a doubt nor confirms it.
     guard isWhole || !judge.isDoubting else { return }
-    let now = Monotonic.now
-    for id in judge.believed(vanished, of: knownOnHosts, now: now) {
-      actions.ended(id, "PBS no longer knows the job", nil)
+    let words = "PBS no longer knows the job"
+    let believed = judge.believed(
+      vanished.union(missing.keys), of: knownOnHosts + expected.count, now: Monotonic.now)
+    for id in believed {
+      if vanished.contains(id) { actions.ended(id, words, nil) }
+      for uid in missing[id] ?? [] { actions.ended(id, words, uid) }
     }
     for id in vanished where world.jobs[id] != nil { world.markUnconfirmed(id) }
-    guard isWhole else { return }
-    for id in judge.believedMissing(Set(missing.keys), of: expected.count, now: now) {
-      for uid in missing[id] ?? [] { actions.ended(id, "PBS no longer knows the job", uid) }
-    }
   }
 }
