@@ -173,6 +173,7 @@ final class JobPoller {
     let stat = try await backend.stat(Array(ids))
     enter(stat, began: began, expected: [:], isWhole: false)
     if before.contains(where: { world.jobs[$0.0]?.job != $0.1 }) {
+      if !hints.isReliable(now: began) { log.debug("hints prove true and are relied upon") }
       hints.proved(now: Monotonic.now)
     }
   }
