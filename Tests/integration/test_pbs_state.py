@@ -94,7 +94,7 @@ def test_a_limit_is_tried_by_one_pod_for_all_and_its_places_are_kept_full(site: 
         with counted(site) as costs:
             site.pbs.end_job(ended.id)
             # A place that became free is taken at once, not when the next try is due.
-            pbs.wait(lambda _: len(pbs.jobs) == before + 1, 6, f"a job for the free place, {left} pods waiting")
+            pbs.wait(lambda _: len(pbs.jobs) == before + 1, 15, f"a job for the free place, {left} pods waiting")
         assert costs.commands["qsub"] <= 3, costs
     assert "PBS refuses" not in told(site)
 
