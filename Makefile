@@ -46,7 +46,7 @@ kubernetes: prepare-tests
 
 # On the kube-apiserver that is built here; then what needs a real one also on that in $KUBEBUILDER_ASSETS.
 test: prepare-tests build kubernetes
-	swift test
+	swift test --no-parallel
 	KUBEBUILDER_ASSETS= $(PYTHON) -m pytest Tests -q -rs
 ifneq ($(wildcard $(KUBEBUILDER_ASSETS)/kube-apiserver),)
 	$(PYTHON) -m pytest Tests -q -rs -m "real_api and not real_pbs"
