@@ -1,6 +1,13 @@
 // swift-tools-version: 6.1
 import PackageDescription
 
+/// What all three programs are made of.
+let common: [Target.Dependency] = [
+  "Text", "Runtime", "Startup", "Wire", "Kubernetes", "Messages",
+  .product(name: "ArgumentParser", package: "swift-argument-parser"),
+  .product(name: "Logging", package: "swift-log"),
+]
+
 let package = Package(
   name: "pbs-connector",
   products: [
@@ -19,29 +26,62 @@ let package = Package(
       name: "CLibcurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
     .systemLibrary(name: "CLibyaml", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
     .target(name: "CLinux"),
+    // The libraries below show who may do what: Kubernetes is talked to by kube-watcher and binder
+    // alone, PBS by pbs-broker alone, and only the first two link libcurl and OpenSSL.
+    .target(name: "Text", path: "Sources/Shared/Text"),
     .target(
-      name: "Shared",
+      name: "Runtime",
       dependencies: [
-        "CLibevent", "CLibcurl", "CLibyaml", "CLinux",
+        "CLibevent", "CLinux", "Text",
         .product(name: "DequeModule", package: "swift-collections"),
+        .product(name: "Logging", package: "swift-log"),
+      ],
+      path: "Sources/Shared/Runtime"),
+    .target(
+      name: "Startup",
+      dependencies: [
+        "CLibyaml", "Runtime", "Text",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
-      ]),
+      ],
+      path: "Sources/Shared/Startup"),
+    .target(
+      name: "Wire",
+      dependencies: [
+        "CLinux", "Runtime", "Text",
+        .product(name: "DequeModule", package: "swift-collections"),
+        .product(name: "Logging", package: "swift-log"),
+      ],
+      path: "Sources/Shared/Wire"),
+    .target(name: "Kubernetes", path: "Sources/Shared/Kubernetes"),
+    .target(
+      name: "Messages", dependencies: ["Kubernetes", "Text"], path: "Sources/Shared/Messages"),
+    .target(
+      name: "HTTP",
+      dependencies: [
+        "CLibcurl", "Runtime", "Text",
+        .product(name: "DequeModule", package: "swift-collections"),
+        .product(name: "Logging", package: "swift-log"),
+      ],
+      path: "Sources/Shared/HTTP"),
+    .target(
+      name: "KubernetesClient",
+      dependencies: ["HTTP", "Kubernetes", "Messages", "Runtime", "Startup", "Text"],
+      path: "Sources/Shared/KubernetesClient"),
     .executableTarget(
       name: "kube-watcher",
-      dependencies: ["Shared", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
+      dependencies: common + ["KubernetesClient"]),
     .executableTarget(
       name: "pbs-broker",
-      dependencies: ["Shared", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
+      dependencies: common),
     .executableTarget(
       name: "binder",
-      dependencies: [
-        "Shared", .product(name: "ArgumentParser", package: "swift-argument-parser"),
-        .product(name: "DequeModule", package: "swift-collections"),
+      dependencies: common + [
+        "KubernetesClient", .product(name: "DequeModule", package: "swift-collections"),
       ]),
     .testTarget(
       name: "UnitTests",
-      dependencies: ["Shared", "kube-watcher", "pbs-broker", "binder"]),
+      dependencies: common + ["KubernetesClient", "kube-watcher", "pbs-broker", "binder"]),
   ]
 )
 
@@ -54,9 +94,10 @@ if Context.environment["PBS_CONNECTOR_FUZZ"] != nil {
   package.targets += [
     .target(
       name: "pbs-broker",
-      dependencies: ["Shared", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+      dependencies: common,
       exclude: ["PBSBroker.swift"]),
     .executableTarget(
-      name: "fuzz", dependencies: ["Shared", "pbs-broker"], path: "Tests/fuzz/Targets"),
+      name: "fuzz", dependencies: common + ["KubernetesClient", "pbs-broker"],
+      path: "Tests/fuzz/Targets"),
   ]
 }

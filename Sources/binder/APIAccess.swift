@@ -1,6 +1,10 @@
 import FoundationEssentials
+import KubernetesClient
 import Logging
-import Shared
+import Messages
+import Runtime
+import Startup
+import Text
 
 /// The way of all of binder's requests to the API server: what goes wrong with the server or with
 /// our rights is noticed here, said once, and rested for.

@@ -1,6 +1,9 @@
 import FoundationEssentials
 import Logging
-import Shared
+import Messages
+import Runtime
+import Text
+import Wire
 
 /// Takes what the brokers ask for, does it pod by pod, and answers with the outcome.
 ///

@@ -1,7 +1,10 @@
 import ArgumentParser
 import FoundationEssentials
+import Kubernetes
+import KubernetesClient
 import Logging
-import Shared
+import Startup
+import Wire
 
 /// Does in Kubernetes what pbs-broker asks for.
 @main

@@ -1,4 +1,5 @@
-import Shared
+import Messages
+import Text
 
 /// A broker's message as work to be done.
 extension BrokerMessage {

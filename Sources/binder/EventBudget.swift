@@ -1,4 +1,5 @@
-import Shared
+import Kubernetes
+import Messages
 
 /// Which Events are worth a write: one for each thing that is said about a pod, and few again.
 ///

@@ -1,6 +1,10 @@
 import FoundationEssentials
+import Kubernetes
+import KubernetesClient
 import Logging
-import Shared
+import Messages
+import Runtime
+import Text
 
 /// Writes Kubernetes Events, as many as ``EventBudget`` allows: the same words about the same pod
 /// become a higher count of one Event. Events never hold up anything else, and a server that does

@@ -1,5 +1,5 @@
 import FoundationEssentials
-import Shared
+import Kubernetes
 
 /// How long a pod may take to end: its own grace period, but no longer than the site allows. PBS
 /// has given the host to others by then.

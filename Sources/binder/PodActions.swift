@@ -1,6 +1,11 @@
 import FoundationEssentials
+import Kubernetes
+import KubernetesClient
 import Logging
-import Shared
+import Messages
+import Runtime
+import Startup
+import Text
 
 /// What a binder does to pods through the API. Each action compares the pod's UID before it
 /// acts on the name, touches only pods of our scheduler names, and is safe to repeat.

@@ -1,4 +1,6 @@
-import Shared
+import Kubernetes
+import Messages
+import Text
 
 /// What a binder writes to pods: the bodies of its requests.
 enum PodChanges {

@@ -1,3 +1,5 @@
+import Kubernetes
+
 /// How often a pod's condition may be written: a waiting pod is told what is new, and not each
 /// number that changes.
 struct ReportBudget: Sendable {

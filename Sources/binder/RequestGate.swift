@@ -1,4 +1,4 @@
-import Shared
+import Runtime
 
 /// Whether requests may be sent to the API server now, by how it has answered: while it is away,
 /// overloaded or refuses the credential, all requests rest, and then go one at a time until one

@@ -1,5 +1,8 @@
+import Kubernetes
+import KubernetesClient
 import Logging
-import Shared
+import Messages
+import Runtime
 
 /// The volume claims of all namespaces, each with what its storage class says of it.
 @EventLoop

@@ -1,6 +1,9 @@
 import FoundationEssentials
+import KubernetesClient
 import Logging
-import Shared
+import Messages
+import Runtime
+import Text
 
 /// Which cluster the API server is of: the UID of the namespace kube-system, or the name that the
 /// configuration gives. The UID tells whether it is still the same one in either case.

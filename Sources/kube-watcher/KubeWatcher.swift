@@ -1,7 +1,11 @@
 import ArgumentParser
 import FoundationEssentials
+import Kubernetes
+import KubernetesClient
 import Logging
-import Shared
+import Messages
+import Startup
+import Wire
 
 /// Watches the pods that wait for us, and the nodes, and tells pbs-broker.
 @main

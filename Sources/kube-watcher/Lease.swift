@@ -1,6 +1,8 @@
 import FoundationEssentials
+import Kubernetes
+import KubernetesClient
 import Logging
-import Shared
+import Runtime
 
 /// Leadership among several kube-watchers by a Kubernetes Lease, with the timings of client-go's
 /// leaderelection: a lease lasts 15 s, is renewed every 2 s, and is given up when it could not be

@@ -1,4 +1,4 @@
-import Shared
+import Runtime
 
 /// The time by which an election goes; tests have their own, which does not wait.
 struct LeaseClock {

@@ -1,4 +1,5 @@
-import Shared
+import KubernetesClient
+import Runtime
 
 /// Where one Lease object lies. Each request is given up after `timeout` seconds.
 @EventLoop

@@ -1,6 +1,11 @@
 import FoundationEssentials
+import Kubernetes
+import KubernetesClient
 import Logging
-import Shared
+import Messages
+import Runtime
+import Startup
+import Wire
 
 /// Holds what the API server says of our pods, of all nodes and volume claims, and publishes it.
 @EventLoop

@@ -1,5 +1,6 @@
 import FoundationEssentials
-import Shared
+import Messages
+import Wire
 
 extension WatcherMessage {
   /// What the message is about; the same for an object and for its end.

@@ -1,5 +1,5 @@
 import FoundationEssentials
-import Shared
+import Runtime
 
 /// Comparing what should be with what is, pod by pod.
 extension Broker {

@@ -1,4 +1,6 @@
-import Shared
+import Messages
+import Runtime
+import Text
 
 /// What a submission is made of, and what follows from its end.
 extension Broker {

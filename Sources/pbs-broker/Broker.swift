@@ -1,6 +1,9 @@
 import FoundationEssentials
+import Kubernetes
 import Logging
-import Shared
+import Messages
+import Runtime
+import Wire
 
 /// Takes every input (kube-watcher's and binders' messages, hints, what PBS tells, time), enters it
 /// into the ``World``, and compares the pods concerned with their jobs.

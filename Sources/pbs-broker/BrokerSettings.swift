@@ -1,4 +1,5 @@
-import Shared
+import Kubernetes
+import Startup
 
 /// All that can be set for pbs-broker, with its defaults.
 struct BrokerSettings: Sendable {

@@ -2,7 +2,9 @@ import ArgumentParser
 import FoundationEssentials
 import Glibc
 import Logging
-import Shared
+import Runtime
+import Startup
+import Wire
 
 /// Turns pods into PBS jobs, follows both, and tells binder what to do.
 @main

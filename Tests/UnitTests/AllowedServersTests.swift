@@ -2,7 +2,10 @@ import FoundationEssentials
 import Glibc
 import Testing
 
-@testable import Shared
+@testable import Messages
+@testable import Runtime
+@testable import Startup
+@testable import Wire
 
 /// Who may serve a socket, and what of a client's own messages it gets.
 @Suite(.runningLoop, .timeLimit(.minutes(1)))

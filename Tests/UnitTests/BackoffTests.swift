@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Shared
+@testable import Runtime
 
 @Suite struct BackoffTests {
   /// The steps in seconds: doubled up to the longest.

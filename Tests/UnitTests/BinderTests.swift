@@ -2,7 +2,9 @@ import CLinux
 import Glibc
 import Testing
 
-@testable import Shared
+@testable import KubernetesClient
+@testable import Runtime
+@testable import Wire
 @testable import binder
 
 /// What a binder does with messages before any request.

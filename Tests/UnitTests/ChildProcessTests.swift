@@ -2,8 +2,10 @@ import CLinux
 import FoundationEssentials
 import Glibc
 import Testing
+import Text
 
-@testable import Shared
+@testable import Runtime
+@testable import Wire
 
 @Suite(.runningLoop, .timeLimit(.minutes(2)))
 struct ChildProcessTests {

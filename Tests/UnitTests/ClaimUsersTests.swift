@@ -1,6 +1,7 @@
 import Testing
 
-@testable import Shared
+@testable import Kubernetes
+@testable import Startup
 @testable import pbs_broker
 
 /// Which pods use a volume claim.

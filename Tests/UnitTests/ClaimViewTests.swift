@@ -1,7 +1,10 @@
 import FoundationEssentials
 import Testing
 
-@testable import Shared
+@testable import Kubernetes
+@testable import KubernetesClient
+@testable import Messages
+@testable import Runtime
 @testable import kube_watcher
 
 /// What is told of claims as lists, changes and refusals come; no server is asked.

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Shared
+@testable import Messages
 
 @Suite struct ClusterTests {
   @Test(arguments: [

@@ -1,7 +1,9 @@
 import FoundationEssentials
 import Testing
 
-@testable import Shared
+@testable import HTTP
+@testable import Kubernetes
+@testable import KubernetesClient
 
 /// What a credential plugin prints, by client-go's rules.
 @Suite struct CredentialPluginTests {

@@ -1,7 +1,9 @@
 import FoundationEssentials
 import Testing
 
-@testable import Shared
+@testable import HTTP
+@testable import KubernetesClient
+@testable import Runtime
 
 /// How a credential is renewed.
 @Suite(.runningLoop) struct CredentialSourceTests {

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Shared
+@testable import Runtime
 @testable import pbs_broker
 
 /// Each job is in the queue once, is asked about again before its command runs, and is tried again

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Shared
+@testable import Kubernetes
 @testable import pbs_broker
 
 /// Kubernetes' rule for what a pod as a whole asks for ("Init Containers", resource sharing;

@@ -1,6 +1,7 @@
 import Testing
 
-@testable import Shared
+@testable import Kubernetes
+@testable import Messages
 @testable import binder
 
 /// Which Events are written, and which are counted or left out.

@@ -2,7 +2,8 @@ import FoundationEssentials
 import Glibc
 import Testing
 
-@testable import Shared
+@testable import Runtime
+@testable import Wire
 
 @Suite(.runningLoop, .timeLimit(.minutes(2)))
 struct FrameConnectionTests {

@@ -2,7 +2,8 @@ import FoundationEssentials
 import Glibc
 import Testing
 
-@testable import Shared
+@testable import Runtime
+@testable import Wire
 
 /// What a peer may send, how large and how slowly.
 @Suite(.runningLoop, .timeLimit(.minutes(1)))

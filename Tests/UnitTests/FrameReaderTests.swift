@@ -1,7 +1,7 @@
 import FoundationEssentials
 import Testing
 
-@testable import Shared
+@testable import Wire
 
 @Suite struct FrameReaderTests {
   private static let objects = [

@@ -1,7 +1,7 @@
 import FoundationEssentials
 import Testing
 
-@testable import Shared
+@testable import Wire
 
 /// The octet counting of RFC 6587, section 3.4.1, with a line feed at the end of each object.
 @Suite struct FrameTests {

@@ -1,7 +1,7 @@
 import FoundationEssentials
 import Testing
 
-@testable import Shared
+@testable import Kubernetes
 @testable import binder
 
 /// How long a pod may take to end.

@@ -2,7 +2,8 @@ import FoundationEssentials
 import Glibc
 import Testing
 
-@testable import Shared
+@testable import HTTP
+@testable import Runtime
 
 /// Limits of requests, and connections that are given up.
 @Suite(.runningLoop) struct HTTPClientTests {

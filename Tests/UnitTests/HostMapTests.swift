@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Shared
+@testable import Kubernetes
 @testable import pbs_broker
 
 /// Which PBS host is which node, both ways. A vnode stands as "vnode@host", or as "host" where

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Shared
+@testable import Messages
 @testable import pbs_broker
 
 /// Whose a job is, by what only its owner's submission can have written.

@@ -1,7 +1,7 @@
 import FoundationEssentials
 import Testing
 
-@testable import Shared
+@testable import Messages
 @testable import pbs_broker
 
 /// PBS Professional Reference Guide, "Job Attributes" and "Job States".

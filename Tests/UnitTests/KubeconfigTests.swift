@@ -1,7 +1,8 @@
 import FoundationEssentials
 import Testing
 
-@testable import Shared
+@testable import KubernetesClient
+@testable import Startup
 
 /// Kubernetes: "Organizing Cluster Access Using kubeconfig Files".
 @Suite struct KubeconfigTests {

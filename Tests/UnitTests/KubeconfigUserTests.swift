@@ -1,7 +1,8 @@
 import FoundationEssentials
 import Testing
 
-@testable import Shared
+@testable import KubernetesClient
+@testable import Startup
 
 /// Which credential of a kubeconfig's user counts, by client-go's rules.
 @Suite struct KubeconfigUserTests {

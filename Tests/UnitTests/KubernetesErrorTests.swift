@@ -1,7 +1,8 @@
 import FoundationEssentials
 import Testing
+import Text
 
-@testable import Shared
+@testable import KubernetesClient
 
 @Suite struct KubernetesErrorTests {
   /// What a server asks for, in seconds, and how long is waited.

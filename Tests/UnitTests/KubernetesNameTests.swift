@@ -1,6 +1,8 @@
 import Testing
 
-@testable import Shared
+@testable import Kubernetes
+@testable import KubernetesClient
+@testable import Messages
 
 /// What is a name by Kubernetes' rules, and how it gets into a URL.
 @Suite struct KubernetesNameTests {

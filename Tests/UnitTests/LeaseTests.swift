@@ -1,5 +1,5 @@
 import FoundationEssentials
-import Shared
+import Runtime
 import Testing
 
 @testable import kube_watcher

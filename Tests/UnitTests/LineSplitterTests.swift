@@ -1,7 +1,7 @@
 import FoundationEssentials
 import Testing
 
-@testable import Shared
+@testable import KubernetesClient
 
 @Suite struct LineSplitterTests {
   private static let stream = Data("one\n\ntwo\r\né\n\n\nlast".utf8)

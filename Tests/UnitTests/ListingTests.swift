@@ -1,7 +1,8 @@
 import FoundationEssentials
 import Testing
 
-@testable import Shared
+@testable import Kubernetes
+@testable import KubernetesClient
 
 /// API Concepts, "Retrieving large results sets in chunks"; limits are ours.
 @Suite struct ListingTests {

@@ -1,7 +1,8 @@
 import FoundationEssentials
 import Testing
 
-@testable import Shared
+@testable import Kubernetes
+@testable import Startup
 @testable import pbs_broker
 
 /// Manifests of the shapes that real projects use (Tests/manifests), and what becomes of their

@@ -1,7 +1,8 @@
 import FoundationEssentials
 import Testing
 
-@testable import Shared
+@testable import Kubernetes
+@testable import Messages
 
 /// A message's id, and what is refused before anything is done.
 @Suite struct MessageCheckTests {

@@ -1,7 +1,9 @@
 import FoundationEssentials
 import Testing
 
-@testable import Shared
+@testable import Kubernetes
+@testable import Messages
+@testable import Wire
 
 /// What the three processes tell each other, in JSON.
 @Suite struct MessageTests {

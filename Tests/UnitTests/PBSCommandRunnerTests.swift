@@ -1,7 +1,7 @@
 import FoundationEssentials
 import Testing
 
-@testable import Shared
+@testable import Runtime
 @testable import pbs_broker
 
 /// Commands that must wait, and commands that do not answer.

@@ -1,7 +1,8 @@
 import FoundationEssentials
 import Testing
+import Text
 
-@testable import Shared
+@testable import Runtime
 @testable import pbs_broker
 
 /// PBS's commands played by scripts: what is asked of them, and what is made of their answers.

@@ -1,7 +1,7 @@
 import FoundationEssentials
 import Testing
 
-@testable import Shared
+@testable import Runtime
 @testable import pbs_broker
 
 /// All about some jobs, by `qstat -E -f -w`: what is believed of its answer.

@@ -1,7 +1,7 @@
 import FoundationEssentials
 import Testing
 
-@testable import Shared
+@testable import Kubernetes
 
 @Suite struct PersistentVolumeClaimTests {
   private func read<Object: Decodable>(_ json: String, as: Object.Type) throws -> Object {

@@ -1,6 +1,7 @@
 import Testing
+import Text
 
-@testable import Shared
+@testable import Startup
 
 /// What others say, on its way to logs, Events and conditions.
 @Suite struct PlainTextTests {

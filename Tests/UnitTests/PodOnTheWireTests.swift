@@ -1,7 +1,7 @@
 import FoundationEssentials
 import Testing
 
-@testable import Shared
+@testable import Kubernetes
 @testable import pbs_broker
 
 /// What of a pod goes from the API through kube-watcher to the brokers: what they need, and

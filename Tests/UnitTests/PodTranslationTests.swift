@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Shared
+@testable import Kubernetes
 @testable import pbs_broker
 
 /// DESIGN.md, invariant 8: a constraint that PBS cannot honour is never ignored.

@@ -1,7 +1,8 @@
 import FoundationEssentials
 import Testing
 
-@testable import Shared
+@testable import Runtime
+@testable import Wire
 
 /// What a publisher does not tell: what no frame can hold, and what is no longer its own to tell.
 @Suite(.runningLoop, .timeLimit(.minutes(1)))

@@ -2,7 +2,9 @@ import FoundationEssentials
 import Glibc
 import Testing
 
-@testable import Shared
+@testable import Messages
+@testable import Runtime
+@testable import Wire
 
 /// DESIGN.md, "The wire": list-then-watch, ownership, who may connect, what ends a connection.
 @Suite(.runningLoop, .timeLimit(.minutes(3)))

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Shared
+@testable import Kubernetes
 
 /// The format is documented with `k8s.io/apimachinery/pkg/api/resource.Quantity`.
 @Suite struct QuantityTests {

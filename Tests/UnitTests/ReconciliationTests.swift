@@ -1,7 +1,8 @@
 import FoundationEssentials
 import Testing
 
-@testable import Shared
+@testable import Kubernetes
+@testable import Messages
 @testable import pbs_broker
 
 /// One row for each rule of DESIGN.md's "What must always hold".

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Shared
+@testable import Wire
 
 @Suite struct RendezvousTests {
   private static let uids: [String] = {

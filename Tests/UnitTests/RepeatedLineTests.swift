@@ -1,6 +1,7 @@
 import Testing
 
-@testable import Shared
+@testable import Runtime
+@testable import Wire
 
 /// What a peer can cause as often as it likes is a few lines.
 @Suite(.runningLoop, .timeLimit(.minutes(1)))

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Shared
+@testable import Runtime
 @testable import binder
 
 /// When requests rest, and what is said of it.

@@ -2,7 +2,8 @@ import FoundationEssentials
 import Glibc
 import Testing
 
-@testable import Shared
+@testable import Runtime
+@testable import Wire
 
 /// How many connections a socket takes, and what it does when there is no room for them.
 @Suite(.runningLoop, .timeLimit(.minutes(1)))

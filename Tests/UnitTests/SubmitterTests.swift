@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Shared
+@testable import Runtime
 @testable import pbs_broker
 
 /// First come, first served; what is PBS's own state is tried by one for all.

@@ -3,7 +3,9 @@ import FoundationEssentials
 import Glibc
 import Testing
 
-@testable import Shared
+@testable import Messages
+@testable import Runtime
+@testable import Wire
 
 @Suite(.runningLoop, .timeLimit(.minutes(3)))
 struct SubscriptionTests {

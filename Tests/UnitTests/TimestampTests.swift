@@ -1,7 +1,7 @@
 import FoundationEssentials
 import Testing
 
-@testable import Shared
+@testable import Kubernetes
 
 /// metav1.Time and metav1.MicroTime: RFC 3339.
 @Suite struct TimestampTests {

@@ -1,6 +1,7 @@
 import Testing
 
-@testable import Shared
+@testable import Kubernetes
+@testable import Startup
 @testable import pbs_broker
 
 /// The table of Tests/translation/cases.yaml: what becomes of a pod, constraint by constraint.

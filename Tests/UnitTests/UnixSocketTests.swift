@@ -2,7 +2,8 @@ import FoundationEssentials
 import Glibc
 import Testing
 
-@testable import Shared
+@testable import Runtime
+@testable import Wire
 
 /// Issue "a socket path that exists as a file, a socket in use by a live process: one clear
 /// line; a stale socket file is replaced".

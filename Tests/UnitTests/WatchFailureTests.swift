@@ -1,7 +1,8 @@
 import FoundationEssentials
 import Testing
 
-@testable import Shared
+@testable import Kubernetes
+@testable import KubernetesClient
 
 @Suite struct WatchFailureTests {
   private static func refusal(_ status: Int, _ reason: String, _ message: String) throws

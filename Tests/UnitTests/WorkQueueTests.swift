@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Shared
+@testable import Runtime
 
 @Suite(.runningLoop, .timeLimit(.minutes(1)))
 struct WorkQueueTests {

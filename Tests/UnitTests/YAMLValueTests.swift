@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Shared
+@testable import Startup
 
 /// YAML 1.1, as libyaml reads it.
 @Suite struct YAMLValueTests {

@@ -1,5 +1,6 @@
 import CLibcurl
 import Glibc
+import Runtime
 
 /// Connections to one server that were made with the same certificates: one multi handle of
 /// libcurl on the event loop. Requests share its connections, those of other pools never.

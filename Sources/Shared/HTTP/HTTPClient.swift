@@ -1,6 +1,8 @@
 import CLibcurl
 import FoundationEssentials
 import Logging
+import Runtime
+import Text
 
 /// HTTP with one server on the event loop by libcurl's multi socket interface: many requests in
 /// flight on few connections (HTTP/2 where the server speaks it). Names are resolved by
@@ -204,7 +206,7 @@ public final class HTTPClient {
   }
 
   /// Logs a failure when it begins: until something is answered, further ones are the same.
-  func complain(_ text: String) {
+  package func complain(_ text: String) {
     guard !isInTrouble else { return }
     if let complaint, complaint.text == text,
       Monotonic.now - complaint.at < Self.complaintInterval

@@ -1,5 +1,6 @@
 import CLibcurl
 import FoundationEssentials
+import Runtime
 
 /// One request under way: libcurl's easy handle with its options, and who waits for the end.
 @EventLoop

@@ -1,3 +1,6 @@
+import Kubernetes
+import Text
+
 /// What pbs-broker asks of its binders. For each pod the newest message stands; a message
 /// is sent until a ``BinderMessage/Outcome`` answers it.
 public enum BrokerMessage: Sendable, Equatable {

@@ -1,3 +1,6 @@
+import Kubernetes
+import Text
+
 /// Which pod a message is about. Names are reused, UIDs are not.
 public struct PodReference: Codable, Sendable, Hashable {
   public var uid: String

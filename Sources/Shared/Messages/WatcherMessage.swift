@@ -1,3 +1,5 @@
+import Kubernetes
+
 /// What kube-watcher tells its subscribers.
 public enum WatcherMessage: Sendable, Equatable {
   /// A pod of ours as it is now. `owner` is the broker that is to act on it.

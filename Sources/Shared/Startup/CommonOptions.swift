@@ -2,6 +2,8 @@ import ArgumentParser
 import FoundationEssentials
 import Glibc
 import Logging
+import Runtime
+import Text
 
 /// The flags that all three processes have.
 public struct CommonOptions: ParsableArguments {
@@ -129,13 +131,5 @@ public enum Process {
       }
       return entry.pointee.pw_uid
     }
-  }
-}
-
-extension EventLoop {
-  /// Ends the loop from a callback that runs on it.
-  @EventLoop
-  public func stopNow(_ status: Int32) {
-    executor.stop(status: status)
   }
 }

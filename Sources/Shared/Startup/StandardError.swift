@@ -1,4 +1,5 @@
 import Glibc
+import Text
 
 /// Lines to standard error, each with one write, so that the lines of several processes
 /// that share it are not mixed.

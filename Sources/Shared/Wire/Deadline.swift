@@ -1,3 +1,5 @@
+import Runtime
+
 /// A moment until which a peer has time. Time in which this process itself did not run (it was
 /// stopped, or its host was) does not count against the peer: then it gets the same time again.
 @EventLoop

@@ -1,6 +1,8 @@
 import DequeModule
 import FoundationEssentials
 import Glibc
+import Runtime
+import Text
 
 /// One connected socket that carries frames both ways. Never blocks: what the peer
 /// does not read yet is queued up to a limit, after which the peer is dropped.

@@ -1,5 +1,6 @@
 import FoundationEssentials
 import Logging
+import Runtime
 
 /// Makes a server's frames. What cannot be told is left out, and logged with its name: a frame
 /// that is too large would end the reader's connection, and with it everybody's work.

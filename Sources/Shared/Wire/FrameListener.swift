@@ -1,6 +1,7 @@
 import FoundationEssentials
 import Glibc
 import Logging
+import Runtime
 
 /// A socket on which frames only come in, from any number of short-lived writers.
 @EventLoop

@@ -1,6 +1,7 @@
 import FoundationEssentials
 import Glibc
 import Logging
+import Runtime
 
 /// The server side of a socket: list-then-watch for any number of subscribers.
 ///

@@ -1,4 +1,6 @@
 import Logging
+import Runtime
+import Text
 
 /// Log lines that a peer can cause as often as it likes: for each cause a few lines a minute, and
 /// then one that says how many were left out.

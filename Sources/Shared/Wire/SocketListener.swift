@@ -1,6 +1,7 @@
 import CLinux
 import Glibc
 import Logging
+import Runtime
 
 /// Listens on a Unix socket and checks who connects, and how often.
 @EventLoop

@@ -1,5 +1,6 @@
 import FoundationEssentials
 import Glibc
+import Runtime
 
 /// One connected peer of a publisher.
 @EventLoop

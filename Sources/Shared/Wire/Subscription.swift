@@ -1,6 +1,7 @@
 import FoundationEssentials
 import Glibc
 import Logging
+import Runtime
 
 /// The client side of a socket: connects, says hello, hears everything, and comes back
 /// after a while when the connection ends.

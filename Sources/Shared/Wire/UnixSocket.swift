@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import Runtime
 
 /// Why a socket cannot be used; the text names the path.
 public struct SocketError: Error, CustomStringConvertible {

@@ -1,5 +1,5 @@
 import Logging
-import Shared
+import Runtime
 
 /// Deletes jobs. Each is in the queue once at most, is looked at again before the command runs, and
 /// after a failure, or when PBS has taken the deletion and the job is still there, is tried again

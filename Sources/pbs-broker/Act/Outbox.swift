@@ -1,6 +1,9 @@
 import FoundationEssentials
 import Logging
-import Shared
+import Messages
+import Runtime
+import Text
+import Wire
 
 /// What binders are asked for: one message a pod, sent until it is answered.
 @EventLoop

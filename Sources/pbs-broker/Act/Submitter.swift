@@ -1,5 +1,5 @@
 import Logging
-import Shared
+import Runtime
 
 /// Submits jobs, first come, first served. What is PBS's own state, and no fault of the pod (PBS is
 /// busy, a limit is reached), stops all submissions but one: it tries for all, after a wait that

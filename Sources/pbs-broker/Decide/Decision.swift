@@ -1,4 +1,4 @@
-import Shared
+import Messages
 
 /// What is to be done about one pod: the difference between what should be and what is.
 struct Decision: Sendable, Equatable {

@@ -1,4 +1,4 @@
-import Shared
+import Messages
 
 /// Whose a job is, by what only its owner's submission can have written.
 enum JobOwnership: Sendable, Equatable {

@@ -1,4 +1,5 @@
-import Shared
+import Kubernetes
+import Messages
 
 /// Which of a pod's jobs is the one that it was bound with. A job proves by itself whose it is (its
 /// UID, its owner); the pod's annotation can be written by the pod's owner, and only says where to

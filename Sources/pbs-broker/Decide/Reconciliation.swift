@@ -1,5 +1,6 @@
 import FoundationEssentials
-import Shared
+import Kubernetes
+import Messages
 
 /// Decides about one pod by comparing what should be with what is. Pure: the same situation
 /// gives the same decision, so a lost, late or doubled event is harmless.

@@ -1,4 +1,4 @@
-import Shared
+import Runtime
 
 /// Slows down who makes pods that kubelets reject (OutOfcpu and the like): a controller makes the
 /// next one at once, and PBS, which sees room, starts a job for each. Kept by owner, which has

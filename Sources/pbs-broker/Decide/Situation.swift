@@ -1,5 +1,5 @@
 import FoundationEssentials
-import Shared
+import Kubernetes
 
 /// All that matters for one pod at one moment: what there is in Kubernetes and in PBS.
 struct Situation: Sendable {

@@ -1,5 +1,5 @@
 import Logging
-import Shared
+import Runtime
 
 /// Whether jobs that PBS does not know have ended: of few at once it is believed, of many only when
 /// further polls agree. Jobs that were ours beyond doubt, and jobs that a Binding's annotation

@@ -1,5 +1,3 @@
-import Shared
-
 /// The hints of PBS's hooks that have not been followed yet, bounded in number; and whether hints
 /// can be relied upon: only those count that proved true.
 struct HintBook: Sendable {

@@ -1,6 +1,8 @@
 import FoundationEssentials
 import Logging
-import Shared
+import Messages
+import Runtime
+import Wire
 
 /// The socket on which PBS's server hooks say "look at this job now". A hint is never
 /// believed, only followed: whoever may write here can make the broker look, no more.

@@ -1,5 +1,5 @@
 import Logging
-import Shared
+import Runtime
 
 /// Asks PBS which hosts there are, and which are down while the fate of a pod depends on that.
 @EventLoop

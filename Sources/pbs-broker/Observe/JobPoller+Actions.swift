@@ -1,4 +1,4 @@
-import Shared
+import Runtime
 
 extension JobPoller {
   /// What others are told.

@@ -1,5 +1,6 @@
 import Logging
-import Shared
+import Messages
+import Runtime
 
 /// Polls PBS, as ``PollPlan`` says, and enters what it tells into the world: a full poll lists all
 /// jobs and asks more about those that changed; a targeted poll asks about single jobs.

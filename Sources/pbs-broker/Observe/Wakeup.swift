@@ -1,4 +1,4 @@
-import Shared
+import Runtime
 
 /// A wait with a limit that others can cut short.
 @EventLoop

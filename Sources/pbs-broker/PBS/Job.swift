@@ -1,5 +1,6 @@
 import FoundationEssentials
-import Shared
+import Kubernetes
+import Messages
 
 /// A PBS job as `qstat -f` tells it, as far as the connector needs it.
 struct Job: Sendable, Equatable {

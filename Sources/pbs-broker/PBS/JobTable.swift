@@ -1,5 +1,5 @@
 import FoundationEssentials
-import Shared
+import Messages
 
 /// The table of `qstat -w -u USER`: a line for each job that has not ended.
 struct JobTable: Sendable, Equatable {

@@ -1,4 +1,4 @@
-import Shared
+import Runtime
 
 /// How the broker talks to PBS. There is one implementation, by PBS's commands; libpbs in a
 /// helper process would be another.

@@ -1,6 +1,7 @@
 import FoundationEssentials
 import Logging
-import Shared
+import Runtime
+import Text
 
 /// Runs PBS's commands: within the budget of connections, with a limit of time, and saying so when
 /// one does not answer. Arguments go in a vector; no shell ever sees them.

@@ -1,7 +1,10 @@
 import FoundationEssentials
 import Glibc
 import Logging
-import Shared
+import Messages
+import Runtime
+import Startup
+import Text
 
 /// PBS by its commands. What each costs in connections stands in docs/operations.md.
 @EventLoop

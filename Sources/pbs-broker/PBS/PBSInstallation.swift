@@ -1,6 +1,8 @@
 import FoundationEssentials
 import Glibc
-import Shared
+import Runtime
+import Startup
+import Text
 
 /// Where PBS's commands are.
 struct PBSInstallation: Sendable {

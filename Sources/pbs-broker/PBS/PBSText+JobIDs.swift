@@ -1,5 +1,5 @@
 import FoundationEssentials
-import Shared
+import Messages
 
 /// The output of the commands that print nothing but job ids.
 extension PBSText {

@@ -1,5 +1,4 @@
 import FoundationEssentials
-import Shared
 
 /// The text output of `qstat -f -w` and `pbsnodes -av`: objects with attributes, each on one line.
 ///

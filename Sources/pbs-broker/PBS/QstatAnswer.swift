@@ -1,5 +1,4 @@
 import FoundationEssentials
-import Shared
 
 /// What `qstat -E -f -w` says of the jobs that it was asked for.
 struct QstatAnswer: Sendable, Equatable {

@@ -1,4 +1,4 @@
-import Shared
+import Kubernetes
 
 /// What a pod's volume claims ask of its placing. (Kubernetes: "Persistent Volumes", "Storage
 /// Classes", volume binding mode.)

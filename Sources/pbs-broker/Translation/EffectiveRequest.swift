@@ -1,4 +1,4 @@
-import Shared
+import Kubernetes
 
 /// What a pod as a whole asks for, by Kubernetes' own rule.
 /// (Kubernetes: "Init Containers", resource sharing; "Sidecar Containers"; "Pod Overhead".)

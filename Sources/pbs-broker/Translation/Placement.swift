@@ -1,4 +1,4 @@
-import Shared
+import Kubernetes
 
 /// The host that a pod insists on, by its nodeSelector, its required node affinity and its volume
 /// claims; and what PBS cannot honour of these.

@@ -1,4 +1,4 @@
-import Shared
+import Kubernetes
 
 /// What a job says about its pod, in its environment. Nothing but names by Kubernetes' own rules
 /// gets there: the text of `qsub -v` and of `qstat -f` is made of it.

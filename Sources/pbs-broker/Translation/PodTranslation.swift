@@ -1,4 +1,4 @@
-import Shared
+import Kubernetes
 
 /// From a pod to a job: pure, and the only place that knows how.
 enum PodTranslation {

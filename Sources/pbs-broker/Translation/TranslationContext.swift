@@ -1,4 +1,5 @@
-import Shared
+import Kubernetes
+import Messages
 
 /// All that translating a pod needs to know beside the pod.
 struct TranslationContext: Sendable {

@@ -1,4 +1,4 @@
-import Shared
+import Kubernetes
 
 /// The site's choices in turning pods into jobs.
 struct TranslationPolicy: Sendable {

@@ -1,4 +1,4 @@
-import Shared
+import Kubernetes
 
 /// The one place that knows every name of a PBS host and of a Kubernetes node, and which host is
 /// which node: by the table in the configuration, by equal names, or by a short name and a full

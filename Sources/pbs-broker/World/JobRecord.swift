@@ -1,5 +1,3 @@
-import Shared
-
 /// What the broker knows of one job of a pod of ours that has not ended. Moments are seconds on
 /// the monotonic clock.
 struct JobRecord: Sendable {

@@ -1,4 +1,4 @@
-import Shared
+import Kubernetes
 
 /// Kubernetes' nodes by all their names, and what of their labels counts.
 struct NodeNames: Sendable {

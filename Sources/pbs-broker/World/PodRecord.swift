@@ -1,4 +1,5 @@
-import Shared
+import Kubernetes
+import Runtime
 
 /// What the broker knows of one pod and of its jobs. All of it can be rebuilt from Kubernetes and
 /// PBS. Moments are seconds on the monotonic clock.

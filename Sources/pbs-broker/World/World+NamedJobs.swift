@@ -1,4 +1,5 @@
-import Shared
+import Kubernetes
+import Messages
 
 /// The jobs that bound pods name in their annotation, which is the text of their owners.
 extension World {

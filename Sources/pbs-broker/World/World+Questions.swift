@@ -1,4 +1,4 @@
-import Shared
+import Kubernetes
 
 extension World {
   /// Whether some pod is to go from its node, so that it matters whether that is down.

@@ -1,5 +1,7 @@
+import Kubernetes
 import Logging
-import Shared
+import Messages
+import Runtime
 
 /// What is known: pods, jobs, nodes, hosts, and which cluster it is. Facts are entered here, and
 /// the pods that they concern are collected in ``changed``, to be compared with their jobs.

@@ -1,4 +1,4 @@
-@testable import Shared
+@testable import Runtime
 @testable import pbs_broker
 
 /// A PBS that takes jobs and deletions, or answers as a test says, and notes what it was asked.

@@ -1,4 +1,4 @@
-@testable import Shared
+@testable import Runtime
 
 /// What a test has heard so far, and a way to wait for more.
 @EventLoop

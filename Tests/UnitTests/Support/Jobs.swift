@@ -1,4 +1,4 @@
-@testable import Shared
+@testable import Messages
 @testable import pbs_broker
 
 extension Job {

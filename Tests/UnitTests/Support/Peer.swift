@@ -1,6 +1,7 @@
 import FoundationEssentials
 
-@testable import Shared
+@testable import Runtime
+@testable import Wire
 
 /// The other end of a socket, played by a test: what it says is up to the test, and all that
 /// it hears is kept.

@@ -1,6 +1,6 @@
 import FoundationEssentials
 
-@testable import Shared
+@testable import Kubernetes
 
 extension Pod {
   /// A pod as an API server would send it.

@@ -1,6 +1,7 @@
 import FoundationEssentials
 
-@testable import Shared
+@testable import KubernetesClient
+@testable import Runtime
 @testable import kube_watcher
 
 /// A clock that moves only when something waits. A stop is what SIGSTOP does: time passes, and

@@ -1,7 +1,7 @@
 import Glibc
 import Testing
 
-@testable import Shared
+@testable import Runtime
 
 /// Lets a suite's tests run on the event loop, which one thread of this process runs from
 /// the first such test to the end.

@@ -1,6 +1,6 @@
 import FoundationEssentials
 
-@testable import Shared
+@testable import Runtime
 @testable import pbs_broker
 
 /// PBS's commands played by scripts, each of which prints the same whenever it is called.

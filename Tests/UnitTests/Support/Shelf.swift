@@ -1,6 +1,7 @@
 import FoundationEssentials
 
-@testable import Shared
+@testable import Runtime
+@testable import Wire
 
 /// A publisher with numbered objects, one for each pod UID, as kube-watcher and pbs-broker
 /// have theirs.

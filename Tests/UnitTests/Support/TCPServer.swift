@@ -1,8 +1,6 @@
 import Glibc
 import Synchronization
 
-@testable import Shared
-
 /// A server on a port of 127.0.0.1 that sends the same octets to whoever has sent something, and
 /// then neither reads nor closes.
 final class TCPServer: Sendable {

@@ -1,4 +1,5 @@
-@testable import Shared
+@testable import Kubernetes
+@testable import Startup
 @testable import pbs_broker
 
 /// What a table says of a pod: exactly one of the three.

@@ -1,6 +1,7 @@
 import FoundationEssentials
 
-@testable import Shared
+@testable import Kubernetes
+@testable import Startup
 
 /// Files of this repository below Tests.
 enum TestFiles {

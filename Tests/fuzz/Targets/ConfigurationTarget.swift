@@ -1,7 +1,9 @@
 import FoundationEssentials
 import Glibc
 
-@testable import Shared
+@testable import KubernetesClient
+@testable import Runtime
+@testable import Startup
 @testable import pbs_broker
 
 /// A text as YAML, as a kubeconfig and as our own configuration.

@@ -1,6 +1,6 @@
 import FoundationEssentials
 
-@testable import Shared
+@testable import Wire
 
 /// A stream of frames in pieces. The first octet says how long the pieces are.
 func readFrames(_ octets: UnsafeRawBufferPointer) {

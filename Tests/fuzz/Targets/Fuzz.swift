@@ -1,6 +1,6 @@
 import Glibc
 
-@testable import Shared
+@testable import Startup
 
 /// One kind of input from outside, and what reads it. It traps where something is wrong.
 typealias Target = @Sendable (_ octets: UnsafeRawBufferPointer) -> Void

@@ -1,6 +1,7 @@
 import FoundationEssentials
 
-@testable import Shared
+@testable import Messages
+@testable import Wire
 @testable import pbs_broker
 
 /// What kube-watcher sends.

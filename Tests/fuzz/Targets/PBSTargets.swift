@@ -1,6 +1,5 @@
 import FoundationEssentials
 
-@testable import Shared
 @testable import pbs_broker
 
 /// The output of `qstat -f -w` and of `pbsnodes -av`. The first octet says where it is cut off.

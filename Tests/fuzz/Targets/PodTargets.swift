@@ -1,6 +1,7 @@
 import FoundationEssentials
 
-@testable import Shared
+@testable import Kubernetes
+@testable import Messages
 @testable import pbs_broker
 
 private let context: TranslationContext = {

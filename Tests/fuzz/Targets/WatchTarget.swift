@@ -1,6 +1,8 @@
 import FoundationEssentials
+import Text
 
-@testable import Shared
+@testable import Kubernetes
+@testable import KubernetesClient
 
 /// The answer to a watch, and other answers of an API server. The first octet says how long
 /// the pieces are in which it comes.

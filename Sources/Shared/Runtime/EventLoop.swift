@@ -29,6 +29,12 @@ public actor EventLoop {
     executor.stop(status: status)
   }
 
+  /// Ends the loop from a callback that runs on it.
+  @EventLoop
+  public func stopNow(_ status: Int32) {
+    executor.stop(status: status)
+  }
+
   /// Runs `operation`, which the caller knows to be on the loop's thread: the way in
   /// for callbacks from C. Traps elsewhere.
   public static nonisolated func assumeIsolated<T>(

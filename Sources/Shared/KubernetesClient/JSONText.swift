@@ -1,4 +1,5 @@
 import FoundationEssentials
+import Startup
 
 /// A piece of JSON of any shape, as its text.
 struct JSONText: Sendable, Equatable {

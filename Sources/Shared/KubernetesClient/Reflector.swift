@@ -1,5 +1,8 @@
 import FoundationEssentials
+import HTTP
 import Logging
+import Runtime
+import Text
 
 /// Keeps up with one kind of object: lists it in pages, then watches from there.
 ///

@@ -1,6 +1,7 @@
 import CLinux
 import FoundationEssentials
 import Glibc
+import Text
 
 /// What a command left behind.
 public struct CommandResult: Sendable {
@@ -188,7 +189,7 @@ public final class ChildProcess {
 }
 
 /// The text of an errno value.
-func errorText(_ code: Int32) -> String {
+package func errorText(_ code: Int32) -> String {
   String(cString: strerror(code))
 }
 
@@ -202,14 +203,5 @@ private func withCStrings<R>(
   return pointers.withUnsafeBufferPointer { buffer in
     // The buffer holds at least the terminating nil, so it has a base address.
     body(buffer.baseAddress!)
-  }
-}
-
-extension StringProtocol {
-  /// Without white space at either end.
-  public func trimmingWhitespace() -> String {
-    let trimmed = drop(while: \.isWhitespace)
-    guard let last = trimmed.lastIndex(where: { !$0.isWhitespace }) else { return "" }
-    return String(trimmed[...last])
   }
 }

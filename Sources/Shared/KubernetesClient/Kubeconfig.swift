@@ -1,5 +1,6 @@
 import FoundationEssentials
 import Glibc
+import Startup
 
 /// A kubeconfig file.
 /// (Kubernetes: "Organizing Cluster Access Using kubeconfig Files", client-go's clientcmd.)
@@ -114,32 +115,4 @@ struct Kubeconfig {
     let folder = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
     return "\(folder)/\(file)"
   }
-}
-
-/// Reads a whole file.
-/// - Parameter field: what names the file, for the error.
-func readFile(_ path: String, _ field: String) throws -> Data {
-  let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-  guard descriptor >= 0 else {
-    throw StartupError("\(field): \(path): \(errorText(errno))")
-  }
-  defer { close(descriptor) }
-  var data = Data()
-  var buffer = [UInt8](repeating: 0, count: 65536)
-  while true {
-    let count = read(descriptor, &buffer, buffer.count)
-    if count == 0 { return data }
-    guard count > 0 else {
-      if errno == EINTR { continue }
-      throw StartupError("\(field): \(path): \(errorText(errno))")
-    }
-    data.append(contentsOf: buffer[..<count])
-  }
-}
-
-/// The absolute path of a program, looked up in PATH where the name has no slash.
-public func findProgram(_ name: String) -> String? {
-  if name.contains("/") { return access(name, X_OK) == 0 ? name : nil }
-  let path = ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin"
-  return path.split(separator: ":").map { "\($0)/\(name)" }.first { access($0, X_OK) == 0 }
 }

@@ -1,5 +1,8 @@
 import FoundationEssentials
+import HTTP
 import Logging
+import Runtime
+import Startup
 
 /// Talks JSON with one API server, as one user.
 @EventLoop

@@ -1,4 +1,5 @@
 import FoundationEssentials
+import Text
 
 /// An answer of the API server that is not a success, from its Status object.
 public struct KubernetesError: Error, CustomStringConvertible, Sendable {

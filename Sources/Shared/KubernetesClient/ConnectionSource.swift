@@ -1,5 +1,7 @@
 import FoundationEssentials
 import Logging
+import Runtime
+import Startup
 
 /// A connection as its files have it now. client-go reads client certificates and authorities
 /// again when they change on disk; here the kubeconfig itself is read again as well, so that a

@@ -1,4 +1,8 @@
 import FoundationEssentials
+import HTTP
+import Kubernetes
+import Runtime
+import Text
 
 extension KubernetesConnection {
   /// A program that prints an ExecCredential.

@@ -1,5 +1,9 @@
 import FoundationEssentials
+import HTTP
 import Logging
+import Runtime
+import Startup
+import Text
 
 /// Who we are, for each request, renewed when its source changes.
 @EventLoop

@@ -1,3 +1,5 @@
+import Messages
+
 /// Paths of the Kubernetes API.
 public enum KubernetesPath {
   /// A path of these segments, "/api/v1/namespaces/default/pods/redis". Each is percent-encoded,

@@ -1,5 +1,7 @@
 import FoundationEssentials
 import Glibc
+import HTTP
+import Startup
 
 /// How to reach an API server and who to be there.
 public struct KubernetesConnection: Sendable {

@@ -1,4 +1,6 @@
 import FoundationEssentials
+import Runtime
+import Startup
 
 /// The user of a kubeconfig. Which of several credentials counts is client-go's rule (validation.go
 /// and client_config.go of clientcmd, transport/round_trippers.go, plugin/pkg/client/auth/exec).
