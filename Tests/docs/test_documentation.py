@@ -122,7 +122,7 @@ def test_each_environment_variable_is_documented_and_no_other() -> None:
     documented = {name for row in markdown.rows(markdown.section(CONFIGURATION, "## Environment"))
                   for name in markdown.codes(row[0])}
     # Read by name in findProgram().
-    assert 'environment["PATH"]' in swift_sources.text_of("Shared/Kubernetes/Kubeconfig.swift")
+    assert 'environment["PATH"]' in swift_sources.text_of("Shared/Runtime/FindProgram.swift")
     assert documented == swift_sources.environment_variables()
 
 
