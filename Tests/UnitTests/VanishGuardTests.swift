@@ -82,4 +82,26 @@ import Testing
     #expect(believed == [[], [], [], [], [], jobs(50)])
     #expect(!vanishGuard.isDoubting)
   }
+
+  /// PBS has lost its jobs and counts anew: one id is another pod's by now, and of all others its
+  /// answer cannot be read for a while.
+  @Test func silenceAboutTheOthersEndsNoDoubt() {
+    var vanishGuard = VanishGuard()
+    let others = jobs(50).subtracting(jobs(1))
+    #expect(vanishGuard.believed(jobs(50), of: 50, now: 0) == [])
+    #expect(vanishGuard.believed([], untold: jobs(50), of: 50, now: 1) == [])
+    #expect(vanishGuard.believed(jobs(1), untold: others, of: 50, now: 2) == [])
+    #expect(vanishGuard.believed(jobs(50), of: 50, now: 30) == [])
+    #expect(vanishGuard.believed(jobs(50), of: 50, now: 60) == jobs(50))
+  }
+
+  @Test func whatIsUntoldCountsTowardsAMassButIsNotGone() {
+    var vanishGuard = VanishGuard()
+    let untold = jobs(20).subtracting(jobs(1))
+    #expect(vanishGuard.believed(jobs(1), untold: untold, of: 20, now: 0) == [])
+    #expect(vanishGuard.isDoubting)
+    // The others are told of again: now it is one that ended by itself.
+    #expect(vanishGuard.believed(jobs(1), of: 20, now: 30) == [])
+    #expect(vanishGuard.believed(jobs(1), of: 20, now: 60) == jobs(1))
+  }
 }

@@ -27,11 +27,16 @@ struct VanishGuard: Sendable {
   /// Judges one look at all jobs.
   /// - Parameters:
   ///   - vanished: ids of running jobs that PBS does not know now.
+  ///   - untold: ids of which PBS has said nothing clear. They may be gone as well, so they count
+  ///     towards a mass; a doubt about one of them is neither confirmed nor ended.
   ///   - known: all jobs that ran at the look before.
   ///   - now: seconds, monotonic.
   /// - Returns: those of `vanished` whose end is to be believed.
-  mutating func believed(_ vanished: Set<String>, of known: Int, now: Double) -> Set<String> {
-    let isMany = vanished.count >= least && Double(vanished.count) > share * Double(known)
+  mutating func believed(
+    _ vanished: Set<String>, untold: Set<String> = [], of known: Int, now: Double
+  ) -> Set<String> {
+    let count = vanished.union(untold).count
+    let isMany = count >= least && Double(count) > share * Double(known)
     var believed: Set<String> = []
     for id in vanished {
       // Each has its own doubt: others that are back, or that went with their pods meanwhile,
@@ -47,7 +52,9 @@ struct VanishGuard: Sendable {
       doubts[id] = doubt
       if doubt.confirmations >= 2 { believed.insert(id) }
     }
-    doubts = doubts.filter { vanished.contains($0.key) && !believed.contains($0.key) }
+    doubts = doubts.filter { id, _ in
+      untold.contains(id) || (vanished.contains(id) && !believed.contains(id))
+    }
     return believed
   }
 }

@@ -23,11 +23,14 @@ struct DisappearanceJudge {
 
   /// - Parameters:
   ///   - vanished: jobs that were on hosts, or that bound pods name, and that PBS does not know.
+  ///   - untold: such jobs of which PBS has said nothing clear.
   ///   - total: all such jobs.
   /// - Returns: those whose end is believed.
-  mutating func believed(_ vanished: Set<String>, of total: Int, now: Double) -> Set<String> {
+  mutating func believed(
+    _ vanished: Set<String>, untold: Set<String>, of total: Int, now: Double
+  ) -> Set<String> {
     let wasDoubting = isDoubting
-    let believed = vanishGuard.believed(vanished, of: total, now: now)
+    let believed = vanishGuard.believed(vanished, untold: untold, of: total, now: now)
     if isDoubting, !wasDoubting {
       log.error(
         "\(vanished.count) of \(total) running jobs have vanished from PBS at once: no pod is deleted until two further polls, \(Int(interval)) s apart, agree"

@@ -283,8 +283,10 @@ final class JobPoller {
     // What some jobs say neither ends a doubt nor confirms it.
     guard isWhole || !judge.isDoubting else { return }
     let words = "PBS no longer knows the job"
+    let untold = stat.unreadable.filter { expected[$0] != nil || world.jobs[$0]?.isOnHost == true }
     let believed = judge.believed(
-      vanished.union(missing.keys), of: knownOnHosts + expected.count, now: Monotonic.now)
+      vanished.union(missing.keys), untold: untold, of: knownOnHosts + expected.count,
+      now: Monotonic.now)
     for id in believed {
       if vanished.contains(id) { actions.ended(id, words, nil) }
       for uid in missing[id] ?? [] { actions.ended(id, words, uid) }
