@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import select
 import signal
 import subprocess
 import threading
@@ -26,24 +27,54 @@ class RunningProcess:
 
     def __init__(self, name: str, arguments: Sequence[str], environment: Mapping[str, str]) -> None:
         self.name = name
-        self.lines: list[str] = []
-        self.times: list[float] = []
+        self._lines: list[str] = []
+        self._times: list[float] = []
+        self._rest = b""
         self._started = time.monotonic()
         self._changed = threading.Condition()
         self._popen = subprocess.Popen(list(arguments), env=dict(environment), stdin=subprocess.DEVNULL,
-                                       stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace")
+                                       stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        assert self._popen.stderr is not None
+        self._pipe = self._popen.stderr.fileno()
+        os.set_blocking(self._pipe, False)
         self._reader = threading.Thread(target=self._read, daemon=True, name=f"log of {name}")
         self._reader.start()
 
     def _read(self) -> None:
-        assert self._popen.stderr is not None
-        for line in self._popen.stderr:
+        more = True
+        while more:
+            select.select([self._pipe], [], [])
             with self._changed:
-                self.lines.append(line.rstrip("\n"))
-                self.times.append(time.monotonic() - self._started)
+                more = self._take()
                 self._changed.notify_all()
+
+    def _take(self) -> bool:
+        """Takes what is in the pipe now. Returns whether more may come."""
+        while True:
+            try:
+                octets = os.read(self._pipe, 1 << 20)
+            except BlockingIOError:
+                return True
+            *lines, self._rest = (self._rest + octets).split(b"\n")
+            if not octets and self._rest:
+                lines, self._rest = [self._rest], b""
+            self._lines += [line.decode(errors="replace") for line in lines]
+            self._times += [time.monotonic() - self._started] * len(lines)
+            if not octets:
+                return False
+
+    @property
+    def lines(self) -> list[str]:
+        """All that it has logged up to now: what it logged before it answered somebody is there when he has the answer."""
         with self._changed:
-            self._changed.notify_all()
+            self._take()
+            return list(self._lines)
+
+    @property
+    def times(self) -> list[float]:
+        """Seconds from its start to each of `lines`, as far as they have been read."""
+        with self._changed:
+            return list(self._times)
 
     @property
     def pid(self) -> int:
@@ -55,7 +86,8 @@ class RunningProcess:
 
     def log(self) -> str:
         with self._changed:
-            return "\n".join(f"{moment:7.3f} {line}" for moment, line in zip(self.times, self.lines))
+            self._take()
+            return "\n".join(f"{moment:7.3f} {line}" for moment, line in zip(self._times, self._lines))
 
     def wait_for_log(self, text: str, timeout: float = 10.0, after: int = 0) -> str:
         """The first line from index `after` on that contains `text`."""
@@ -63,13 +95,13 @@ class RunningProcess:
         with self._changed:
             position = after
             while True:
-                while position < len(self.lines):
-                    if text in self.lines[position]:
-                        return self.lines[position]
+                while position < len(self._lines):
+                    if text in self._lines[position]:
+                        return self._lines[position]
                     position += 1
                 left = deadline - time.monotonic()
                 if left <= 0 or not self._changed.wait(left):
-                    raise AssertionError(f"{self.name} did not log {text!r} within {timeout} s:\n" + "\n".join(self.lines))
+                    raise AssertionError(f"{self.name} did not log {text!r} within {timeout} s:\n" + "\n".join(self._lines))
 
     def signal(self, number: signal.Signals) -> None:
         self._popen.send_signal(number)

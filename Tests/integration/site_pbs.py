@@ -294,8 +294,15 @@ class SitePBS:
         lab.stop_server()
 
     def start(self) -> None:
+        """The server starts; returns when its hosts have reported.
+
+        A host that reports starts no cycle of the scheduler: jobs that waited meanwhile would stay until the next
+        one, for up to scheduler_iteration (600 s) where nothing else happens.
+        """
         self._in_lab().start_server()
         self._stopped = False
+        self.wait(lambda _: all("down" not in host.state and "unknown" not in host.state
+                                for name, host in self.hosts().items() if name not in self._down), 60, "hosts that report")
 
     def host_down(self, name: str) -> None:
         """The host stops answering, and PBS has noticed."""
