@@ -80,7 +80,8 @@ class Submission:
     home: str
     output_path: str | None = None
     error_path: str | None = None
-    working_directory: str = "/"
+    # PBS_O_WORKDIR, where the job's output goes unless it is told otherwise.
+    working_directory: str | None = "/"
     queue: str | None = None
     executable: str | None = None
     arguments: list[str] = field(default_factory=list)
@@ -207,12 +208,16 @@ class PBSServer:
         request = complete_request(submission.resources, self.resources)
         now = self.now()
         job_id = f"{sequence}.{self.name}"
-        default = f"{submission.working_directory.rstrip('/')}/{submission.name}"
+        folder = submission.working_directory
+        default = submission.name if folder is None else f"{folder.rstrip('/')}/{submission.name}"
+        variables = [submission.variables, f"PBS_O_QUEUE={queue.name}"]
+        if ",PBS_O_HOST=" not in f",{submission.variables}":
+            variables.append(f"PBS_O_HOST={self.name}")
         job = Job(
             id=job_id, sequence=sequence, name=submission.name, owner=submission.user, owner_host=self.name,
             uid=submission.uid, group=submission.group, home=submission.home, queue=queue.name, server=self.name,
             request=request,
-            variables=f"{submission.variables},PBS_O_QUEUE={queue.name},PBS_O_HOST={self.name}",
+            variables=",".join(filter(None, variables)),
             output_path=submission.output_path or f"{self.name}:{default}.o{sequence}",
             error_path=submission.error_path or f"{self.name}:{default}.e{sequence}",
             submit_arguments=submission.submit_arguments, queue_rank=self._next_rank(), ctime=now, qtime=now, mtime=now,

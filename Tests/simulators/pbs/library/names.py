@@ -1,0 +1,122 @@
+"""Which attributes there are, and what the real library and server refuse of them.
+
+Source: OpenPBS src/lib/Libattr/master_*_attr_def.xml, src/lib/Libecl/ecl_verify.c and
+ecl_verify_values.c. Errors found by the library itself name no attribute in their text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from .. import errors
+from ..errors import error
+from ..selection import check_request
+from ..server import PBSServer
+from .call import Item
+
+# Attributes of a job that its submitter may set (READ_WRITE, or ATR_DFLAG_Creat).
+_SETTABLE = (
+    "Job_Name Account_Name Checkpoint depend Error_Path Execution_Time group_list Hold_Types interactive Join_Path Keep_Files "
+    "Mail_Points Mail_Users no_stdio_sockets Output_Path Priority Remove_Files Rerunable Resource_List Shell_Path_List sandbox "
+    "stagein stageout User_List Variable_List gridname umask block cred run_count Submit_arguments executable argument_list "
+    "array_indices_submitted project release_nodes_on_stageout tolerate_node_failures Submit_Host credential_id "
+    "create_resv_from_job max_run_subjobs").split()
+_READ_ONLY = (
+    "Job_Owner resources_used job_state resv queue server ctime exec_host exec_host2 exec_vnode mtime qtime schedselect stime "
+    "obittime session_id jobdir substate euser egroup hashname hop_count queue_rank queue_type sched_hint security comment cookie "
+    "alt_id alt_id2 etime reserve_ID last_context_refresh accounting_id eligible_time accrue_type sample_starttime job_kill_delay "
+    "Stageout_status Exit_status array array_id array_index array_state_count array_indices_remaining estimated destination "
+    "history_timestamp run_version topjob topjob_ineligible resources_released resource_released_list credential_validity").split()
+_JOB = {name.lower(): name for name in _SETTABLE + _READ_ONLY}
+
+_OTHERS = {
+    "vnode": (
+        "Mom Port pbs_version ntype state pcpus Priority jobs max_running max_user_run max_group_run no_tasks pnames resv "
+        "resources_available resources_assigned queue comment resv_enable no_multinode_jobs sharing provision_enable current_aoe "
+        "in_multivnode_host maintenance_jobs license license_info topology_info vnode_pool power_provisioning current_eoe "
+        "partition poweroff_eligible last_state_change_time last_used_time").split(),
+    "queue": (
+        "queue_type Priority max_queuable total_jobs state_count max_running max_queued max_queued_res max_run max_run_res "
+        "acl_host_enable acl_hosts acl_user_enable acl_users acl_group_enable acl_groups from_route_only resources_max "
+        "resources_min resources_default resources_available resources_assigned default_chunk comment kill_delay hasnodes "
+        "backfill_depth route_destinations enabled started queued_jobs_threshold partition").split(),
+    "server": (
+        "server_state server_host scheduling max_running max_queued max_queued_res max_run max_run_res total_jobs state_count "
+        "acl_host_enable acl_hosts acl_user_enable acl_users acl_roots managers operators default_queue log_events mailer "
+        "mail_from query_other_jobs resources_available resources_default default_chunk resources_max resources_assigned "
+        "scheduler_iteration comment flatuid resv_enable node_fail_requeue max_array_size resend_term_delay pbs_license_info "
+        "pbs_license_min pbs_license_max pbs_license_linger_time license_count pbs_version job_sort_formula eligible_time_enable "
+        "job_history_enable job_history_duration max_concurrent_provision backfill_depth clear_topjob_estimates_enable "
+        "job_requeue_timeout queued_jobs_threshold power_provisioning max_job_sequence_id").split(),
+}
+_KNOWN = {kind: {name.lower(): name for name in names} for kind, names in _OTHERS.items()} | {"job": _JOB}
+
+_NAME = re.compile(r"[A-Za-z0-9+_.-]+")
+MAXIMUM_NAME = 230
+_YES, _NO = {"true", "t", "y", "1", "yes"}, {"false", "f", "n", "0", "no"}
+_PROJECT_FORBIDDEN = re.compile(r"[/\[\]\";:|<>+,?*]")
+
+
+def canonical(kind: str, items: Iterable[Item]) -> list[str]:
+    """The names of attributes as PBS writes them: they are found whatever their case."""
+    known = _KNOWN[kind]
+    names: list[str] = []
+    for item in items:
+        if item.name.lower() not in known:
+            raise error(errors.NO_SUCH_ATTRIBUTE)
+        names.append(known[item.name.lower()])
+    return names
+
+
+def boolean(value: str) -> bool | None:
+    """A boolean as PBS reads it (is_true_or_false()), None where it is none."""
+    lower = value.lower()
+    return True if lower in _YES else False if lower in _NO else None
+
+
+def check_job_value(name: str, item: Item, selecting: bool = False) -> None:
+    """What the library refuses of an attribute that a job is to have, or of a criterion."""
+    value = item.value
+    bad = error(errors.BAD_ATTRIBUTE_VALUE)
+    if name == "Resource_List" and item.resource is None:
+        raise error(errors.UNKNOWN_RESOURCE)
+    if name == "Job_Name":
+        if len(value) > MAXIMUM_NAME:
+            raise error(errors.JOB_NAME_TOO_LONG)
+        if not _NAME.fullmatch(value) and not (selecting and not value):
+            raise bad
+    elif name == "Priority":
+        if not re.fullmatch(r"\s*[-+]?\d+", value) or not (selecting or -1024 <= int(value) <= 1023):
+            raise bad
+    elif name == "Hold_Types" and not re.fullmatch(r"n+|p+|[uos]+", value):
+        raise bad
+    elif name == "Rerunable" and boolean(value) is None:
+        raise bad
+    elif name == "Join_Path" and value not in ("oe", "eo", "n"):
+        raise bad
+    elif name == "Mail_Points" and not re.fullmatch(r"\s*(n|[abej]+)", value):
+        raise bad
+    elif name == "job_state" and not re.fullmatch(r"[EHQRTWSUBXFM]+", value):
+        raise bad
+    elif name in ("Execution_Time", "umask", "run_count") and not re.fullmatch(r"[-+]?\d+", value):
+        raise bad
+    elif name in ("User_List", "group_list", "Mail_Users", "Shell_Path_List") and not value:
+        raise bad
+
+
+def check_settable(name: str, manages: bool = False) -> None:
+    """What the server refuses to set; some attributes are the managers' to alter."""
+    if name not in _SETTABLE and not (manages and name == "comment"):
+        raise error(errors.READ_ONLY_ATTRIBUTE, f" {name}")
+
+
+def check_project(value: str) -> None:
+    """What the server refuses as a project's name."""
+    if _PROJECT_FORBIDDEN.search(value):
+        raise error(errors.BAD_ATTRIBUTE_VALUE, " project")
+
+
+def check_resources(server: PBSServer, resources: dict[str, str]) -> None:
+    """What the library refuses of a list of resources."""
+    check_request(resources, server.resources)
