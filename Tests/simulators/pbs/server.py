@@ -329,7 +329,7 @@ class PBSServer:
         for allocation in job.allocations:
             host = self.hosts[allocation.host]
             host.assign(allocation.amounts, -1)
-            host.slots.pop(job.id, None)
+            host.free_slots(job.id)
             host.last_used = self.now()
             if "excl" in job.request.place:
                 host.exclusive = False
@@ -839,7 +839,7 @@ class PBSServer:
             for allocation in job.allocations:
                 host = self.hosts[allocation.host]
                 host.assign(allocation.amounts, 1)
-                host.slots.setdefault(job.id, set()).add(allocation.index)
+                host.hold_slot(job.id, allocation.index)
 
     def resume_timers(self) -> None:
         """After a start with kept jobs: what was under way is awaited again."""
