@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import os
 import pickle
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 from .calls import Call
-from .commands import COMMANDS
 from .faults import Faults
+from .installation import install_commands, install_library
 from .invocation import account
 from .job import Job
 from .listener import Listener
 from .record import RecordEntry
 from .server import PBSServer, Queue, Settings, Submission
 
-_COMMANDS = Path(__file__).with_name("commands.c")
-_LIBRARY = Path(__file__).with_name("libpbs.c")
 _SAVED = "jobs.pickle"
 
 
@@ -315,39 +312,3 @@ class PBSSimulator:
             self._listener.paused = False
             self.server.changed.notify_all()
         self._listener.wake()
-
-
-def install_commands(directory: Path, server_name: str) -> None:
-    """Compiles commands.c if need be, and installs it under the name of each command in DIRECTORY/bin."""
-    (directory / "bin").mkdir(parents=True, exist_ok=True)
-    (directory / "pbs.conf").write_text(f"PBS_SERVER={server_name}\nPBS_EXEC={directory}\n")
-    program = compiled(_COMMANDS, "pbs-simulator-command")
-    for name in COMMANDS:
-        _copy(program, directory / "bin" / name)
-
-
-def install_library(directory: Path) -> None:
-    """Compiles libpbs.c if need be, and installs it as DIRECTORY/lib/libpbs.so."""
-    (directory / "lib").mkdir(parents=True, exist_ok=True)
-    _copy(compiled(_LIBRARY, "pbs-simulator-libpbs.so", "-fPIC", "-shared", "-pthread", "-Wl,-Bsymbolic"), directory / "lib" / "libpbs.so")
-
-
-def _copy(file: Path, target: Path) -> None:
-    """Copies, and does not link: commands and library find their directory by their own path."""
-    if not target.exists() or target.stat().st_mtime < file.stat().st_mtime:
-        new = target.with_name(f".{target.name}.{os.getpid()}")
-        new.write_bytes(file.read_bytes())
-        new.chmod(0o755)
-        new.rename(target)
-
-
-def compiled(source: Path, name: str, *options: str) -> Path:
-    """A compiled source, built once for all simulators of this user."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "pbs-connector-tests"
-    result = cache / name
-    if not result.exists() or result.stat().st_mtime < source.stat().st_mtime:
-        cache.mkdir(parents=True, exist_ok=True)
-        new = cache / f"{name}.{os.getpid()}"
-        subprocess.run([os.environ.get("CC", "cc"), "-O2", "-Wall", "-Wextra", *options, "-o", new, source, "-ldl"], check=True)
-        new.rename(result)
-    return result

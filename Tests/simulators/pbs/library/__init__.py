@@ -1,4 +1,4 @@
-"""The requests of libpbs: what the stand-in library (libpbs.c) asks, answered from the same state as the commands."""
+"""The requests of libpbs: what the stand-in library (libpbs/) asks, answered from the same state as the commands."""
 
 from .call import LibraryAnswer, LibraryCall, decode, is_library_frame
 from .functions import execute

@@ -40,7 +40,7 @@ class LibraryAnswer:
 
     @property
     def encoded(self) -> bytes:
-        """As libpbs.c reads it."""
+        """As libpbs/wire.c reads it."""
         text = self.text.encode(errors="surrogateescape")
         body = "\0".join([*self.fields, ""]).encode(errors="surrogateescape") if self.fields else b""
         return b"%d %d %d\n" % (self.code, len(text), len(body)) + text + body
