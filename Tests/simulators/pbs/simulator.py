@@ -17,6 +17,8 @@ from .record import RecordEntry
 from .server import PBSServer, Queue, Settings, Submission
 
 _SAVED = "jobs.pickle"
+# How the connector is to talk to PBS in a run of the tests: "libpbs" or "commands".
+BACKEND = "PBS_CONNECTOR_BACKEND"
 
 
 class PBSSimulator:
@@ -30,7 +32,7 @@ class PBSSimulator:
     is down are requeued (rerunable) or ended, `report_delay` from a start of
     the server to the reports of its hosts. `history`: finished jobs can be
     asked for with -x. `libpbs`: the stand-in for the library is there, as
-    lib/libpbs.so. `user` is the manager, and the owner of jobs made with
+    lib/libpbs.so; by default where PBS_CONNECTOR_BACKEND=libpbs. `user` is the manager, and the owner of jobs made with
     submit(). `clock` gives seconds since the epoch for what is printed.
 
     All methods may be called from any thread. Look at jobs and the record
@@ -41,7 +43,7 @@ class PBSSimulator:
                  start_delay: float = 0.0, history: bool = True, scheduler: bool = True,
                  server_name: str = "pbsserver", sched_interval: float = 0.0, end_delay: float = 0.02,
                  kill_delay: float = 0.0, node_fail_requeue: float = 310.0, report_delay: float = 0.0, first_id: int = 1, seed: int = 0,
-                 clock: Callable[[], float] | None = None, libpbs: bool = False) -> None:
+                 clock: Callable[[], float] | None = None, libpbs: bool | None = None) -> None:
         self.directory = Path(directory)
         settings = Settings(
             server_name=server_name, manager=user, start_delay=start_delay, end_delay=end_delay, kill_delay=kill_delay,
@@ -50,7 +52,7 @@ class PBSSimulator:
         if clock is not None:
             settings.clock = clock
         self.settings = settings
-        self._has_library = libpbs
+        self._has_library = os.environ.get(BACKEND) == "libpbs" if libpbs is None else libpbs
         self.server = PBSServer(hosts, settings)
         self.faults = Faults(seed)
         self._listener = Listener(self.server, self.faults, self.directory / "socket")
