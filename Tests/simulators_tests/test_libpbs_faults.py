@@ -133,6 +133,24 @@ def test_submission_whose_answer_is_cut_or_lost_has_taken_effect(simulator: PBSS
     assert len(simulator.jobs) == 3
 
 
+def test_deletion_without_an_answer_returns_success(simulator: PBSSimulator, library: LibpbsProcess) -> None:
+    """As the real pbs_deljob() of 23.06.06 does: only pbs_errno tells."""
+    connection = library.connect()
+    simulator.stop()
+    assert library.call("pbs_deljob", connection, "1", None) == Said(0, PROTOCOL, None)
+    simulator.start()
+
+
+def test_attributes_that_the_library_refuses_to_submit(simulator: PBSSimulator, library: LibpbsProcess) -> None:
+    """pbs_errno says PBSE_SYSTEM, since pbs_submit() fails at its unlocking, and an older text of the server may stay."""
+    connection = library.connect()
+    bad = job("a", ["Priority", None, "3000"])
+    assert library.call("pbs_submit", connection, bad, None, None, None) == Said(None, SYSTEM, "Illegal attribute or resource value")
+    assert library.call("pbs_submit", connection, job("a"), None, "nosuch", None) == Said(None, 15018, "Unknown queue")
+    assert library.call("pbs_submit", connection, bad, None, None, None) == Said(None, SYSTEM, "Unknown queue")
+    assert library.call("pbs_submit", connection, job("a"), None, None, None).text is None
+
+
 def test_hanging_server(simulator: PBSSimulator, start: Callable[..., LibpbsProcess]) -> None:
     """A call waits as long as the server hangs, and ends with it; connecting as well."""
     first, second = start(), start()
@@ -241,7 +259,7 @@ def test_job_of_another_user(simulator: PBSSimulator, library: LibpbsProcess) ->
     simulator.settings.root_manages, simulator.settings.manager = False, "manager"
     theirs = simulator.submit("theirs", held=True, user="alice").id
     connection = library.connect()
-    assert library.call("pbs_deljob", connection, theirs, None) == Said(15007, 15007, "Unauthorized Request ")
+    assert library.call("pbs_deljob", connection, theirs, None) == Said(15007, 15007, None)
     assert library.call("pbs_deljoblist", connection, [theirs], None).result == [[theirs, 15007]]
     visible = library.call("pbs_statjob", connection, theirs, [["euser"], ["Job_Name"]], None).result[theirs]
     assert visible == [["Job_Name", None, "theirs"]]

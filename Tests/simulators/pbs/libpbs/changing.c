@@ -34,7 +34,7 @@ static int is_path(const struct attrl *attribute)
 /* The script's text, NULL where it cannot be read. To be freed. */
 static char *script_text(const char *path)
 {
-	struct buffer text = { malloc(4096), 0, 4096 };
+	struct buffer text = { malloc(4096), 0, 4096, LOCKS };
 	FILE *file = fopen(path, "re");
 	size_t n = 1;
 	while (file && n > 0) {
@@ -60,7 +60,7 @@ char *pbs_submit(int c, struct attrl *attributes, const char *script, const char
 	for (struct attrl *item = attributes; item; item = item->next) {
 		char *path = is_path(item) && item->value ? prepared_path(item->value) : NULL;
 		if (is_path(item) && !path) {
-			failed(c, BADATVAL, "Illegal attribute or resource value");
+			refuse_submission(c, "Illegal attribute or resource value");
 			return NULL;
 		}
 		if (path) {
@@ -70,57 +70,54 @@ char *pbs_submit(int c, struct attrl *attributes, const char *script, const char
 		item->op = 0;
 	}
 	if (script && *script && !(text = script_text(script))) {
-		failed(c, BADSCRIPT, "cannot access script file");
+		keep_text(c, "cannot access script file");
+		error_number = BADSCRIPT;
 		return NULL;
 	}
-	from = request("pbs_submit");
+	from = request("pbs_submit", VERIFIES);
 	put_list(&from, attributes);
 	put(&from, text);
 	put(&from, destination);
 	put(&from, extend);
 	if (exchange(c, &from, &answer) == 0)
 		id = strdup(take(&answer));
+	else if (answer.by_library)
+		refuse_submission(c, pbs_geterrmsg(c));
 	free(answer.body);
 	free(text);
 	return id;
 }
 
-static int ask_of_job(int c, const char *function, const char *id, const char *what, const char *extend)
+static int ask_of_job(int c, const char *function, enum care care, const char *id, const char *what, const char *extend)
 {
 	struct buffer from;
 	if (!id || !*id)
 		return error_number = IVALREQ;
-	from = request(function);
+	from = request(function, care);
 	put(&from, id);
-	if (what)
-		put(&from, what);
+	put(&from, what);
 	put(&from, extend);
 	return plain(c, from);
 }
 
-int pbs_deljob(int c, const char *id, const char *extend)
-{
-	return ask_of_job(c, "pbs_deljob", id, NULL, extend);
-}
-
 int pbs_movejob(int c, const char *id, const char *destination, const char *extend)
 {
-	return ask_of_job(c, "pbs_movejob", id, destination ? destination : "", extend);
+	return ask_of_job(c, "pbs_movejob", LOCKS, id, destination ? destination : "", extend);
 }
 
 int pbs_holdjob(int c, const char *id, const char *kinds, const char *extend)
 {
-	return ask_of_job(c, "pbs_holdjob", id, kinds && *kinds ? kinds : "u", extend);
+	return ask_of_job(c, "pbs_holdjob", VERIFIES, id, kinds && *kinds ? kinds : "u", extend);
 }
 
 int pbs_rlsjob(int c, const char *id, const char *kinds, const char *extend)
 {
-	return ask_of_job(c, "pbs_rlsjob", id, kinds && *kinds ? kinds : "u", extend);
+	return ask_of_job(c, "pbs_rlsjob", VERIFIES, id, kinds && *kinds ? kinds : "u", extend);
 }
 
 int pbs_sigjob(int c, const char *id, const char *name, const char *extend)
 {
-	return name ? ask_of_job(c, "pbs_sigjob", id, name, extend) : (error_number = IVALREQ);
+	return name ? ask_of_job(c, "pbs_sigjob", LOCKS, id, name, extend) : (error_number = IVALREQ);
 }
 
 int pbs_alterjob(int c, const char *id, struct attrl *attributes, const char *extend)
@@ -128,7 +125,7 @@ int pbs_alterjob(int c, const char *id, struct attrl *attributes, const char *ex
 	struct buffer from;
 	if (!id || !*id)
 		return error_number = IVALREQ;
-	from = request("pbs_alterjob");
+	from = request("pbs_alterjob", VERIFIES);
 	put(&from, id);
 	put_list(&from, attributes);
 	put(&from, extend);
@@ -143,7 +140,7 @@ struct batch_deljob_status *pbs_deljoblist(int c, char **ids, int count, const c
 	struct buffer from;
 	if (!ids || !*ids || !**ids || c < 0)
 		return NULL;
-	from = request("pbs_deljoblist");
+	from = request("pbs_deljoblist", NEITHER);
 	put_number(&from, count);
 	for (int i = 0; i < count; i++)
 		put(&from, ids[i]);
@@ -158,6 +155,20 @@ struct batch_deljob_status *pbs_deljoblist(int c, char **ids, int count, const c
 	}
 	free(answer.body);
 	return first;
+}
+
+/* Beware: it returns 0 as well when no answer has come, and pbs_errno alone tells. */
+int pbs_deljob(int c, const char *id, const char *extend)
+{
+	char *ids[] = { (char *)id, NULL };
+	struct batch_deljob_status *status;
+	int code;
+	if (!id || !*id)
+		return error_number = IVALREQ;
+	status = pbs_deljoblist(c, ids, 1, extend);
+	code = status ? status->code : 0;
+	pbs_delstatfree(status);
+	return code;
 }
 
 void pbs_delstatfree(struct batch_deljob_status *status)

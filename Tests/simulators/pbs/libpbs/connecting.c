@@ -47,7 +47,8 @@ static int connect_to(const char *name, const char *extend)
 	}
 	open_ones[fd] = 1;
 	ended[fd] = 0;
-	from = request("pbs_connect");
+	forget_texts(fd);
+	from = request("pbs_connect", VERIFIES);
 	put(&from, extend);
 	error_number = 0;
 	if (exchange(fd, &from, &answer)) {
@@ -91,11 +92,11 @@ int pbs_disconnect(int c)
 		error_number = SYSTEM;
 		return -1;
 	}
-	from = request("pbs_disconnect");
+	from = request("pbs_disconnect", LOCKS);
 	if (send_request(c, &from) == 0)
 		while (read(c, &rest, 1) == 1)
 			;
-	set_text(c, NULL);
+	forget_texts(c);
 	open_ones[c] = 0;
 	close(c);
 	return 0;

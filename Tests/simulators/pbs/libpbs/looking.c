@@ -54,7 +54,7 @@ void pbs_statfree(struct batch_status *status)
 
 static struct batch_status *stat_objects(int c, const char *function, const char *id, struct attrl *wanted, const char *extend)
 {
-	struct buffer from = request(function);
+	struct buffer from = request(function, VERIFIES);
 	put(&from, id);
 	put_list(&from, wanted);
 	put(&from, extend);
@@ -88,7 +88,7 @@ struct batch_status *pbs_stathost(int c, const char *id, struct attrl *wanted, c
 
 struct batch_status *pbs_selstat(int c, struct attrl *criteria, struct attrl *wanted, const char *extend)
 {
-	struct buffer from = request("pbs_selstat");
+	struct buffer from = request("pbs_selstat", VERIFIES);
 	put_list(&from, criteria);
 	put_list(&from, wanted);
 	put(&from, extend);
@@ -97,7 +97,7 @@ struct batch_status *pbs_selstat(int c, struct attrl *criteria, struct attrl *wa
 
 char **pbs_selectjob(int c, struct attrl *criteria, const char *extend)
 {
-	struct buffer from = request("pbs_selectjob");
+	struct buffer from = request("pbs_selectjob", VERIFIES);
 	struct answer answer;
 	char **ids = NULL;
 	put_list(&from, criteria);

@@ -7,8 +7,8 @@
  * Request: decimal length, blank, then NUL-terminated fields: "libpbs", the function's name, its
  * arguments in the order of the declaration without the connection; a list is its length and then
  * the fields of each item; a string that is NULL is empty.
- * Answer: "CODE TEXT BODY\n": the error code, the lengths of its text and of the body, then both;
- * the body is NUL-terminated fields.
+ * Answer: "CODE LIBRARY TEXT BODY\n": the error code, 1 where it is the real library that refuses,
+ * the lengths of the text and of the body, then both; the body is NUL-terminated fields.
  *
  * As in the real library names and values of pbs_submit() must come from malloc: a path is freed
  * and replaced. SIGPIPE is not caught, and no call ends before the server has answered.
@@ -45,15 +45,23 @@ struct batch_deljob_status {
 	int code;
 };
 
+/*
+ * What the real library does around a request, which shows in pbs_geterrmsg(): it verifies the
+ * attributes and forgets the text of an earlier error, or only locks the connection, or neither.
+ */
+enum care { VERIFIES, LOCKS, NEITHER };
+
 /* A request; HEADER octets are kept free for its length. */
 #define HEADER 32
 struct buffer {
 	char *data;
 	size_t size, room;
+	enum care care;
 };
 
 struct answer {
 	int code;
+	int by_library;			/* what the library itself refuses, and does not send */
 	char *body, *next, *end;	/* all of it; the field that is read next; where the last one ends */
 };
 
@@ -67,8 +75,11 @@ HIDDEN const char *directory(void);
 HIDDEN void setting(const char *name, char *value, size_t size);
 char *pbs_default(void);
 
+void pbs_delstatfree(struct batch_deljob_status *status);
+
 /* wire.c */
-HIDDEN struct buffer request(const char *function);
+char *pbs_geterrmsg(int c);
+HIDDEN struct buffer request(const char *function, enum care care);
 HIDDEN void put(struct buffer *to, const char *field);
 HIDDEN void put_number(struct buffer *to, long number);
 HIDDEN void put_list(struct buffer *to, const struct attrl *first);
@@ -76,7 +87,8 @@ HIDDEN int send_request(int fd, struct buffer *from);
 HIDDEN int exchange(int c, struct buffer *from, struct answer *answer);
 HIDDEN int plain(int c, struct buffer from);
 HIDDEN const char *take(struct answer *from);
-HIDDEN int failed(int connection, int code, const char *text);
-HIDDEN void set_text(int connection, char *text);
+HIDDEN void refuse_submission(int c, const char *text);
+HIDDEN void keep_text(int c, const char *text);
+HIDDEN void forget_texts(int c);
 
 #endif

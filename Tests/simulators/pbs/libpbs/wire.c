@@ -1,7 +1,6 @@
 /* Requests, answers, and what the last answer of each connection said. */
 #define _GNU_SOURCE
 #include <errno.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,8 +12,9 @@
 __thread int error_number;
 char open_ones[CONNECTIONS];
 char ended[CONNECTIONS];
-static pthread_mutex_t table = PTHREAD_MUTEX_INITIALIZER;
-static char *texts[CONNECTIONS];	/* what pbs_geterrmsg() tells, by connection */
+
+/* By connection: what its last answer said, and what pbs_geterrmsg() tells, which is not always the same. */
+static char *texts[CONNECTIONS], *told[CONNECTIONS];
 
 int *__pbs_errno_location(void)
 {
@@ -23,7 +23,7 @@ int *__pbs_errno_location(void)
 
 char *pbs_geterrmsg(int c)
 {
-	return c >= 0 && c < CONNECTIONS ? texts[c] : NULL;
+	return c >= 0 && c < CONNECTIONS ? told[c] : NULL;
 }
 
 void put(struct buffer *to, const char *field)
@@ -59,27 +59,46 @@ void put_list(struct buffer *to, const struct attrl *first)
 	}
 }
 
-struct buffer request(const char *function)
+struct buffer request(const char *function, enum care care)
 {
-	struct buffer made = { malloc(4096), HEADER, 4096 };
+	struct buffer made = { malloc(4096), HEADER, 4096, care };
 	put(&made, "libpbs");
 	put(&made, function);
 	return made;
 }
 
-void set_text(int connection, char *text)
+static void set(char **place, const char *text)
 {
-	pthread_mutex_lock(&table);
-	free(texts[connection]);
-	texts[connection] = text;
-	pthread_mutex_unlock(&table);
+	char *copy = text ? strdup(text) : NULL;
+	free(*place);
+	*place = copy;
 }
 
-int failed(int connection, int code, const char *text)
+/* The library's unlocking: a text is told from now on, none leaves the older one. */
+static void unlock(int c)
 {
-	if (connection >= 0 && connection < CONNECTIONS)
-		set_text(connection, text ? strdup(text) : NULL);
-	return error_number = code;
+	if (texts[c])
+		set(&told[c], texts[c]);
+}
+
+void keep_text(int c, const char *text)
+{
+	set(&texts[c], text);
+	unlock(c);
+}
+
+void forget_texts(int c)
+{
+	set(&texts[c], NULL);
+	set(&told[c], NULL);
+}
+
+/* pbs_submit() unlocks what it has not locked when it does not like an attribute, and that is the error that is left. */
+void refuse_submission(int c, const char *text)
+{
+	set(&told[c], text);
+	unlock(c);
+	error_number = SYSTEM;
 }
 
 static int read_all(int fd, char *data, size_t size)
@@ -132,47 +151,68 @@ int send_request(int fd, struct buffer *from)
 	return left ? -1 : 0;
 }
 
-/* One request and its answer. Returns the error code; the answer's body is to be freed. */
-int exchange(int c, struct buffer *from, struct answer *answer)
+/* Reads an answer; NULL, or what is wrong with it. */
+static const char *read_answer(int c, struct answer *answer, size_t *text_size)
 {
-	char header[64], *after = NULL, *text;
-	size_t n = 0, text_size, size, first;
-	memset(answer, 0, sizeof *answer);
-	if (c < 0 || c >= CONNECTIONS || !open_ones[c]) {
-		free(from->data);
-		return answer->code = error_number = SYSTEM;
-	}
-	set_text(c, NULL);
-	if (send_request(c, from) < 0)
-		return answer->code = error_number = PROTOCOL;
+	char header[64], *after = NULL;
+	size_t n = 0, size, first;
 	/* What comes with the first line is the beginning of the rest. */
 	while (!after && n + 1 < sizeof header) {
 		ssize_t got = read(c, header + n, sizeof header - 1 - n);
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got <= 0)
-			return answer->code = failed(c, PROTOCOL, "End of File");
+			return "End of File";
 		n += got;
 		header[n] = '\0';
 		after = memchr(header, '\n', n);
 	}
-	if (!after || sscanf(header, "%d %zu %zu\n", &answer->code, &text_size, &size) != 3)
-		return answer->code = failed(c, PROTOCOL, "Non-digit found where a digit was expected");
+	if (!after || sscanf(header, "%d %d %zu %zu\n", &answer->code, &answer->by_library, text_size, &size) != 4)
+		return "Non-digit found where a digit was expected";
 	after++;
 	first = header + n - after;
-	answer->body = calloc(1, text_size + size + 2);
-	if (first > text_size + size)
-		first = text_size + size;
+	if (first > *text_size + size)
+		first = *text_size + size;
+	answer->body = calloc(1, *text_size + size + 1);
 	memcpy(answer->body, after, first);
-	answer->next = answer->body + text_size;
-	answer->end = answer->next;
-	if (read_all(c, answer->body + first, text_size + size - first) < 0)
-		return answer->code = failed(c, PROTOCOL, "Supporting protocol failure");
-	answer->end += size;
-	if (text_size > 0) {
-		text = strndup(answer->body, text_size);
-		set_text(c, text);
+	if (read_all(c, answer->body + first, *text_size + size - first) < 0)
+		return "Supporting protocol failure";
+	answer->next = answer->body + *text_size;
+	answer->end = answer->next + size;
+	return NULL;
+}
+
+/* One request and its answer. Returns the error code; the answer's body is to be freed. */
+int exchange(int c, struct buffer *from, struct answer *answer)
+{
+	const char *problem;
+	enum care care = from->care;
+	size_t text_size = 0;
+	char *text;
+	memset(answer, 0, sizeof *answer);
+	if (c < 0 || c >= CONNECTIONS || !open_ones[c]) {
+		free(from->data);
+		return answer->code = error_number = SYSTEM;
 	}
+	if (send_request(c, from) < 0) {
+		if (care == VERIFIES)
+			forget_texts(c);
+		return answer->code = error_number = PROTOCOL;
+	}
+	problem = read_answer(c, answer, &text_size);
+	if (problem) {
+		answer->code = PROTOCOL;
+		answer->by_library = 0;
+	}
+	text = text_size && !problem ? strndup(answer->body, text_size) : NULL;
+	if (care == VERIFIES)
+		set(&told[c], answer->by_library ? text : NULL);
+	if (!answer->by_library) {
+		set(&texts[c], problem ? problem : text);
+		if (care != NEITHER)
+			unlock(c);
+	}
+	free(text);
 	return error_number = answer->code;
 }
 

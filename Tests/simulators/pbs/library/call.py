@@ -12,10 +12,10 @@ _MAGIC = b"libpbs\0"
 # The command that does the same, by which faults name it and it is counted.
 _KINDS = {
     "pbs_submit": "qsub", "pbs_statjob": "qstat", "pbs_selstat": "listing", "pbs_selectjob": "qselect",
-    "pbs_deljob": "qdel", "pbs_deljoblist": "qdel", "pbs_alterjob": "qalter", "pbs_movejob": "qmove",
+    "pbs_deljoblist": "qdel", "pbs_alterjob": "qalter", "pbs_movejob": "qmove",
     "pbs_holdjob": "qhold", "pbs_rlsjob": "qrls", "pbs_sigjob": "qsig", "pbs_statvnode": "pbsnodes",
     "pbs_stathost": "pbsnodes", "pbs_statserver": "qstat", "pbs_statque": "qstat"}
-_OF_JOBS = frozenset({"pbs_statjob", "pbs_deljob", "pbs_alterjob", "pbs_movejob", "pbs_holdjob", "pbs_rlsjob", "pbs_sigjob"})
+_OF_JOBS = frozenset({"pbs_statjob", "pbs_alterjob", "pbs_movejob", "pbs_holdjob", "pbs_rlsjob", "pbs_sigjob"})
 # What a failing command says where there is no server for it: on a connection that is kept, its end.
 _NO_SERVER = "cannot connect to server"
 
@@ -37,13 +37,15 @@ class LibraryAnswer:
     code: int = 0
     text: str = ""
     fields: list[str] = field(default_factory=list)
+    # The real library refuses it, before anything is sent.
+    by_library: bool = False
 
     @property
     def encoded(self) -> bytes:
         """As libpbs/wire.c reads it."""
         text = self.text.encode(errors="surrogateescape")
         body = "\0".join([*self.fields, ""]).encode(errors="surrogateescape") if self.fields else b""
-        return b"%d %d %d\n" % (self.code, len(text), len(body)) + text + body
+        return b"%d %d %d %d\n" % (self.code, self.by_library, len(text), len(body)) + text + body
 
     def add_object(self, name: str, attributes: list[tuple[str, str | None, str]]) -> None:
         """One batch_status."""

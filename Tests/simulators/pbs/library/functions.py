@@ -15,7 +15,7 @@ from ..errors import PBSError, error
 from ..job import Job
 from ..server import PBSServer
 from .call import Item, LibraryAnswer, LibraryCall
-from .names import canonical, check_job_value
+from .names import RefusedByLibrary, canonical, check_job_value
 from .submission import alteration, submission
 
 # enum batch_op of pbs_ifl.h, from EQ on.
@@ -101,12 +101,6 @@ def _jobs_of_ids(server: PBSServer, ids: list[str], history: bool) -> list[Job]:
     if not jobs and problem is not None:
         raise problem
     return jobs
-
-
-def _deljob(server: PBSServer, call: LibraryCall) -> LibraryAnswer:
-    job_id, extend = call.text(), call.text()
-    server.delete(server.full_id(job_id), call.user, server.name, "force" in extend, "deletehist" in extend)
-    return LibraryAnswer()
 
 
 def _deljoblist(server: PBSServer, call: LibraryCall) -> LibraryAnswer:
@@ -215,7 +209,6 @@ FUNCTIONS: dict[str, Callable[[PBSServer, LibraryCall], LibraryAnswer]] = {
     "pbs_selectjob": _selectjob,
     "pbs_selstat": _selstat,
     "pbs_statjob": _statjob,
-    "pbs_deljob": _deljob,
     "pbs_deljoblist": _deljoblist,
     "pbs_alterjob": _alterjob,
     "pbs_movejob": _of_job(PBSServer.move),
@@ -234,4 +227,4 @@ def execute(server: PBSServer, call: LibraryCall) -> LibraryAnswer:
     try:
         return FUNCTIONS[call.function](server, call)
     except PBSError as problem:
-        return LibraryAnswer(problem.number, problem.text)
+        return LibraryAnswer(problem.number, problem.text, by_library=isinstance(problem, RefusedByLibrary))

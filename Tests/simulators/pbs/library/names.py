@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 
 from .. import errors
-from ..errors import error
+from ..errors import TEXTS, PBSError
 from ..selection import check_request
 from ..server import PBSServer
 from .call import Item
@@ -52,9 +52,19 @@ _OTHERS = {
 }
 _KNOWN = {kind: {name.lower(): name for name in names} for kind, names in _OTHERS.items()} | {"job": _JOB}
 
+
+
+class RefusedByLibrary(PBSError):
+    """What the real library refuses before it sends anything."""
+
+
+def _refusal(number: int) -> RefusedByLibrary:
+    return RefusedByLibrary(number, TEXTS[number])
+
+
 _NAME = re.compile(r"[A-Za-z0-9+_.-]+")
 MAXIMUM_NAME = 230
-_YES, _NO = {"true", "t", "y", "1", "yes"}, {"false", "f", "n", "0", "no"}
+_YES, _NO = {"True", "TRUE", "true", "t", "T", "1", "y", "Y"}, {"False", "FALSE", "false", "f", "F", "0", "n", "N"}
 _PROJECT_FORBIDDEN = re.compile(r"[/\[\]\";:|<>+,?*]")
 
 
@@ -64,59 +74,61 @@ def canonical(kind: str, items: Iterable[Item]) -> list[str]:
     names: list[str] = []
     for item in items:
         if item.name.lower() not in known:
-            raise error(errors.NO_SUCH_ATTRIBUTE)
+            raise _refusal(errors.NO_SUCH_ATTRIBUTE)
         names.append(known[item.name.lower()])
     return names
 
 
 def boolean(value: str) -> bool | None:
     """A boolean as PBS reads it (is_true_or_false()), None where it is none."""
-    lower = value.lower()
-    return True if lower in _YES else False if lower in _NO else None
+    return True if value in _YES else False if value in _NO else None
+
+
+# Values that the library knows, by attribute.
+_VALUES = {
+    "Priority": r"\s*[-+]?\d+", "Hold_Types": r"n+|p+|[uos]+", "Join_Path": "oe|eo|n", "Mail_Points": r"\s*(n|[abej]+)",
+    "Keep_Files": "o|e|oe|eo|n|o?e?d?o?e?", "Remove_Files": "o|e|oe|eo", "job_state": "[EHQRTWSUBXFM]+",
+    "Checkpoint": r"[nscwu]|[cw]=\d+", "sandbox": "(?i:home|private|o_workdir)",
+    "User_List": r"[^@,]+(@[^@,]+)?(,[^@,]+(@[^@,]+)?)*", "group_list": ".+", "Mail_Users": ".+", "Shell_Path_List": ".+",
+    "depend": ".+:.+", "stagein": ".+@.+", "stageout": ".+@.+", "run_count": r"\+?\d+",
+    **dict.fromkeys(("Execution_Time", "umask", "block", "ctime", "mtime", "qtime", "stime", "obittime", "etime", "substate",
+                     "session_id", "Exit_status", "interactive", "max_run_subjobs"), r"[-+]?\d+"),
+    **dict.fromkeys(("Rerunable", "no_stdio_sockets", "create_resv_from_job", "release_nodes_on_stageout"),
+                    "|".join(sorted(_YES | _NO)))}
 
 
 def check_job_value(name: str, item: Item, selecting: bool = False) -> None:
     """What the library refuses of an attribute that a job is to have, or of a criterion."""
     value = item.value
-    bad = error(errors.BAD_ATTRIBUTE_VALUE)
     if name == "Resource_List" and item.resource is None:
-        raise error(errors.UNKNOWN_RESOURCE)
-    if name == "Job_Name":
-        if len(value) > MAXIMUM_NAME:
-            raise error(errors.JOB_NAME_TOO_LONG)
-        if not _NAME.fullmatch(value) and not (selecting and not value):
-            raise bad
-    elif name == "Priority":
-        if not re.fullmatch(r"\s*[-+]?\d+", value) or not (selecting or -1024 <= int(value) <= 1023):
-            raise bad
-    elif name == "Hold_Types" and not re.fullmatch(r"n+|p+|[uos]+", value):
-        raise bad
-    elif name == "Rerunable" and boolean(value) is None:
-        raise bad
-    elif name == "Join_Path" and value not in ("oe", "eo", "n"):
-        raise bad
-    elif name == "Mail_Points" and not re.fullmatch(r"\s*(n|[abej]+)", value):
-        raise bad
-    elif name == "job_state" and not re.fullmatch(r"[EHQRTWSUBXFM]+", value):
-        raise bad
-    elif name in ("Execution_Time", "umask", "run_count") and not re.fullmatch(r"[-+]?\d+", value):
-        raise bad
-    elif name in ("User_List", "group_list", "Mail_Users", "Shell_Path_List") and not value:
-        raise bad
+        raise _refusal(errors.UNKNOWN_RESOURCE)
+    if name == "Job_Name" and len(value) > MAXIMUM_NAME:
+        raise _refusal(errors.JOB_NAME_TOO_LONG)
+    if name == "Job_Name" and not _NAME.fullmatch(value) and not (selecting and not value):
+        raise _refusal(errors.BAD_ATTRIBUTE_VALUE)
+    if name in _VALUES and not re.fullmatch(_VALUES[name], value):
+        raise _refusal(errors.BAD_ATTRIBUTE_VALUE)
+    if name == "Priority" and not selecting and not -1024 <= int(value) <= 1023:
+        raise _refusal(errors.BAD_ATTRIBUTE_VALUE)
 
 
 def check_settable(name: str, manages: bool = False) -> None:
     """What the server refuses to set; some attributes are the managers' to alter."""
     if name not in _SETTABLE and not (manages and name == "comment"):
-        raise error(errors.READ_ONLY_ATTRIBUTE, f" {name}")
+        raise PBSError(errors.READ_ONLY_ATTRIBUTE, f"{TEXTS[errors.READ_ONLY_ATTRIBUTE]} {name}")
 
 
 def check_project(value: str) -> None:
     """What the server refuses as a project's name."""
     if _PROJECT_FORBIDDEN.search(value):
-        raise error(errors.BAD_ATTRIBUTE_VALUE, " project")
+        raise PBSError(errors.BAD_ATTRIBUTE_VALUE, f"{TEXTS[errors.BAD_ATTRIBUTE_VALUE]} project")
 
 
 def check_resources(server: PBSServer, resources: dict[str, str]) -> None:
-    """What the library refuses of a list of resources."""
-    check_request(resources, server.resources)
+    """What the library refuses of a list of resources, and of `place` the server."""
+    try:
+        check_request(resources, server.resources)
+    except PBSError as problem:
+        if problem.text.endswith(".place"):
+            raise
+        raise RefusedByLibrary(problem.number, problem.text) from None

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from xml.sax.saxutils import unescape
 
+from .. import errors
+from ..errors import PBSError
 from ..invocation import account
 from ..job import split_variables
 from ..server import PBSServer, Submission
@@ -24,6 +26,9 @@ def submission(server: PBSServer, uid: int, items: list[Item], script: str, dest
         check_settable(name)
     if "project" in attributes:
         check_project(attributes["project"])
+    for name in ("array_indices_submitted", "interactive"):
+        if name in attributes:
+            raise PBSError(errors.NO_SUPPORT, f"the PBS simulator has no job arrays and no interactive jobs ({name})")
     user, group, home = account(uid)
     variables = attributes.get("Variable_List", "")
     execution_time = attributes.get("Execution_Time")
