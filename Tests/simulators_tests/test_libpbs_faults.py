@@ -109,6 +109,20 @@ def test_restarted_server_closes_connections(simulator: PBSSimulator, library: L
     assert states(library.call("pbs_selstat", library.connect(), None, [STATE], None)) == {job_id: "H"}
 
 
+def test_connection_that_the_server_ends(simulator: PBSSimulator, start: Callable[..., LibpbsProcess]) -> None:
+    """It is noticed at the next call, and one that waits for its answer ends; a new connection works."""
+    first, second = start(), start()
+    with simulator.lock:
+        simulator.faults.hang("pbsnodes", count=1)
+    connection, other = first.connect(), second.connect()
+    waiting = second.begin("pbs_statvnode", other, None, None, None)
+    simulator.wait(lambda pbs: pbs.faults.struck)
+    simulator.end_connections()
+    assert waiting.end() == Said(None, PROTOCOL, "End of File")
+    assert first.call("pbs_statserver", connection, [["server_state"]], None) == Said(None, PROTOCOL, "End of File")
+    assert first.call("pbs_statserver", first.connect(), [["server_state"]], None).errno == 0
+
+
 def test_cut_answer_is_a_protocol_error(simulator: PBSSimulator, library: LibpbsProcess) -> None:
     """Wherever it is cut; and the connection is over."""
     for _ in range(5):

@@ -98,6 +98,12 @@ class Listener:
         os.close(self._wake_read)
         os.close(self._wake_write)
 
+    def end_kept_connections(self) -> None:
+        """Closes what libraries have opened, with what is under way there."""
+        for connection in list(self._connections):
+            if connection.call is not None and connection.call.keeps_connection:
+                self._close(connection)
+
     def wake(self) -> None:
         """Makes the thread look at its timers again."""
         if threading.current_thread() is self._thread:

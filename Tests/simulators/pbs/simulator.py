@@ -303,6 +303,11 @@ class PBSSimulator:
         with self.lock:
             self._listener.empty_listings += count
 
+    def end_connections(self) -> None:
+        """The server closes the connections that libraries keep, as after a long silence; new ones are welcome."""
+        with self.lock:
+            self.server.timers.after(0.0, self._listener.end_kept_connections)
+
     def pause(self) -> None:
         """The server hangs, as under SIGSTOP: commands connect and wait, and no time passes for jobs."""
         with self.lock:
