@@ -13,7 +13,7 @@ import pytest
 
 from simulators.pbs import Fault, FaultKind, PBSSimulator
 
-from .libpbs import EQ
+from .libpbs import EQ, GE
 from .libpbs_process import LibpbsProcess, Said
 from .libpbs_scenarios import NEEDED, STATE, job
 
@@ -310,6 +310,35 @@ def test_the_second_call_on_a_closed_connection_is_a_signal(simulator: PBSSimula
     output, _ = process.communicate("\n", timeout=60)
     assert output == "\n"
     assert process.returncode == -signal.SIGPIPE
+
+
+def test_a_comment_that_changes_is_a_change(tmp_path: Path) -> None:
+    """The scheduler's words move mtime when they become others, and not when they are repeated."""
+    now = [1000.0]
+    with PBSSimulator(tmp_path, {"node1": {"ncpus": 2}, "node2": {"ncpus": 2}}, libpbs=True, clock=lambda: now[0]) as simulator:
+        library = LibpbsProcess(simulator.directory / "lib" / "libpbs.so", simulator.environment)
+        connection = library.connect()
+
+        def changed(since: int) -> set[str]:
+            criteria = [["User_List", None, simulator.user, EQ], ["mtime", None, str(since), GE]]
+            return set(library.call("pbs_selectjob", connection, criteria, None).result)
+
+        def cycle() -> None:
+            with simulator.lock:
+                simulator.server.schedule()
+
+        simulator.submit("runs", select="1:ncpus=1")
+        waits = simulator.submit("waits", select="1:ncpus=4").id
+        cycle()
+        assert waits in changed(1000) and not changed(1001)
+        now[0] = 2000
+        cycle()
+        assert not changed(1001)
+        now[0] = 3000
+        simulator.host_down("node2")
+        cycle()
+        assert changed(1001) == {waits} and not changed(3001)
+        library.close()
 
 
 def test_many_jobs_are_one_look(simulator: PBSSimulator, library: LibpbsProcess) -> None:

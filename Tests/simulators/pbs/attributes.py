@@ -65,7 +65,7 @@ _JOB: dict[str, Callable[[PBSServer, Job], object]] = {
     "Keep_Files": _kept("Keep_Files", "n"),
     "Mail_Points": _kept("Mail_Points", "a"),
     "Mail_Users": _kept("Mail_Users"),
-    "mtime": lambda server, job: job.mtime,
+    "mtime": lambda server, job: server.changed_at(job),
     "Output_Path": lambda server, job: job.output_path,
     "Priority": lambda server, job: job.priority,
     "qtime": lambda server, job: job.qtime,
@@ -117,6 +117,12 @@ def visible_job_attributes(for_manager: bool, names: Sequence[str] = ()) -> tupl
 def is_job_attribute(name: str) -> bool:
     """Whether jobs have such an attribute here."""
     return name in _JOB
+
+
+def job_number(server: PBSServer, job: Job, name: str) -> int | None:
+    """An attribute that is a number, None where the job has none."""
+    value = _JOB[name](server, job)
+    return None if value is None else int(cast("int | str", value))
 
 
 def job_values(server: PBSServer, job: Job, names: Iterable[str]) -> list[Attribute]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import errors
-from .attributes import is_job_attribute, job_values
+from .attributes import is_job_attribute, job_number, job_values
 from .errors import error
 from .job import Job
 from .quantities import Size, parse_duration
@@ -49,7 +49,9 @@ def select(server: PBSServer, criteria: Iterable[Criterion], history: bool) -> l
         if (criterion.attribute, criterion.operator) == ("job_state", "eq"):
             # A suspended job counts as running here and there.
             states &= set(criterion.value) | ({"S"} if "R" in criterion.value else set())
-    return [job for job in server.in_states(states) if all(test(job) for test in tests)]
+    jobs = [job for state in states for job in server.by_state.get(state, {}).values() if all(test(job) for test in tests)]
+    jobs.sort(key=lambda job: job.queue_rank)
+    return jobs
 
 
 def job_test(server: PBSServer, criterion: Criterion) -> Test:
@@ -104,8 +106,8 @@ def _number_test(server: PBSServer, criterion: Criterion, compare: Callable[[Any
         raise error(errors.BAD_ATTRIBUTE_VALUE, f" {name}") from None
 
     def test(job: Job) -> bool:
-        mine = _text(server, job, name)
-        return mine != "" and compare(int(mine), wanted)
+        mine = job_number(server, job, name)
+        return mine is not None and compare(mine, wanted)
 
     return test
 

@@ -187,6 +187,10 @@ class PBSServer:
         """The job's comment, the scheduler's latest word included."""
         return self.scheduler.comment(job) if job.state == "Q" else job.comment
 
+    def changed_at(self, job: Job) -> int:
+        """The attribute mtime: a new comment of the scheduler counts, one that is the same does not."""
+        return max(job.mtime, self.scheduler.commented_at(job)) if job.state == "Q" else job.mtime
+
     def in_states(self, states: Iterable[str]) -> list[Job]:
         """The jobs in these states in the order of the queue."""
         jobs = [job for state in states for job in self.by_state.get(state, {}).values()]
@@ -283,7 +287,7 @@ class PBSServer:
         for job in list(self._resuming.values()):
             self._resume_where_it_was(job)
         started = {queue.name for queue in self.queues.values() if queue.started}
-        for job, allocations in self.scheduler.next_cycle().jobs_that_fit(self.jobs, started):
+        for job, allocations in self.scheduler.next_cycle(self.now()).jobs_that_fit(self.jobs, started):
             self._run(job, allocations)
 
     def _run(self, job: Job, allocations: list[Allocation]) -> None:

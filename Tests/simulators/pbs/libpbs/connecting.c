@@ -1,5 +1,6 @@
 /* Connections. */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,6 +44,8 @@ static int connect_to(const char *name, const char *extend)
 			error_number = SYSTEM;
 		if (fd >= 0)
 			close(fd);
+		/* A socket that is gone is a server that does not listen. */
+		errno = ECONNREFUSED;
 		return -1;
 	}
 	open_ones[fd] = 1;

@@ -33,22 +33,36 @@ _JOB = {name.lower(): name for name in _SETTABLE + _READ_ONLY}
 _OTHERS = {
     "vnode": (
         "Mom Port pbs_version ntype state pcpus Priority jobs max_running max_user_run max_group_run no_tasks pnames resv "
-        "resources_available resources_assigned queue comment resv_enable no_multinode_jobs sharing provision_enable current_aoe "
-        "in_multivnode_host maintenance_jobs license license_info topology_info vnode_pool power_provisioning current_eoe "
-        "partition poweroff_eligible last_state_change_time last_used_time").split(),
+        "resources_available resources_assigned queue comment resv_enable no_multinode_jobs sharing provision_enable "
+        "current_aoe in_multivnode_host maintenance_jobs license license_info topology_info vnode_pool power_provisioning "
+        "current_eoe partition poweroff_eligible last_state_change_time last_used_time").split(),
     "queue": (
-        "queue_type Priority max_queuable total_jobs state_count max_running max_queued max_queued_res max_run max_run_res "
-        "acl_host_enable acl_hosts acl_user_enable acl_users acl_group_enable acl_groups from_route_only resources_max "
-        "resources_min resources_default resources_available resources_assigned default_chunk comment kill_delay hasnodes "
-        "backfill_depth route_destinations enabled started queued_jobs_threshold partition").split(),
+        "queue_type Priority max_queuable total_jobs state_count max_running max_queued max_queued_res acl_host_enable "
+        "acl_hosts acl_user_enable acl_users from_route_only resources_max resources_min resources_default "
+        "require_cred_enable require_cred max_array_size comment acl_group_enable acl_groups checkpoint_min "
+        "rendezvous_retry reserved_expedite reserved_sync default_chunk resources_available resources_assigned kill_delay "
+        "max_user_run max_group_run max_run max_run_res max_run_soft max_run_res_soft hasnodes max_user_res max_group_res "
+        "max_user_run_soft max_group_run_soft max_user_res_soft max_group_res_soft node_group_key backfill_depth "
+        "route_destinations alt_router route_held_jobs route_waiting_jobs route_retry_time route_lifetime enabled started "
+        "queued_jobs_threshold queued_jobs_threshold_res partition").split(),
     "server": (
-        "server_state server_host scheduling max_running max_queued max_queued_res max_run max_run_res total_jobs state_count "
-        "acl_host_enable acl_hosts acl_user_enable acl_users acl_roots managers operators default_queue log_events mailer "
+        "server_state server_host scheduling max_running max_queued max_queued_res max_run max_run_res max_run_soft "
+        "max_run_res_soft max_user_run max_group_run max_user_res max_group_res max_user_run_soft max_group_run_soft "
+        "max_user_res_soft max_group_res_soft pnames total_jobs state_count acl_host_enable acl_hosts "
+        "acl_host_moms_enable acl_resv_host_enable acl_resv_hosts acl_resv_group_enable acl_resv_groups acl_user_enable "
+        "acl_users acl_resv_user_enable acl_resv_users acl_roots managers operators default_queue log_events mailer "
         "mail_from query_other_jobs resources_available resources_default default_chunk resources_max resources_assigned "
-        "scheduler_iteration comment flatuid resv_enable node_fail_requeue max_array_size resend_term_delay pbs_license_info "
-        "pbs_license_min pbs_license_max pbs_license_linger_time license_count pbs_version job_sort_formula eligible_time_enable "
-        "job_history_enable job_history_duration max_concurrent_provision backfill_depth clear_topjob_estimates_enable "
-        "job_requeue_timeout queued_jobs_threshold power_provisioning max_job_sequence_id").split(),
+        "resources_cost system_cost scheduler_iteration comment default_node node_pack flatuid resv_enable "
+        "node_fail_requeue max_array_size resend_term_delay require_cred_enable require_cred node_group_enable "
+        "node_group_key default_qdel_arguments default_qsub_arguments rpp_retry rpp_highwater pbs_license_info "
+        "pbs_license_min pbs_license_max pbs_license_linger_time license_count pbs_version job_sort_formula "
+        "eligible_time_enable reserve_retry_time reserve_retry_init job_history_enable job_history_duration "
+        "provision_enable max_concurrent_provision provision_timeout resv_post_processing_time backfill_depth "
+        "clear_topjob_estimates_enable job_requeue_timeout python_restart_max_hooks python_restart_max_objects "
+        "python_restart_min_interval queued_jobs_threshold queued_jobs_threshold_res jobscript_max_size "
+        "restrict_res_to_release_on_suspend power_provisioning show_hidden_attribs sync_mom_hookfiles_timeout "
+        "rpp_max_pkt_check max_job_sequence_id has_runjob_hook acl_krb_realm_enable acl_krb_realms acl_krb_submit_realms "
+        "cred_renew_enable cred_renew_tool cred_renew_period cred_renew_cache_period").split(),
 }
 _KNOWN = {kind: {name.lower(): name for name in names} for kind, names in _OTHERS.items()} | {"job": _JOB}
 
