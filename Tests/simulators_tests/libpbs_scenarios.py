@@ -67,6 +67,11 @@ SCENARIOS: dict[str, list[Call]] = {
         ("pbs_statjob", "{3}", [["Variable_List"], ["Submit_Host"]], None),
         submit(job("L3", argument="a &amp; b</jsdl-hpcpa:Argument><jsdl-hpcpa:Argument>&lt;c&gt;")),
         ("pbs_statjob", "{4}", [["argument_list"], ["executable"]], None),
+        # Its output is not to be copied anywhere, which would take its time.
+        submit([["executable", None, "/bin/sleep"], ["argument_list", None, "<jsdl-hpcpa:Argument>1000</jsdl-hpcpa:Argument>"],
+                ["Output_Path", None, "/dev/null"], ["Error_Path", None, "/dev/null"]]),
+        ("wait", "{5}", "R", 42), ("pbs_statjob", "{5}", [["Hold_Types"], ["Rerunable"], ["Variable_List"], ["Output_Path"]], None),
+        ("pbs_deljob", "{5}", None), ("wait", "{5}", "F", 91),
     ],
     "selections": [
         submit(job("L4")), submit(job("L4", ["Account_Name", None, "acct"], ["Priority", None, "5"])), submit(job("L4x")),
@@ -93,6 +98,17 @@ SCENARIOS: dict[str, list[Call]] = {
         submit(job("L5", hold="x")), submit(job("L5", ["Rerunable", None, "maybe"])), submit(job("L5", ["Output_Path", None, ""])),
         ("pbs_submit", job("L5"), "/nonexistent", None, None),
     ],
+    "deleted while it runs": [
+        submit(job("L8", hold="n")), submit(job("L8", hold="n")), ("wait", "{1}", "R", 42), ("wait", "{2}", "R", 42),
+        ("pbs_deljoblist", ["9999999.{server}", "{1}"], None), ("pbs_deljoblist", ["{2}", "9999999.{server}"], None),
+        ("wait", "{1}", "F", 91), ("wait", "{2}", "F", 91),
+    ],
+    "texts of earlier errors": [
+        submit(job("L9")), submit(job("L9"), "nosuch"), ("pbs_deljob", "9999999", None), submit(job("a/b")),
+        ("pbs_movejob", "{1}", "nosuch", None), ("pbs_movejob", "{1}", "workq", None), ("pbs_deljob", "9999999", None),
+        ("pbs_statjob", "9999999", None, None), ("pbs_deljob", "9999999", None), submit(job("b/c")), ("pbs_statserver", [["nosuch"]], None),
+        ("pbs_statserver", [["server_state"]], None), submit(job("c/d")), ("pbs_statjob", "{1}", [["job_state"]], None),
+    ],
     "many at once": [
         submit(job("L6")), submit(job("L6")), submit(job("L6")),
         ("pbs_deljoblist", ["{1}", "{2}"], None), ("pbs_selstat", [named("L6")], [STATE], "x"),
@@ -117,7 +133,7 @@ SCENARIOS: dict[str, list[Call]] = {
     "server, queues and hosts": [
         ("pbs_statserver", [["server_state"], ["pbs_version"], ["default_queue"]], None), ("pbs_statserver", [["nosuch"]], None),
         ("pbs_statque", "workq", [["queue_type"], ["enabled"], ["started"]], None), ("pbs_statque", "nosuch", None, None),
-        ("pbs_statque", None, [["queue_type"]], None), ("pbs_statvnode", None, [["state"], ["Mom"], ["resources_available", "host"]], None),
+        ("pbs_statvnode", None, [["state"], ["Mom"], ["resources_available", "host"]], None),
         ("pbs_statvnode", "nosuch", None, None), ("pbs_statvnode", None, [["nosuch"]], None), ("pbs_statvnode", "node1", None, None),
         ("pbs_stathost", None, [["state"]], None), ("pbs_stathost", None, [["state"], ["resources_available"]], None),
         ("pbs_stathost", "nosuch", None, None), ("pbs_stathost", "node1", None, None),

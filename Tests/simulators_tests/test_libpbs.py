@@ -25,6 +25,8 @@ from .libpbs_scenarios import SCENARIOS, Call, normal
 
 RECORDINGS = Path(__file__).resolve().parents[1] / "recordings" / "libpbs"
 HOSTS: dict[str, dict[str, int | str]] = {"node1": {"ncpus": 2, "mem": "24684096kb"}, "node2": {"ncpus": 2, "mem": "24684096kb"}}
+# Exit statuses of qdel for jobs that are gone or about to be: PBSE_UNKJOBID, PBSE_HISTJOBID, PBSE_BADSTATE, modulo 256.
+_GONE = (0, 15001 % 256, 15139 % 256, 15016 % 256)
 
 
 @dataclass
@@ -69,11 +71,12 @@ class Side:
 
     def clean_up(self) -> None:
         """The jobs of a scenario are gone, from the history too."""
-        for job_id in self.jobs:
-            self.library.call("pbs_deljob", self.connection, job_id, "forcedeletehist")
+        jobs, self.jobs = self.jobs, []
+        for job_id in jobs:
             if isinstance(self.site, RealPBS):
-                self.site.run("qdel", "-W", "force", "-x", job_id, allowed=(0, 15001 % 256, 15139 % 256))
-        self.jobs.clear()
+                self.site.run("qdel", "-W", "force", "-x", job_id, allowed=_GONE)
+            else:
+                self.library.call("pbs_deljob", self.connection, job_id, "forcedeletehist")
 
 
 @pytest.fixture(scope="module", params=["simulated_pbs", "real_pbs"])

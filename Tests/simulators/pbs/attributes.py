@@ -39,8 +39,8 @@ def _arguments_in_xml(arguments: Iterable[str]) -> str | None:
     return "".join(f"<jsdl-hpcpa:Argument>{escape(argument)}</jsdl-hpcpa:Argument>" for argument in arguments) or None
 
 
-def _kept(name: str, default: str | None = None) -> Callable[[PBSServer, Job], object]:
-    return lambda server, job: job.attributes.get(name, default)
+def _kept(name: str) -> Callable[[PBSServer, Job], object]:
+    return lambda server, job: job.attributes.get(name)
 
 
 # Each attribute of a job and how it is found, in PBS's order; None: the job has none.
@@ -52,7 +52,7 @@ _JOB: dict[str, Callable[[PBSServer, Job], object]] = {
     "queue": lambda server, job: job.queue,
     "server": lambda server, job: job.server,
     "Account_Name": _kept("Account_Name"),
-    "Checkpoint": _kept("Checkpoint", "u"),
+    "Checkpoint": _kept("Checkpoint"),
     "ctime": lambda server, job: job.ctime,
     "depend": _kept("depend"),
     "Error_Path": lambda server, job: job.error_path,
@@ -60,17 +60,17 @@ _JOB: dict[str, Callable[[PBSServer, Job], object]] = {
     "exec_vnode": lambda server, job: job.exec_vnode,
     "Execution_Time": lambda server, job: job.execution_time,
     "group_list": _kept("group_list"),
-    "Hold_Types": lambda server, job: job.holds or "n",
-    "Join_Path": _kept("Join_Path", "n"),
-    "Keep_Files": _kept("Keep_Files", "n"),
-    "Mail_Points": _kept("Mail_Points", "a"),
+    "Hold_Types": lambda server, job: job.holds or ("n" if job.says_holds else None),
+    "Join_Path": _kept("Join_Path"),
+    "Keep_Files": _kept("Keep_Files"),
+    "Mail_Points": _kept("Mail_Points"),
     "Mail_Users": _kept("Mail_Users"),
     "mtime": lambda server, job: server.changed_at(job),
     "Output_Path": lambda server, job: job.output_path,
     "Priority": lambda server, job: job.priority,
     "qtime": lambda server, job: job.qtime,
     "Remove_Files": _kept("Remove_Files"),
-    "Rerunable": lambda server, job: job.rerunable,
+    "Rerunable": lambda server, job: job.rerunable if job.says_rerunable else None,
     "Resource_List": lambda server, job: job.request.listed.items(),
     "schedselect": lambda server, job: job.request.schedselect,
     "stime": lambda server, job: job.stime,

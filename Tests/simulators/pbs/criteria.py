@@ -81,7 +81,14 @@ def job_test(server: PBSServer, criterion: Criterion) -> Test:
         return _resource_test(server, criterion, compare)
     if name in _NUMBERS:
         return _number_test(server, criterion, compare)
+    if name == "Checkpoint":
+        return lambda job: compare(_checkpoint_rank(job.attributes.get(name, "")), _checkpoint_rank(value))
     return lambda job: compare(_text(server, job, name), value)
+
+
+def _checkpoint_rank(value: str) -> int:
+    """n > s > c=minutes > c > u, and none is least (order_chkpnt())."""
+    return {"n": 5, "s": 4, "c": 3 if len(value) > 1 else 2, "u": 1}.get(value[:1], 0)
 
 
 def _text(server: PBSServer, job: Job, name: str) -> str:
@@ -103,20 +110,17 @@ def _number_test(server: PBSServer, criterion: Criterion, compare: Callable[[Any
     try:
         wanted = int(criterion.value)
     except ValueError:
-        raise error(errors.BAD_ATTRIBUTE_VALUE, f" {name}") from None
+        raise error(errors.BAD_ATTRIBUTE_VALUE) from None
 
-    def test(job: Job) -> bool:
-        mine = job_number(server, job, name)
-        return mine is not None and compare(mine, wanted)
-
-    return test
+    # One that a job has not counts as 0 (comp_l()).
+    return lambda job: compare(job_number(server, job, name) or 0, wanted)
 
 
 def _resource_test(server: PBSServer, criterion: Criterion, compare: Callable[[Any, Any], bool]) -> Test:
     resource = criterion.resource or ""
     definition = server.resources.get(resource)
     if definition is None:
-        raise error(errors.UNKNOWN_RESOURCE)
+        raise error(errors.UNKNOWN_RESOURCE, f" Resource_List.{resource}")
     kind = definition.type
 
     def number(text: str) -> object:

@@ -67,6 +67,10 @@ class Queue:
     started: bool = True
 
 
+# Attributes that qsub sends where no option says otherwise (set_opt_defaults()); a job of the library may lack them.
+QSUB_DEFAULTS = {"Checkpoint": "u", "Join_Path": "n", "Keep_Files": "n", "Mail_Points": "a"}
+
+
 @dataclass
 class Submission:
     """A job as qsub hands it over, options already read and checked."""
@@ -86,13 +90,14 @@ class Submission:
     executable: str | None = None
     arguments: list[str] = field(default_factory=list)
     script: str | None = None
-    rerunable: bool = True
+    # None: nothing is said of it.
+    rerunable: bool | None = True
     held: bool = False
-    holds: str = ""
-    priority: int = 0
+    holds: str | None = ""
+    priority: int | None = 0
     project: str | None = None
     execution_time: int | None = None
-    attributes: dict[str, str] = field(default_factory=dict)
+    attributes: dict[str, str] = field(default_factory=lambda: dict(QSUB_DEFAULTS))
     submit_arguments: list[str] = field(default_factory=list)
 
 
@@ -225,10 +230,11 @@ class PBSServer:
             output_path=submission.output_path or f"{self.name}:{default}.o{sequence}",
             error_path=submission.error_path or f"{self.name}:{default}.e{sequence}",
             submit_arguments=submission.submit_arguments, queue_rank=self._next_rank(), ctime=now, qtime=now, mtime=now,
-            rerunable=submission.rerunable, priority=submission.priority,
+            rerunable=submission.rerunable is not False, says_rerunable=submission.rerunable is not None,
+            priority=submission.priority,
             project=submission.project or "_pbs_project_default", executable=submission.executable,
             arguments=submission.arguments, script=submission.script, attributes=submission.attributes,
-            holds=submission.holds or ("u" if submission.held else ""), execution_time=submission.execution_time)
+            holds=submission.holds or ("u" if submission.held else ""), says_holds=submission.holds is not None, execution_time=submission.execution_time)
         job.runs_for = _sleep_seconds(job)
         self.jobs[job_id] = job
         self._note("queued", job)
@@ -595,7 +601,7 @@ class PBSServer:
         if wanted & {"s", "o"}:
             self._require_manager(user)
         before = job.holds
-        job.holds = _holds(set(job.holds) | wanted)
+        job.holds, job.says_holds = _holds(set(job.holds) | wanted), True
         if job.state == "Q":
             self.scheduler.remove(job)
         job.comment = f"Job held by {user} on {time.ctime(self.settings.clock())}"
@@ -744,7 +750,7 @@ class PBSServer:
         elif name == "project":
             job.project = value
         elif name == "Rerunable":
-            job.rerunable = value == "y"
+            job.rerunable, job.says_rerunable = value == "y", True
         elif name == "comment":
             job.comment = value
         elif name == "Output_Path":
@@ -752,7 +758,7 @@ class PBSServer:
         elif name == "Error_Path":
             job.error_path = value
         elif name == "Hold_Types":
-            job.holds = _holds(set(value) - {"n"})
+            job.holds, job.says_holds = _holds(set(value) - {"n"}), True
             if job.state in ("Q", "H", "W"):
                 self._evaluate(job)
         else:

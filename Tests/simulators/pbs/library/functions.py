@@ -114,11 +114,15 @@ def _deljoblist(server: PBSServer, call: LibraryCall) -> LibraryAnswer:
     if not any(server.full_id(job_id) in server.jobs for job_id in ids):
         del ids[1:]
     answer, running = LibraryAnswer(), False
-    for job_id in dict.fromkeys(ids):
+    for job_id in dict.fromkeys(map(server.full_id, ids)):
         answer.code = 0
+        job = server.jobs.get(job_id)
+        has_ended = job is not None and not job.live
         try:
-            server.delete(server.full_id(job_id), call.user, server.name, "force" in extend, "deletehist" in extend)
-            running = running or any(server.full_id(job_id) in server.by_state[state] for state in "RS")
+            server.delete(job_id, call.user, server.name, "force" in extend, "deletehist" in extend)
+            running = running or any(job_id in server.by_state[state] for state in "RS")
+            if has_ended:
+                answer.fields += (job_id, str(errors.HISTORY_DELETED))
         except PBSError as problem:
             answer.code = problem.number
             answer.fields += (job_id, str(problem.number))

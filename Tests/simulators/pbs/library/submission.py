@@ -37,9 +37,9 @@ def submission(server: PBSServer, uid: int, items: list[Item], script: str, dest
         home=home, output_path=attributes.get("Output_Path"), error_path=attributes.get("Error_Path"),
         working_directory=_variable(variables, "PBS_O_WORKDIR"), queue=destination.split("@", 1)[0] or None,
         executable=attributes.get("executable"), arguments=_words(attributes.get("argument_list", "")), script=script or None,
-        rerunable=boolean(attributes.get("Rerunable", "y")) is not False,
-        holds="".join(kind for kind in "uosp" if kind in attributes.get("Hold_Types", "n")),
-        priority=int(attributes.get("Priority", "0")), project=attributes.get("project"),
+        rerunable=boolean(attributes["Rerunable"]) if "Rerunable" in attributes else None,
+        holds="".join(kind for kind in "uosp" if kind in attributes["Hold_Types"]) if "Hold_Types" in attributes else None,
+        priority=int(attributes["Priority"]) if "Priority" in attributes else None, project=attributes.get("project"),
         execution_time=int(execution_time) if execution_time is not None else None,
         attributes={name: value for name, value in attributes.items() if name not in _OWN},
         submit_arguments=_words(attributes.get("Submit_arguments", "")))
