@@ -17,7 +17,7 @@ from .libpbs import EQ, GE
 from .libpbs_process import LibpbsProcess, Said
 from .libpbs_scenarios import NEEDED, STATE, job
 
-UNKNOWN_JOB, SYSTEM, PROTOCOL, UNKNOWN_HOST, NO_SERVER, QUEUE_DISABLED = 15001, 15010, 15031, 15008, 15034, 15021
+SYSTEM, PROTOCOL, UNKNOWN_HOST, QUEUE_DISABLED = 15010, 15031, 15008, 15021
 # Seconds after which a call that hangs has been waited for.
 WHILE = 0.3
 
@@ -73,7 +73,8 @@ def test_a_kept_connection_is_one(simulator: PBSSimulator, library: LibpbsProces
     assert simulator.served == {"pbs_connect": 1, "qsub": 10, "listing": 1, "qstat": 1, "qdel": 2, "pbsnodes": 1}
     assert [call.job_ids for call in simulator.calls() if call.program == "qdel"] == [tuple(ids[:2]), (ids[2],)]
     assert library.call("pbs_disconnect", connection).result == 0
-    assert library.call("pbs_statserver", connection, None, None).errno == SYSTEM
+    assert library.call("pbs_statserver", connection, None, None).errno == PROTOCOL
+    assert library.call("pbs_statserver", -1, None, None).errno == SYSTEM
 
 
 def test_jobs_of_library_and_commands_are_the_same(simulator: PBSSimulator, library: LibpbsProcess) -> None:
@@ -239,10 +240,15 @@ def test_which_server(simulator: PBSSimulator, start: Callable[..., LibpbsProces
     assert other.call("pbs_connect", None).errno == UNKNOWN_HOST
     assert other.call("pbs_connect", "pbsserver").result >= 0
     conf = tmp_path / "pbs.conf"
-    conf.write_text("PBS_EXEC=/nowhere\nPBS_SERVER=elsewhere\n")
+    conf.write_text("PBS_HOME=/nowhere\nPBS_EXEC=/nowhere\nPBS_SERVER=elsewhere\n")
     assert start(PBS_CONF_FILE=str(conf)).call("pbs_connect", None).errno == UNKNOWN_HOST
-    conf.write_text("PBS_EXEC=/nowhere\n")
-    assert start(PBS_CONF_FILE=str(conf)).call("pbs_connect", None).errno == NO_SERVER
+
+
+def test_without_a_configuration(simulator: PBSSimulator, start: Callable[..., LibpbsProcess], tmp_path: Path) -> None:
+    """It cannot connect, and leaves no number: seen on 23.06.06."""
+    library = start(PBS_CONF_FILE=str(tmp_path / "missing"))
+    assert library.call("pbs_default").result is None
+    assert library.call("pbs_connect", None) == Said(-1, 0, None)
 
 
 def test_secondary_server(simulator: PBSSimulator, start: Callable[..., LibpbsProcess]) -> None:

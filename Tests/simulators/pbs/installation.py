@@ -16,7 +16,7 @@ _LIBRARY = Path(__file__).with_name("libpbs")
 def install_commands(directory: Path, server_name: str) -> None:
     """Compiles commands.c if need be, and installs it under the name of each command in DIRECTORY/bin."""
     (directory / "bin").mkdir(parents=True, exist_ok=True)
-    (directory / "pbs.conf").write_text(f"PBS_SERVER={server_name}\nPBS_EXEC={directory}\n")
+    (directory / "pbs.conf").write_text(f"PBS_SERVER={server_name}\nPBS_EXEC={directory}\nPBS_HOME={directory}\n")
     program = compiled("pbs-simulator-command", [_COMMANDS])
     for name in COMMANDS:
         _copy(program, directory / "bin" / name)

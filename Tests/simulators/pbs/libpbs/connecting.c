@@ -67,11 +67,9 @@ int pbs_connect_extend(const char *server, const char *extend)
 {
 	char primary[256], secondary[256], name[256];
 	int fd;
-	snprintf(name, sizeof name, "%s", server && *server ? server : pbs_default());
-	if (!name[0]) {
-		error_number = NOSERVER;
+	if (!is_configured())
 		return -1;
-	}
+	snprintf(name, sizeof name, "%s", server && *server ? server : pbs_default());
 	setting("PBS_PRIMARY", primary, sizeof primary);
 	setting("PBS_SECONDARY", secondary, sizeof secondary);
 	fd = connect_to(name, extend);
@@ -91,10 +89,8 @@ int pbs_disconnect(int c)
 	struct buffer from;
 	if (c < 0)
 		return 0;
-	if (c >= CONNECTIONS || !open_ones[c]) {
-		error_number = SYSTEM;
-		return -1;
-	}
+	if (c >= CONNECTIONS || !open_ones[c])
+		return 0;
 	from = request("pbs_disconnect", LOCKS);
 	if (send_request(c, &from) == 0)
 		while (read(c, &rest, 1) == 1)

@@ -36,9 +36,7 @@ void setting(const char *name, char *value, size_t size)
 		return;
 	}
 	snprintf(path, sizeof path, "%s/pbs.conf", directory());
-	FILE *file = conf && *conf ? fopen(conf, "re") : NULL;
-	if (!file)
-		file = fopen(path, "re");
+	FILE *file = fopen(conf && *conf ? conf : path, "re");
 	while (file && fgets(line, sizeof line, file))
 		if (!strncmp(line, name, length) && line[length] == '=')
 			snprintf(value, size, "%.*s", (int)strcspn(line + length + 1, " \t\r\n"), line + length + 1);
@@ -46,10 +44,27 @@ void setting(const char *name, char *value, size_t size)
 		fclose(file);
 }
 
+/* Whether there is what PBS cannot do without; else it is said which settings are missing, and there is no error's number. */
+int is_configured(void)
+{
+	static const char *const needed[] = { "PBS_HOME", "PBS_EXEC", "PBS_SERVER" };
+	char value[PATH_MAX], missing[64] = "";
+	for (size_t i = 0; i < sizeof needed / sizeof needed[0]; i++) {
+		setting(needed[i], value, sizeof value);
+		if (!value[0])
+			sprintf(missing + strlen(missing), " %s", needed[i]);
+	}
+	if (missing[0])
+		fprintf(stderr, "pbsconf error: pbs conf variables not found:%s\n", missing);
+	return !missing[0];
+}
+
 char *pbs_default(void)
 {
 	static __thread char name[256];
 	char secondary[256];
+	if (!is_configured())
+		return NULL;
 	setting("PBS_PRIMARY", name, sizeof name);
 	setting("PBS_SECONDARY", secondary, sizeof secondary);
 	if (!name[0] || !secondary[0])

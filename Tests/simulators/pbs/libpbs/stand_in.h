@@ -22,8 +22,7 @@
 #define CONNECTIONS 65536
 
 /* pbs_error.h */
-enum { IVALREQ = 15004, BADHOST = 15008, SYSTEM = 15010, BADATVAL = 15014, PROTOCOL = 15031, NOSERVER = 15034,
-       BADSCRIPT = 15042 };
+enum { IVALREQ = 15004, BADHOST = 15008, SYSTEM = 15010, BADATVAL = 15014, PROTOCOL = 15031, BADSCRIPT = 15042 };
 
 /* Lists of attributes; attropl has the same layout, and `op` counts there only. */
 struct attrl {
@@ -73,6 +72,7 @@ extern HIDDEN char open_ones[CONNECTIONS], ended[CONNECTIONS];
 /* settings.c */
 HIDDEN const char *directory(void);
 HIDDEN void setting(const char *name, char *value, size_t size);
+HIDDEN int is_configured(void);
 char *pbs_default(void);
 
 void pbs_delstatfree(struct batch_deljob_status *status);

@@ -192,7 +192,7 @@ int exchange(int c, struct buffer *from, struct answer *answer)
 	memset(answer, 0, sizeof *answer);
 	if (c < 0 || c >= CONNECTIONS || !open_ones[c]) {
 		free(from->data);
-		return answer->code = error_number = SYSTEM;
+		return answer->code = error_number = c < 0 ? SYSTEM : PROTOCOL;
 	}
 	if (send_request(c, from) < 0) {
 		if (care == VERIFIES)
