@@ -163,9 +163,7 @@ def _attributes(items: list[list[Any]] | None) -> Any:
         return None
     array = (_Attribute * len(items))()
     for index, item in enumerate(items):
-        name, resource, value, op = [*item, None, None, 0][:4] if len(item) < 4 else item
-        if len(item) in (2, 3):
-            name, resource, value, op = item[0], item[1], item[2] if len(item) == 3 else None, 0
+        name, resource, value, op = [*item, *[None, None, 0][len(item) - 1:]]
         array[index] = _Attribute(name=_allocated(name), resource=_allocated(resource), value=_allocated(value), op=op)
         if index:
             array[index - 1].next = ctypes.pointer(array[index])

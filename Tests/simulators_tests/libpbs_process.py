@@ -25,6 +25,11 @@ class Said:
     text: str | None
 
 
+def states(said: Said) -> dict[str, str]:
+    """The states of jobs by id, of an answer with job_state alone."""
+    return {job_id: attributes[0][2] for job_id, attributes in (said.result or {}).items()}
+
+
 class LibpbsProcess:
     """Makes one call after the other; `call` waits for the end of each, `begin` does not."""
 
