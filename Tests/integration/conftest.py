@@ -1,11 +1,13 @@
 """What integration tests stand on: an API and a PBS, each simulated or real, and the three processes.
 
-Each test with a PBS runs on the simulated one and on a real one, where one answers. A test
+Each test with a PBS runs on the simulated one and on a real one, where one answers. With
+PBS_CONNECTOR_BACKEND=libpbs the simulated one has a library, and the broker uses it. A test
 that makes PBS do what only a simulator can is marked simulated_pbs, with the reason.
 """
 
 from __future__ import annotations
 
+import os
 import re
 import tempfile
 from pathlib import Path
@@ -19,7 +21,7 @@ from integration.site_pbs import PATIENCE, SitePBS
 from real.kubernetes import RealKubernetes
 from real.pbs import RealPBS, lab_program
 from simulators.kubernetes import Kubelet, KubernetesSimulator
-from simulators.pbs import PBSSimulator
+from simulators.pbs import BACKEND, PBSSimulator
 
 HOSTS: dict[str, dict[str, int | str]] = {"node1": {"ncpus": 8, "mem": "16777216kb"}, "node2": {"ncpus": 8, "mem": "16777216kb"}}
 
@@ -60,6 +62,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 @pytest.fixture(scope="session", autouse=True)
 def programs() -> None:
     """The executables must have been built: a test that runs old ones says nothing."""
+    assert os.environ.get(BACKEND, "commands") in ("commands", "libpbs"), f"{BACKEND} is libpbs or commands"
     for program in PROGRAMS:
         assert (program_folder() / program).exists(), f"{program} is not built in {program_folder()}: run `swift build`"
 

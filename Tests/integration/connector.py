@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Mapping, Sequence
 
+from simulators.pbs import BACKEND
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 PROGRAMS = ("kube-watcher", "pbs-broker", "binder")
 
@@ -189,6 +191,9 @@ class Connector:
         elif program == "pbs-broker":
             arguments += ["--watcher", str(self.socket(watcher)), "--socket", str(self.socket(name)),
                           "--pbs-exec", str(self.pbs_exec)]
+            if (self.pbs_exec / "lib" / "libpbs.so").exists() and BACKEND in os.environ:
+                # Else the broker would take commands where libpbs does not work.
+                arguments += ["--pbs-backend", os.environ[BACKEND]]
         else:
             arguments += ["--broker", *[str(self.socket(broker)) for broker in brokers], *self.binder_options]
         environment = {key: value for key, value in os.environ.items()

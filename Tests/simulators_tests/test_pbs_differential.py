@@ -49,7 +49,8 @@ SCENARIOS: dict[str, list[str]] = {
         "qstat -f -w {1}", "qstat -f -F json {1}", "qstat -f -F dsv {1}", "qstat {1}", "qstat -s {1}", "qstat -a {1}",
         "qstat -n {1}", "qstat -w {1}", "qstat -sw {1}", "qstat -p {1}", "qstat -sn1 {1}", "qstat -i {1}",
         "qselect -N d1", "qselect -N d1 -s H", "qselect -N d1 -s R", "qselect -N d1 -h u", "qselect -N d1 -P nosuch",
-        "qselect -N d1 -q workq", "qselect -N d1 -l mem.gt.1mb", "qselect -N d1 -l ncpus.eq.2", "qdel {1}", "qstat {1}",
+        "qselect -N d1 -q workq", "qselect -N d1 -l mem.gt.1mb", "qselect -N d1 -l ncpus.eq.2",
+        "qselect -N d1 -l nosuch.eq.2", "qselect -N d1 -p x", "qselect -N d1 -q nosuch", "qselect -N d1 -c .gt.n", "qdel {1}", "qstat {1}",
         "qstat -x -f -w {1}", "qstat -x {1}", "qdel {1}", "qdel -x {1}", "qstat -x {1}",
     ],
     "many options": [
@@ -73,6 +74,7 @@ SCENARIOS: dict[str, list[str]] = {
     "suspended and resumed": [
         "qsub -N d5 -o /dev/null -e /dev/null -l select=1:ncpus=1 -- /bin/sleep 100", "wait {1} R 42",
         "qsig -s suspend {1}", "qstat -f -w {1}", "qstat {1}", "qselect -N d5 -s S", "qselect -N d5 -s R",
+        "qselect -N d5 -s RS", "qselect -N d5 -s SR", "qselect -N d5 -s QR", "qselect -N d5 -s .ne.S", "qselect -N d5 -s .ne.R",
         "qsig -s suspend {1}", "qsig -s admin-resume {1}", "qsig -s resume {1}", "wait {1} R 42", "qstat -f -w {1}",
     ],
     "rerun": [

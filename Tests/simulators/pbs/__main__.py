@@ -19,6 +19,7 @@ def main() -> None:
     parser.add_argument("--start-delay", type=float, default=0.0, help="seconds from substate 41 to 42")
     parser.add_argument("--server-name", default="pbsserver")
     parser.add_argument("--no-history", action="store_true", help="finished jobs are unknown at once")
+    parser.add_argument("--libpbs", action="store_true", help="with the library, as lib/libpbs.so")
     arguments = parser.parse_args()
     # Blocked before any thread exists, so that sigwait() below gets it.
     signals = {signal.SIGTERM, signal.SIGINT}
@@ -27,7 +28,7 @@ def main() -> None:
         arguments.directory,
         {name: {"ncpus": arguments.ncpus, "mem": arguments.mem} for name in arguments.hosts.split(",")},
         user=arguments.user, start_delay=arguments.start_delay, server_name=arguments.server_name,
-        history=not arguments.no_history)
+        history=not arguments.no_history, libpbs=arguments.libpbs)
     simulator.start()
     print(f"ready {arguments.directory}", flush=True)
     signal.sigwait(signals)

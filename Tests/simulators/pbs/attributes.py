@@ -1,13 +1,14 @@
 """Jobs, hosts, queues and the server as lists of attributes, in the order PBS shows them.
 
-Source: the recordings of qstat -f and pbsnodes, and the attribute
+Source: the recordings of qstat -f, pbsnodes and libpbs, and the attribute
 definitions in OpenPBS src/lib/Libattr.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from typing import cast
 from xml.sax.saxutils import escape
 
 from .host import Host
@@ -22,93 +23,134 @@ Attribute = tuple[str, "str | None", str]
 # Attributes of a job that only managers and operators see.
 _MANAGERS_ONLY = frozenset({"schedselect", "euser", "egroup", "hashname", "queue_rank", "queue_type", "run_version"})
 
+# What qstat shows as a date, and libpbs gives as seconds since the epoch (display_statjob()).
+_TIMES = frozenset({"ctime", "mtime", "qtime", "stime", "obittime", "etime", "Execution_Time"})
+
+
+def _resources_used(server: PBSServer, job: Job) -> Iterable[tuple[str, object]]:
+    if job.session_id is None:
+        return ()
+    return (("cpupercent", "0"), ("cput", job.used_cput), ("mem", job.used_memory), ("ncpus", job.request.listed["ncpus"]),
+            ("vmem", job.used_vmem), ("walltime", server.used_walltime(job)))
+
+
+def _arguments_in_xml(arguments: Iterable[str]) -> str | None:
+    """As the server keeps the words of a command line (encode_xml_arg_list())."""
+    return "".join(f"<jsdl-hpcpa:Argument>{escape(argument)}</jsdl-hpcpa:Argument>" for argument in arguments) or None
+
+
+def _kept(name: str) -> Callable[[PBSServer, Job], object]:
+    return lambda server, job: job.attributes.get(name)
+
+
+# Each attribute of a job and how it is found, in PBS's order; None: the job has none.
+_JOB: dict[str, Callable[[PBSServer, Job], object]] = {
+    "Job_Name": lambda server, job: job.name,
+    "Job_Owner": lambda server, job: f"{job.owner}@{job.owner_host}",
+    "resources_used": _resources_used,
+    "job_state": lambda server, job: job.state,
+    "queue": lambda server, job: job.queue,
+    "server": lambda server, job: job.server,
+    "Account_Name": _kept("Account_Name"),
+    "Checkpoint": _kept("Checkpoint"),
+    "ctime": lambda server, job: job.ctime,
+    "depend": _kept("depend"),
+    "Error_Path": lambda server, job: job.error_path,
+    "exec_host": lambda server, job: job.exec_host,
+    "exec_vnode": lambda server, job: job.exec_vnode,
+    "Execution_Time": lambda server, job: job.execution_time,
+    "group_list": _kept("group_list"),
+    "Hold_Types": lambda server, job: job.holds or ("n" if job.says_holds else None),
+    "Join_Path": _kept("Join_Path"),
+    "Keep_Files": _kept("Keep_Files"),
+    "Mail_Points": _kept("Mail_Points"),
+    "Mail_Users": _kept("Mail_Users"),
+    "mtime": lambda server, job: server.changed_at(job),
+    "Output_Path": lambda server, job: job.output_path,
+    "Priority": lambda server, job: job.priority,
+    "qtime": lambda server, job: job.qtime,
+    "Remove_Files": _kept("Remove_Files"),
+    "Rerunable": lambda server, job: job.rerunable if job.says_rerunable else None,
+    "Resource_List": lambda server, job: job.request.listed.items(),
+    "schedselect": lambda server, job: job.request.schedselect,
+    "stime": lambda server, job: job.stime,
+    "obittime": lambda server, job: job.obittime,
+    "session_id": lambda server, job: job.session_id,
+    "Shell_Path_List": _kept("Shell_Path_List"),
+    "sandbox": _kept("sandbox"),
+    "jobdir": lambda server, job: job.home if job.run_count and job.allocations else None,
+    "stagein": _kept("stagein"),
+    "stageout": _kept("stageout"),
+    "substate": lambda server, job: job.substate,
+    "User_List": _kept("User_List"),
+    "Variable_List": lambda server, job: job.variables,
+    "euser": lambda server, job: job.owner,
+    "egroup": lambda server, job: job.group,
+    "hashname": lambda server, job: job.id if job.run_count else None,
+    "queue_rank": lambda server, job: job.queue_rank,
+    "queue_type": lambda server, job: "E",
+    "comment": lambda server, job: server.comment(job),
+    "etime": lambda server, job: job.etime,
+    "umask": _kept("umask"),
+    "block": _kept("block"),
+    "run_count": lambda server, job: job.run_count or None,
+    "Stageout_status": _kept("Stageout_status"),
+    "Exit_status": lambda server, job: job.exit_status,
+    "Submit_arguments": lambda server, job: _arguments_in_xml(job.submit_arguments),
+    "executable": lambda server, job: job.executable,
+    "argument_list": lambda server, job: _arguments_in_xml(job.arguments),
+    "history_timestamp": lambda server, job: job.history_timestamp,
+    "project": lambda server, job: job.project,
+    "run_version": lambda server, job: job.run_count or None,
+    "Submit_Host": lambda server, job: job.owner_host,
+}
+_IN_RESOURCES = frozenset({"resources_used", "Resource_List"})
+_EVERYBODYS = tuple(name for name in _JOB if name not in _MANAGERS_ONLY)
+
+
+def visible_job_attributes(for_manager: bool, names: Sequence[str] = ()) -> tuple[str, ...]:
+    """The attributes that a user may see, in PBS's order; of `names`, if any, those of them in the given order."""
+    visible = tuple(_JOB) if for_manager else _EVERYBODYS
+    return tuple(name for name in names if name in visible) or (() if names else visible)
+
+
+def is_job_attribute(name: str) -> bool:
+    """Whether jobs have such an attribute here."""
+    return name in _JOB
+
+
+def job_number(server: PBSServer, job: Job, name: str) -> int | None:
+    """An attribute that is a number, None where the job has none."""
+    value = _JOB[name](server, job)
+    return None if value is None else int(cast("int | str", value))
+
+
+def job_values(server: PBSServer, job: Job, names: Iterable[str]) -> list[Attribute]:
+    """These attributes of a job as libpbs gives them: times in seconds, words of a command line as XML."""
+    result: list[Attribute] = []
+    for name in names:
+        value = _JOB[name](server, job)
+        if value is None:
+            continue
+        if name in _IN_RESOURCES:
+            result += [(name, resource, str(amount)) for resource, amount in cast("Iterable[tuple[str, object]]", value)]
+        else:
+            result.append((name, None, value if type(value) is str else str(value)))
+    return result
+
 
 def job_attributes(server: PBSServer, job: Job, for_manager: bool = True) -> list[Attribute]:
-    """All attributes of a job that a manager may see, or any user."""
+    """All attributes of a job that a manager may see, or any user, as qstat shows them."""
     result: list[Attribute] = []
-
-    def add(name: str, value: object, resource: str | None = None) -> None:
-        if value is not None:
-            result.append((name, resource, str(value)))
-
-    def when(name: str, seconds: int | None) -> None:
-        if seconds is not None:
-            result.append((name, None, time.ctime(seconds)))
-
-    kept = job.attributes
-    add("Job_Name", job.name)
-    add("Job_Owner", f"{job.owner}@{job.owner_host}")
-    if job.session_id is not None:
-        for resource, value in (
-                ("cpupercent", "0"), ("cput", job.used_cput), ("mem", job.used_memory),
-                ("ncpus", job.request.listed["ncpus"]), ("vmem", job.used_vmem),
-                ("walltime", server.used_walltime(job))):
-            add("resources_used", value, resource)
-    add("job_state", job.state)
-    add("queue", job.queue)
-    add("server", job.server)
-    add("Account_Name", kept.get("Account_Name"))
-    add("Checkpoint", kept.get("Checkpoint", "u"))
-    when("ctime", job.ctime)
-    add("depend", kept.get("depend"))
-    add("Error_Path", job.error_path)
-    add("exec_host", job.exec_host)
-    add("exec_vnode", job.exec_vnode)
-    when("Execution_Time", job.execution_time)
-    add("group_list", kept.get("group_list"))
-    add("Hold_Types", job.holds or "n")
-    add("Join_Path", kept.get("Join_Path", "n"))
-    add("Keep_Files", kept.get("Keep_Files", "n"))
-    add("Mail_Points", kept.get("Mail_Points", "a"))
-    add("Mail_Users", kept.get("Mail_Users"))
-    when("mtime", job.mtime)
-    add("Output_Path", job.output_path)
-    add("Priority", job.priority)
-    when("qtime", job.qtime)
-    add("Remove_Files", kept.get("Remove_Files"))
-    add("Rerunable", job.rerunable)
-    for resource, value in job.request.listed.items():
-        add("Resource_List", value, resource)
-    add("schedselect", job.request.schedselect)
-    when("stime", job.stime)
-    when("obittime", job.obittime)
-    add("session_id", job.session_id)
-    add("Shell_Path_List", kept.get("Shell_Path_List"))
-    add("sandbox", kept.get("sandbox"))
-    if job.run_count and job.allocations:
-        add("jobdir", job.home)
-    add("stagein", kept.get("stagein"))
-    add("stageout", kept.get("stageout"))
-    add("substate", job.substate)
-    add("User_List", kept.get("User_List"))
-    add("Variable_List", job.variables)
-    add("euser", job.owner)
-    add("egroup", job.group)
-    if job.run_count:
-        add("hashname", job.id)
-    add("queue_rank", job.queue_rank)
-    add("queue_type", "E")
-    add("comment", server.comment(job))
-    when("etime", job.etime)
-    add("umask", kept.get("umask"))
-    add("block", kept.get("block"))
-    if job.run_count:
-        add("run_count", job.run_count)
-    add("Stageout_status", kept.get("Stageout_status"))
-    add("Exit_status", job.exit_status)
-    if job.submit_arguments:
-        add("Submit_arguments", " ".join(job.submit_arguments))
-    if job.executable is not None:
-        add("executable", f"<jsdl-hpcpa:Executable>{job.executable}</jsdl-hpcpa:Executable>")
-    if job.arguments:
-        add("argument_list", "".join(
-            f"<jsdl-hpcpa:Argument>{escape(argument)}</jsdl-hpcpa:Argument>" for argument in job.arguments))
-    add("history_timestamp", job.history_timestamp)
-    add("project", job.project)
-    if job.run_count:
-        add("run_version", job.run_count)
-    add("Submit_Host", job.owner_host)
-    return result if for_manager else [item for item in result if item[0] not in _MANAGERS_ONLY]
+    for name, resource, value in job_values(server, job, visible_job_attributes(for_manager)):
+        if name in _TIMES:
+            value = time.ctime(int(value))
+        elif name == "executable":
+            value = f"<jsdl-hpcpa:Executable>{value}</jsdl-hpcpa:Executable>"
+        elif name == "Submit_arguments":
+            value = " ".join(job.submit_arguments)
+        result.append((name, resource, value))
+    return result
 
 
 def _assigned(jobs: Iterable[Job]) -> list[Attribute]:

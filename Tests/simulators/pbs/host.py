@@ -31,6 +31,9 @@ class Host:
     assigned: dict[str, int] = field(default_factory=dict)
     slots: dict[str, set[int]] = field(default_factory=dict)
     exclusive: bool = False
+    # All slots that are taken, and a number below which none is free.
+    _taken: set[int] = field(default_factory=set)
+    _lowest_free: int = 0
 
     @staticmethod
     def make(name: str, resources: dict[str, int | str], now: int) -> "Host":
@@ -72,12 +75,23 @@ class Host:
 
     def take_slot(self, job_id: str) -> int:
         """The lowest slot number that no job has, taken for this one."""
-        taken = set().union(*self.slots.values()) if self.slots else set()
-        slot = 0
-        while slot in taken:
+        slot = self._lowest_free
+        while slot in self._taken:
             slot += 1
-        self.slots.setdefault(job_id, set()).add(slot)
+        self.hold_slot(job_id, slot)
+        self._lowest_free = slot + 1
         return slot
+
+    def hold_slot(self, job_id: str, slot: int) -> None:
+        """This slot is the job's."""
+        self.slots.setdefault(job_id, set()).add(slot)
+        self._taken.add(slot)
+
+    def free_slots(self, job_id: str) -> None:
+        """The job's slots are free again."""
+        for slot in self.slots.pop(job_id, ()):
+            self._taken.discard(slot)
+            self._lowest_free = min(self._lowest_free, slot)
 
     def assign(self, amounts: dict[str, int], sign: int) -> None:
         """Adds (sign 1) or takes away (sign -1) what a job holds."""

@@ -7,6 +7,9 @@ import os
 import pwd
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
+from typing import ClassVar
+
+from .faults import GARBAGE, Fault, FaultKind, Faults
 
 
 @dataclass
@@ -24,6 +27,10 @@ class Invocation:
     environment_items: list[str]
     uid: int
     standard_input: bytes | None = None
+    # As long as the command has not been carried out: then its answer knows better.
+    connections: ClassVar[int] = 1
+    keeps_connection: ClassVar[bool] = False
+    ends_connection: ClassVar[bool] = False
 
     @cached_property
     def environment(self) -> dict[str, str]:
@@ -42,6 +49,37 @@ class Invocation:
     def user(self) -> str:
         """The caller's login name."""
         return account(self.uid)[0]
+
+    @property
+    def is_listing(self) -> bool:
+        """Whether the call lists jobs in general rather than asking for jobs by their ids."""
+        if self.program == "qselect":
+            return True
+        return self.program == "qstat" and not any(
+            word[:1].isdigit() or word[:2] in ("-B", "-Q", "-q") for word in self.arguments)
+
+    # Answers, each with whether the connection ends with it
+
+    def defect(self, text: str) -> "Answer":
+        """What to say when the simulator itself is at fault."""
+        return Answer(70, err=[f"{self.program}: defect of the PBS simulator\n{text}"])
+
+    def failed(self, fault: Fault) -> tuple[bytes, bool]:
+        """Where a fault keeps it from being carried out."""
+        return Answer(fault.status, err=[f"{fault.text}\n"] if fault.text else []).encoded, True
+
+    def reply(self, answer: "Answer", fault: Fault | None, faults: Faults) -> tuple[bytes, bool]:
+        """The answer as a fault leaves it."""
+        kind = fault.kind if fault is not None else None
+        if kind is FaultKind.LOST:
+            return b"kill\n", True
+        if fault is not None and kind is FaultKind.CUT:
+            answer = Answer(fault.status, out=[answer.stdout[:faults.cut_at(len(answer.stdout))]])
+        elif fault is not None and kind is FaultKind.SILENT:
+            answer = Answer(fault.status)
+        elif kind is FaultKind.GARBAGE:
+            answer = Answer(0, out=[GARBAGE])
+        return answer.encoded, True
 
 
 @dataclass
@@ -73,6 +111,20 @@ class Answer:
     def stderr(self) -> str:
         """Everything on standard error."""
         return "".join(self.err)
+
+    @property
+    def encoded(self) -> bytes:
+        """As commands.c reads it."""
+        out = self.stdout.encode(errors="surrogateescape")
+        err = self.stderr.encode(errors="surrogateescape")
+        return b"%d %d %d\n" % (self.status, len(out), len(err)) + out + err
+
+
+def decode(frame: bytes, uid: int) -> Invocation:
+    """The call in a frame of commands.c."""
+    fields = frame.decode(errors="surrogateescape").split("\0")
+    called_as, directory, count = fields[0], fields[1], int(fields[2])
+    return Invocation(called_as.rpartition("/")[2], called_as, fields[3:3 + count], directory, fields[3 + count:], uid)
 
 
 class NeedsStandardInput(Exception):

@@ -74,7 +74,10 @@ class Job:
     substate: int = Substate.QUEUED
     holds: str = ""
     rerunable: bool = True
-    priority: int = 0
+    # Somebody has said so, as qsub always does; only then it is shown.
+    says_rerunable: bool = True
+    says_holds: bool = True
+    priority: int | None = 0
     project: str = "_pbs_project_default"
     comment: str | None = None
     executable: str | None = None

@@ -1,4 +1,4 @@
-"""The socket that the commands connect to, and the one thread that serves it and the timers."""
+"""The socket that commands and libraries connect to, and the one thread that serves it and the timers."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
+from . import commands, invocation, library
 from .calls import LOG_SIZE, Call
-from .commands import execute
-from .faults import GARBAGE, Fault, FaultKind, Faults
+from .faults import Fault, FaultKind, Faults
 from .invocation import Answer, Invocation, NeedsStandardInput
+from .library import LibraryAnswer, LibraryCall
 from .server import PBSServer
 
 _PEER_CREDENTIALS = struct.Struct("iII")
@@ -24,21 +25,22 @@ _MAXIMUM_REQUEST = 64 << 20
 
 
 class _Connection:
-    """A command that is under way: what has arrived of its request, what is still to be sent."""
+    """A command, or a library, that is under way: what has arrived of its request, what is still to be sent."""
 
     def __init__(self, link: socket.socket) -> None:
         self.link = link
         self.received = bytearray()
-        self.to_send = b""
+        self.to_send = memoryview(b"")
         self.last_answer = False
-        self.call: Invocation | None = None
+        self.call: Invocation | LibraryCall | None = None
         self.logged: Call | None = None
         self.fault: Fault | None = None
-        self.watched = False
+        # What the selector waits for, 0 where it does not know the connection.
+        self.watched = 0
 
 
 class Listener:
-    """Serves commands one after the other, as pbs_server does, and runs the server's timers between them."""
+    """Serves requests one after the other, as pbs_server does, and runs the server's timers between them."""
 
     def __init__(self, server: PBSServer, faults: Faults, path: Path) -> None:
         self._server = server
@@ -96,6 +98,12 @@ class Listener:
         os.close(self._wake_read)
         os.close(self._wake_write)
 
+    def end_kept_connections(self) -> None:
+        """Closes what libraries have opened, with what is under way there."""
+        for connection in list(self._connections):
+            if connection.call is not None and connection.call.keeps_connection:
+                self._close(connection)
+
     def wake(self) -> None:
         """Makes the thread look at its timers again."""
         if threading.current_thread() is self._thread:
@@ -141,9 +149,11 @@ class Listener:
                 self._watch(connection, selectors.EVENT_READ, self._read)
 
     def _watch(self, connection: _Connection, event: int, call: Callable[[_Connection], None]) -> None:
+        if connection.watched == event:
+            return
         change = self._selector.modify if connection.watched else self._selector.register
         change(connection.link, event, lambda: call(connection))
-        connection.watched = True
+        connection.watched = event
 
     def _close(self, connection: _Connection) -> None:
         if connection in self._connections:
@@ -166,76 +176,67 @@ class Listener:
         frame = _take_frame(connection.received)
         if frame is None:
             return
-        if connection.call is None:
-            connection.call = _decode(frame, _peer_uid(connection.link))
+        if connection.call is None or connection.call.keeps_connection:
+            decode = library.decode if library.is_library_frame(frame) else invocation.decode
+            connection.call = decode(frame, _peer_uid(connection.link))
         else:
             connection.call.standard_input = frame
         self._serve(connection, connection.call)
 
-    def _serve(self, connection: _Connection, call: Invocation) -> None:
+    def _serve(self, connection: _Connection, call: Invocation | LibraryCall) -> None:
+        if call.ends_connection:
+            self._close(connection)
+            return
         with self._server.lock:
             if call.standard_input is None:
-                connection.logged = Call(time.monotonic(), call.program, tuple(call.arguments), call.user)
+                connection.logged = Call(time.monotonic(), call.program, tuple(call.arguments), call.user, call.connections)
                 self.calls.append(connection.logged)
                 connection.fault = self._faults.strike(call.kind)
             fault = connection.fault
             kind = fault.kind if fault is not None else None
             if fault is not None and kind is FaultKind.FAIL:
-                self._answer(connection, Answer(fault.status, err=[f"{fault.text}\n"] if fault.text else []))
+                self._send(connection, *call.failed(fault))
             elif fault is not None and kind is FaultKind.SLOW:
                 self._server.timers.after(fault.seconds, lambda: self._carry_out(connection, call))
             elif kind is not FaultKind.HANG:
                 self._carry_out(connection, call)
 
-    def _carry_out(self, connection: _Connection, call: Invocation) -> None:
-        """Runs the command and answers, in the way that the connection's fault leaves it."""
+    def _carry_out(self, connection: _Connection, call: Invocation | LibraryCall) -> None:
+        """Does what is asked and answers, in the way that the connection's fault leaves it."""
         try:
             answer = self._execute(call)
         except NeedsStandardInput:
             self._send(connection, b"stdin\n", last=False)
             return
-        if connection.logged is not None:
-            connection.logged.connections = answer.connections
-        fault = connection.fault
-        if fault is None or fault.kind is FaultKind.SLOW:
-            self._answer(connection, answer)
-        elif fault.kind is FaultKind.LOST:
-            self._send(connection, b"kill\n")
-        elif fault.kind is FaultKind.CUT:
-            length = self._faults.cut_at(len(answer.stdout))
-            self._answer(connection, Answer(fault.status, out=[answer.stdout[:length]]))
-        elif fault.kind is FaultKind.SILENT:
-            self._answer(connection, Answer(fault.status))
-        else:
-            self._answer(connection, Answer(0, out=[GARBAGE]))
+        if isinstance(call, LibraryCall) and isinstance(answer, LibraryAnswer):
+            self._send(connection, *call.reply(answer, connection.fault, self._faults))
+        elif isinstance(call, Invocation) and isinstance(answer, Answer):
+            if connection.logged is not None:
+                connection.logged.connections = answer.connections
+            self._send(connection, *call.reply(answer, connection.fault, self._faults))
 
-    def _execute(self, call: Invocation) -> Answer:
+    def _execute(self, call: Invocation | LibraryCall) -> Answer | LibraryAnswer:
         self.served[call.kind] = self.served.get(call.kind, 0) + 1
         self._server.changed.notify_all()
         shown = self._server.by_state
-        if self.empty_listings and _is_listing(call):
+        if self.empty_listings and call.is_listing:
             self.empty_listings -= 1
             self._server.by_state = {state: {} for state in shown}
         try:
-            return execute(self._server, call)
+            return library.execute(self._server, call) if isinstance(call, LibraryCall) else commands.execute(self._server, call)
         except NeedsStandardInput:
             raise
         except Exception:
-            # A defect of the simulator: said to the command, and kept for the test to fail on.
+            # A defect of the simulator: said to the client, and kept for the test to fail on.
             self.defects.append(traceback.format_exc())
-            return Answer(70, err=[f"{call.program}: defect of the PBS simulator\n{self.defects[-1]}"])
+            return call.defect(self.defects[-1])
         finally:
             self._server.by_state = shown
-
-    def _answer(self, connection: _Connection, answer: Answer) -> None:
-        out = answer.stdout.encode(errors="surrogateescape")
-        err = answer.stderr.encode(errors="surrogateescape")
-        self._send(connection, b"%d %d %d\n" % (answer.status, len(out), len(err)) + out + err)
 
     def _send(self, connection: _Connection, data: bytes, last: bool = True) -> None:
         if connection not in self._connections:
             return  # The command was killed while it waited.
-        connection.to_send += data
+        connection.to_send = memoryview(bytes(connection.to_send) + data)
         connection.last_answer = last
         self._continue_sending(connection)
 
@@ -269,21 +270,7 @@ def _take_frame(data: bytearray) -> bytes | None:
     return frame
 
 
-def _decode(frame: bytes, uid: int) -> Invocation:
-    fields = frame.decode(errors="surrogateescape").split("\0")
-    called_as, directory, count = fields[0], fields[1], int(fields[2])
-    return Invocation(called_as.rpartition("/")[2], called_as, fields[3:3 + count], directory, fields[3 + count:], uid)
-
-
 def _peer_uid(link: socket.socket) -> int:
     data = link.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER_CREDENTIALS.size)
     _, uid, _ = _PEER_CREDENTIALS.unpack(data)
     return int(uid)
-
-
-def _is_listing(call: Invocation) -> bool:
-    """Whether the call lists jobs in general rather than asking for jobs by their ids."""
-    if call.program == "qselect":
-        return True
-    return call.program == "qstat" and not any(
-        word[:1].isdigit() or word[:2] in ("-B", "-Q", "-q") for word in call.arguments)

@@ -7,6 +7,7 @@ eval_selspec() decide, translate_fail_code() words the comment.
 
 from __future__ import annotations
 
+import bisect
 import heapq
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -34,6 +35,19 @@ class WaitingClass:
     heap: list[tuple[int, str]] = field(default_factory=list)
     comment: str = ""
     evaluated_in_cycle: int = -1
+    # Seconds since the epoch at which the comment became another, and cycles with their
+    # moments that were the first to look at some of the jobs.
+    comment_changed: int = 0
+    first_looks: list[tuple[int, int]] = field(default_factory=list)
+    has_new_jobs: bool = False
+
+    def evaluate(self, cycle: int, now: int, comment: str) -> None:
+        """A cycle has found that its jobs cannot run."""
+        if comment != self.comment:
+            self.comment_changed = now
+        if self.has_new_jobs:
+            self.first_looks.append((cycle, now))
+        self.comment, self.evaluated_in_cycle, self.has_new_jobs = comment, cycle, False
 
 
 class Scheduler:
@@ -55,6 +69,7 @@ class Scheduler:
         heapq.heappush(waiting.heap, (job.queue_rank, job.id))
         self._class_of[job.id] = waiting
         job.queued_in_cycle = self.cycle
+        waiting.has_new_jobs = True
 
     def remove(self, job: Job) -> None:
         """Forgets a job that no longer waits; its heap entry is dropped when it comes up."""
@@ -69,10 +84,18 @@ class Scheduler:
             return waiting.comment
         return job.comment
 
-    def next_cycle(self) -> "Cycle":
-        """Begins a cycle."""
+    def commented_at(self, job: Job) -> int:
+        """When the job's comment became what it is, in seconds since the epoch; 0 before a cycle has looked at it."""
+        waiting = self._class_of.get(job.id)
+        if waiting is None or job.queued_in_cycle >= waiting.evaluated_in_cycle:
+            return 0
+        first = bisect.bisect_right(waiting.first_looks, job.queued_in_cycle, key=lambda look: look[0])
+        return max(waiting.comment_changed, waiting.first_looks[first][1] if first < len(waiting.first_looks) else 0)
+
+    def next_cycle(self, now: int) -> "Cycle":
+        """Begins a cycle; `now` in seconds since the epoch."""
         self.cycle += 1
-        return Cycle(self)
+        return Cycle(self, now)
 
     def head(self, waiting: WaitingClass, jobs: dict[str, Job]) -> Job | None:
         """The first job of a class that still waits in it."""
@@ -230,8 +253,9 @@ def _labels_match(host: Host, chunk: Chunk) -> bool:
 class Cycle:
     """One scheduling cycle: jobs in the order of the queue, classes that do not fit left out."""
 
-    def __init__(self, scheduler: Scheduler) -> None:
+    def __init__(self, scheduler: Scheduler, now: int) -> None:
         self._scheduler = scheduler
+        self._now = now
         self._heads: list[tuple[int, int, WaitingClass]] = []
         self._number = scheduler.cycle
 
@@ -247,13 +271,11 @@ class Cycle:
             if job is None:
                 continue
             if waiting.queue not in started_queues:
-                waiting.comment = "Not Running: Queue not started."
-                waiting.evaluated_in_cycle = self._number
+                waiting.evaluate(self._number, self._now, "Not Running: Queue not started.")
                 continue
             allocations = scheduler.place(waiting.chunks, waiting.place)
             if allocations is None:
-                waiting.comment = scheduler.why_not(waiting.chunks, waiting.place)
-                waiting.evaluated_in_cycle = self._number
+                waiting.evaluate(self._number, self._now, scheduler.why_not(waiting.chunks, waiting.place))
                 continue
             heapq.heappop(waiting.heap)
             yield job, allocations

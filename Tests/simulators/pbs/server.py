@@ -67,6 +67,10 @@ class Queue:
     started: bool = True
 
 
+# Attributes that qsub sends where no option says otherwise (set_opt_defaults()); a job of the library may lack them.
+QSUB_DEFAULTS = {"Checkpoint": "u", "Join_Path": "n", "Keep_Files": "n", "Mail_Points": "a"}
+
+
 @dataclass
 class Submission:
     """A job as qsub hands it over, options already read and checked."""
@@ -80,18 +84,20 @@ class Submission:
     home: str
     output_path: str | None = None
     error_path: str | None = None
-    working_directory: str = "/"
+    # PBS_O_WORKDIR, where the job's output goes unless it is told otherwise.
+    working_directory: str | None = "/"
     queue: str | None = None
     executable: str | None = None
     arguments: list[str] = field(default_factory=list)
     script: str | None = None
-    rerunable: bool = True
+    # None: nothing is said of it.
+    rerunable: bool | None = True
     held: bool = False
-    holds: str = ""
-    priority: int = 0
+    holds: str | None = ""
+    priority: int | None = 0
     project: str | None = None
     execution_time: int | None = None
-    attributes: dict[str, str] = field(default_factory=dict)
+    attributes: dict[str, str] = field(default_factory=lambda: dict(QSUB_DEFAULTS))
     submit_arguments: list[str] = field(default_factory=list)
 
 
@@ -186,6 +192,10 @@ class PBSServer:
         """The job's comment, the scheduler's latest word included."""
         return self.scheduler.comment(job) if job.state == "Q" else job.comment
 
+    def changed_at(self, job: Job) -> int:
+        """The attribute mtime: a new comment of the scheduler counts, one that is the same does not."""
+        return max(job.mtime, self.scheduler.commented_at(job)) if job.state == "Q" else job.mtime
+
     def in_states(self, states: Iterable[str]) -> list[Job]:
         """The jobs in these states in the order of the queue."""
         jobs = [job for state in states for job in self.by_state.get(state, {}).values()]
@@ -207,19 +217,24 @@ class PBSServer:
         request = complete_request(submission.resources, self.resources)
         now = self.now()
         job_id = f"{sequence}.{self.name}"
-        default = f"{submission.working_directory.rstrip('/')}/{submission.name}"
+        folder = submission.working_directory
+        default = submission.name if folder is None else f"{folder.rstrip('/')}/{submission.name}"
+        variables = [submission.variables, f"PBS_O_QUEUE={queue.name}"]
+        if ",PBS_O_HOST=" not in f",{submission.variables}":
+            variables.append(f"PBS_O_HOST={self.name}")
         job = Job(
             id=job_id, sequence=sequence, name=submission.name, owner=submission.user, owner_host=self.name,
             uid=submission.uid, group=submission.group, home=submission.home, queue=queue.name, server=self.name,
             request=request,
-            variables=f"{submission.variables},PBS_O_QUEUE={queue.name},PBS_O_HOST={self.name}",
+            variables=",".join(filter(None, variables)),
             output_path=submission.output_path or f"{self.name}:{default}.o{sequence}",
             error_path=submission.error_path or f"{self.name}:{default}.e{sequence}",
             submit_arguments=submission.submit_arguments, queue_rank=self._next_rank(), ctime=now, qtime=now, mtime=now,
-            rerunable=submission.rerunable, priority=submission.priority,
+            rerunable=submission.rerunable is not False, says_rerunable=submission.rerunable is not None,
+            priority=submission.priority,
             project=submission.project or "_pbs_project_default", executable=submission.executable,
             arguments=submission.arguments, script=submission.script, attributes=submission.attributes,
-            holds=submission.holds or ("u" if submission.held else ""), execution_time=submission.execution_time)
+            holds=submission.holds or ("u" if submission.held else ""), says_holds=submission.holds is not None, execution_time=submission.execution_time)
         job.runs_for = _sleep_seconds(job)
         self.jobs[job_id] = job
         self._note("queued", job)
@@ -278,7 +293,7 @@ class PBSServer:
         for job in list(self._resuming.values()):
             self._resume_where_it_was(job)
         started = {queue.name for queue in self.queues.values() if queue.started}
-        for job, allocations in self.scheduler.next_cycle().jobs_that_fit(self.jobs, started):
+        for job, allocations in self.scheduler.next_cycle(self.now()).jobs_that_fit(self.jobs, started):
             self._run(job, allocations)
 
     def _run(self, job: Job, allocations: list[Allocation]) -> None:
@@ -324,7 +339,7 @@ class PBSServer:
         for allocation in job.allocations:
             host = self.hosts[allocation.host]
             host.assign(allocation.amounts, -1)
-            host.slots.pop(job.id, None)
+            host.free_slots(job.id)
             host.last_used = self.now()
             if "excl" in job.request.place:
                 host.exclusive = False
@@ -586,7 +601,7 @@ class PBSServer:
         if wanted & {"s", "o"}:
             self._require_manager(user)
         before = job.holds
-        job.holds = _holds(set(job.holds) | wanted)
+        job.holds, job.says_holds = _holds(set(job.holds) | wanted), True
         if job.state == "Q":
             self.scheduler.remove(job)
         job.comment = f"Job held by {user} on {time.ctime(self.settings.clock())}"
@@ -735,7 +750,7 @@ class PBSServer:
         elif name == "project":
             job.project = value
         elif name == "Rerunable":
-            job.rerunable = value == "y"
+            job.rerunable, job.says_rerunable = value == "y", True
         elif name == "comment":
             job.comment = value
         elif name == "Output_Path":
@@ -743,7 +758,7 @@ class PBSServer:
         elif name == "Error_Path":
             job.error_path = value
         elif name == "Hold_Types":
-            job.holds = _holds(set(value) - {"n"})
+            job.holds, job.says_holds = _holds(set(value) - {"n"}), True
             if job.state in ("Q", "H", "W"):
                 self._evaluate(job)
         else:
@@ -834,7 +849,7 @@ class PBSServer:
             for allocation in job.allocations:
                 host = self.hosts[allocation.host]
                 host.assign(allocation.amounts, 1)
-                host.slots.setdefault(job.id, set()).add(allocation.index)
+                host.hold_slot(job.id, allocation.index)
 
     def resume_timers(self) -> None:
         """After a start with kept jobs: what was under way is awaited again."""

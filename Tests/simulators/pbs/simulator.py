@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import os
 import pickle
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 from .calls import Call
-from .commands import COMMANDS
 from .faults import Faults
+from .installation import install_commands, install_library
 from .invocation import account
 from .job import Job
 from .listener import Listener
 from .record import RecordEntry
 from .server import PBSServer, Queue, Settings, Submission
 
-_SOURCE = Path(__file__).with_name("commands.c")
-_PROGRAM = "pbs-simulator-command"
 _SAVED = "jobs.pickle"
+# How the connector is to talk to PBS in a run of the tests: "libpbs" or "commands".
+BACKEND = "PBS_CONNECTOR_BACKEND"
 
 
 class PBSSimulator:
@@ -32,7 +31,8 @@ class PBSSimulator:
     two scheduling cycles, `node_fail_requeue` until the jobs of a host that
     is down are requeued (rerunable) or ended, `report_delay` from a start of
     the server to the reports of its hosts. `history`: finished jobs can be
-    asked for with -x. `user` is the manager, and the owner of jobs made with
+    asked for with -x. `libpbs`: the stand-in for the library is there, as
+    lib/libpbs.so; by default where PBS_CONNECTOR_BACKEND=libpbs. `user` is the manager, and the owner of jobs made with
     submit(). `clock` gives seconds since the epoch for what is printed.
 
     All methods may be called from any thread. Look at jobs and the record
@@ -43,7 +43,7 @@ class PBSSimulator:
                  start_delay: float = 0.0, history: bool = True, scheduler: bool = True,
                  server_name: str = "pbsserver", sched_interval: float = 0.0, end_delay: float = 0.02,
                  kill_delay: float = 0.0, node_fail_requeue: float = 310.0, report_delay: float = 0.0, first_id: int = 1, seed: int = 0,
-                 clock: Callable[[], float] | None = None) -> None:
+                 clock: Callable[[], float] | None = None, libpbs: bool | None = None) -> None:
         self.directory = Path(directory)
         settings = Settings(
             server_name=server_name, manager=user, start_delay=start_delay, end_delay=end_delay, kill_delay=kill_delay,
@@ -52,6 +52,7 @@ class PBSSimulator:
         if clock is not None:
             settings.clock = clock
         self.settings = settings
+        self._has_library = os.environ.get(BACKEND) == "libpbs" if libpbs is None else libpbs
         self.server = PBSServer(hosts, settings)
         self.faults = Faults(seed)
         self._listener = Listener(self.server, self.faults, self.directory / "socket")
@@ -75,6 +76,8 @@ class PBSSimulator:
     def start(self) -> None:
         """Serves commands; jobs of an earlier run in this directory are there again."""
         install_commands(self.directory, self.settings.server_name)
+        if self._has_library:
+            install_library(self.directory)
         with self.lock:
             saved = self.directory / _SAVED
             if saved.exists() and not self.server.jobs:
@@ -300,6 +303,11 @@ class PBSSimulator:
         with self.lock:
             self._listener.empty_listings += count
 
+    def end_connections(self) -> None:
+        """The server closes the connections that libraries keep, as after a long silence; new ones are welcome."""
+        with self.lock:
+            self.server.timers.after(0.0, self._listener.end_kept_connections)
+
     def pause(self) -> None:
         """The server hangs, as under SIGSTOP: commands connect and wait, and no time passes for jobs."""
         with self.lock:
@@ -311,31 +319,3 @@ class PBSSimulator:
             self._listener.paused = False
             self.server.changed.notify_all()
         self._listener.wake()
-
-
-def install_commands(directory: Path, server_name: str) -> None:
-    """Compiles commands.c if need be, and installs it under the name of each command in DIRECTORY/bin."""
-    binaries = directory / "bin"
-    binaries.mkdir(parents=True, exist_ok=True)
-    (directory / "pbs.conf").write_text(f"PBS_SERVER={server_name}\nPBS_EXEC={directory}\n")
-    program = compiled_command()
-    for name in COMMANDS:
-        target = binaries / name
-        # Copies, not links: the program finds its directory by /proc/self/exe.
-        if not target.exists() or target.stat().st_mtime < program.stat().st_mtime:
-            new = binaries / f".{name}.{os.getpid()}"
-            new.write_bytes(program.read_bytes())
-            new.chmod(0o755)
-            new.rename(target)
-
-
-def compiled_command() -> Path:
-    """The compiled client, built once for all simulators of this user."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "pbs-connector-tests"
-    program = cache / _PROGRAM
-    if not program.exists() or program.stat().st_mtime < _SOURCE.stat().st_mtime:
-        cache.mkdir(parents=True, exist_ok=True)
-        new = cache / f"{_PROGRAM}.{os.getpid()}"
-        subprocess.run([os.environ.get("CC", "cc"), "-O2", "-Wall", "-Wextra", "-o", new, _SOURCE], check=True)
-        new.rename(program)
-    return program

@@ -43,7 +43,7 @@ def run(server: PBSServer, call: Invocation) -> Answer:
                 answer.print(f"{away.name:<20} {away.state} ")
         return answer
     vnodes = server.hosts if "v" in letters else {}
-    hosts = {} if "v" in letters else _hosts(server)
+    hosts = {} if "v" in letters else hosts_with_vnodes(server)
     names = list(vnodes or hosts) if "a" in letters or not operands else operands
     if "S" in letters and "j" in letters and not formats:
         return _job_summary(server, names, answer)
@@ -58,7 +58,7 @@ def run(server: PBSServer, call: Invocation) -> Answer:
             else:
                 answer.fail(f"Node: {name},  Error: {errors.TEXTS[errors.UNKNOWN_NODE]}", 1)
             continue
-        attributes = _merged([host_attributes(part, server.is_manager(call.user)) for part in parts])
+        attributes = merged([host_attributes(part, server.is_manager(call.user)) for part in parts])
         if output_format == "json":
             nodes.append((name, _as_json(attributes)))
         elif output_format == "dsv":
@@ -79,7 +79,7 @@ def run(server: PBSServer, call: Invocation) -> Answer:
     return answer
 
 
-def _hosts(server: PBSServer) -> dict[str, list[Host]]:
+def hosts_with_vnodes(server: PBSServer) -> dict[str, list[Host]]:
     """The vnodes of each host, by the host's name: without -v pbsnodes tells hosts (pbs_stathost())."""
     hosts: dict[str, list[Host]] = {}
     for vnode in server.hosts.values():
@@ -87,7 +87,7 @@ def _hosts(server: PBSServer) -> dict[str, list[Host]]:
     return hosts
 
 
-def _merged(vnodes: list[list[Attribute]]) -> list[Attribute]:
+def merged(vnodes: list[list[Attribute]]) -> list[Attribute]:
     """Several vnodes as one host: what is not the same is "<various>", even the state (seen on 23.06.06).
 
     The resources, which the real one adds up, are those of the first vnode that has them.

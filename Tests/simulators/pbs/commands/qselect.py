@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import operator
 import time
-from collections.abc import Callable
-from typing import Any
 
 from .. import errors
-from ..errors import PBSError, error
+from ..criteria import OPERATORS, Criterion, select
+from ..errors import PBSError
 from ..invocation import Answer, Invocation
-from ..job import Job
 from ..options import getopt
-from ..quantities import Size, parse_duration
-from ..selection import ResourceType
 from ..server import PBSServer
 
 _USAGE = ("usage: qselect [-a [op]date_time] [-A account_string] [-c [op]interval]\n"
@@ -22,13 +17,11 @@ _USAGE = ("usage: qselect [-a [op]date_time] [-A account_string] [-c [op]interva
           "\t[-x] [-u user_name]\n       qselect --version")
 _LETTERS = "a:A:c:h:HJl:N:p:q:r:s:t:Tu:xP:"
 _STATES = "EHQRTWSUBXFM"
-_OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
-    "eq": operator.eq, "ne": operator.ne, "ge": operator.ge, "gt": operator.gt, "le": operator.le, "lt": operator.lt}
-_TIMES: dict[str, Callable[[Job], int | None]] = {
-    "c": lambda job: job.ctime, "e": lambda job: job.etime, "m": lambda job: job.mtime,
-    "q": lambda job: job.qtime, "s": lambda job: job.stime, "a": lambda job: job.execution_time}
-
-Test = Callable[[Job], bool]
+# The attribute that an option compares, and those that -t does by its first letter.
+_ATTRIBUTES = {"N": "Job_Name", "q": "destination", "u": "User_List", "P": "project", "A": "Account_Name", "p": "Priority",
+               "h": "Hold_Types", "r": "Rerunable", "c": "Checkpoint"}
+_TIMES = {"c": "ctime", "e": "etime", "m": "mtime", "q": "qtime", "s": "stime", "a": "Execution_Time"}
+_WITH_OPERATOR = frozenset("qphc")
 
 
 class _Illegal(Exception):
@@ -38,9 +31,8 @@ class _Illegal(Exception):
 def run(server: PBSServer, call: Invocation) -> Answer:
     """Runs qselect."""
     options, operands, problems, _ = getopt(call.called_as, call.arguments, _LETTERS)
-    tests: list[Test] = []
-    states: str | None = None
-    history = False
+    criteria: list[Criterion] = []
+    history = arrays_only = False
     try:
         if problems or operands:
             raise _Illegal("")
@@ -48,106 +40,62 @@ def run(server: PBSServer, call: Invocation) -> Answer:
             if letter == "x":
                 history = True
             elif letter == "H":
-                history, states = True, "FM"
-            elif letter == "s":
-                name, states = _operator(value)
-                if not states or set(states) - set(_STATES):
-                    raise _Illegal("qselect: illegal -s value")
-                if name == "ne":
-                    states = "".join(state for state in _STATES if state not in states)
-            elif letter not in "TJ":
-                tests.append(_test(server, letter, value))
+                history = True
+                criteria.append(Criterion("job_state", "eq", "FM"))
             elif letter == "J":
-                tests.append(lambda job: False)
+                arrays_only = True
+            elif letter != "T":
+                criteria += _criteria(letter, value)
         if history and not server.settings.history:
             # The one failure that exits with 0 (qselect.c).
             answer = Answer()
             answer.fail(f"qselect: {errors.TEXTS[errors.HISTORY_NOT_ENABLED]}")
             return answer
+        jobs = select(server, criteria, history)
     except _Illegal as problem:
         lines = [*problems, *([str(problem)] if str(problem) else []), _USAGE]
         return Answer(2, err=[f"{line}\n" for line in lines], connections=0)
     except PBSError as problem:
         return Answer(problem.exit_status, err=[f"qselect: {problem.text}\n"])
-    wanted = states if states is not None else "QRHWEST" + ("F" if history else "")
-    if not history:
-        wanted = wanted.replace("F", "").replace("M", "")
-    jobs = server.in_states(dict.fromkeys(wanted))
-    return Answer(out=[f"{job.id}\n" for job in jobs if all(test(job) for test in tests)])
+    return Answer(out=[f"{job.id}\n" for job in jobs if not arrays_only])
 
 
 def _operator(value: str) -> tuple[str, str]:
     """ ".gt.5" as ("gt", "5"), "5" as ("eq", "5")."""
     if value.startswith("."):
-        return (value[1:3] if value[1:3] in _OPERATORS else "eq"), value[4:]
+        return (value[1:3] if value[1:3] in OPERATORS else "eq"), value[4:]
     return "eq", value
 
 
-def _test(server: PBSServer, letter: str, value: str) -> Test:
-    name, operand = _operator(value)
-    compare = _OPERATORS[name]
-    if letter == "N":
-        return lambda job: job.name == value
-    if letter == "q":
-        queue = operand.split("@", 1)[0]
-        if queue and queue not in server.queues:
-            raise PBSError(errors.UNKNOWN_QUEUE, "Unknown queue destination")
-        return lambda job: not queue or job.queue == queue
-    if letter == "u":
-        users = {user.split("@", 1)[0] for user in value.split(",")}
-        return lambda job: job.owner in users
-    if letter == "P":
-        return lambda job: job.project == value
-    if letter == "A":
-        return lambda job: job.attributes.get("Account_Name") == value
-    if letter == "p":
-        if not operand.lstrip("-").isdigit():
-            raise error(errors.BAD_ATTRIBUTE_VALUE, " Priority")
-        return lambda job: compare(job.priority, int(operand))
-    if letter == "h":
-        holds = set(operand) - {"n"}
-        return lambda job: compare(set(job.holds), holds)
+def _criteria(letter: str, value: str) -> list[Criterion]:
+    """What an option asks of a job."""
+    name, operand = _operator(value) if letter in _WITH_OPERATOR or letter == "s" else ("eq", value)
+    if letter == "s":
+        if not operand or set(operand) - set(_STATES):
+            raise _Illegal("qselect: illegal -s value")
+        return [Criterion("job_state", name, operand)]
+    if letter in ("t", "a"):
+        return [_time_criterion(letter, value)]
     if letter == "r":
         if not value.strip() or value.strip()[0] not in "yn":
             raise _Illegal("qselect: illegal -r value")
-        return lambda job: job.rerunable == (value.strip()[0] == "y")
     if letter == "l":
-        return _resource_test(server, value)
-    if letter in ("t", "a"):
-        return _time_test(letter, value)
-    return lambda job: compare(job.attributes.get("Checkpoint", "u"), operand)
+        return _resource_criteria(value)
+    return [Criterion(_ATTRIBUTES[letter], name, operand)]
 
 
-def _resource_test(server: PBSServer, value: str) -> Test:
-    parts: list[Test] = []
+def _resource_criteria(value: str) -> list[Criterion]:
+    criteria: list[Criterion] = []
     for item in value.split(","):
         resource, _, rest = item.partition(".")
         name, _, wanted = rest[:2], rest[2:3], rest[3:]
-        if name not in _OPERATORS or not wanted:
+        if name not in OPERATORS or not wanted:
             raise _Illegal(f"qselect: illegal -l value\nresource_list: {value}")
-        definition = server.resources.get(resource)
-        if definition is None:
-            raise error(errors.UNKNOWN_RESOURCE)
-
-        def number(text: str, kind: ResourceType = definition.type) -> object:
-            if kind is ResourceType.SIZE:
-                size = Size.parse(text)
-                return size.number << size.shift
-            if kind is ResourceType.TIME:
-                return parse_duration(text)
-            return int(text) if kind is ResourceType.LONG else text
-
-        def test(job: Job, resource: str = resource, compare: Callable[[Any, Any], bool] = _OPERATORS[name],
-                 wanted: object = number(wanted), number: Callable[[str], object] = number,
-                 less: bool = name in ("ne", "lt", "le")) -> bool:
-            listed = job.request.listed.get(resource)
-            return less if listed is None else compare(number(listed), wanted)
-
-        parts.append(test)
-    return lambda job: all(part(job) for part in parts)
+        criteria.append(Criterion("Resource_List", name, wanted, resource))
+    return criteria
 
 
-def _time_test(letter: str, value: str) -> Test:
+def _time_criterion(letter: str, value: str) -> Criterion:
     which = "a" if letter == "a" else value[:1]
     if which not in _TIMES:
         raise _Illegal("qselect: illegal -t value")
@@ -155,8 +103,7 @@ def _time_test(letter: str, value: str) -> Test:
     moment = parse_date(text, time.time())
     if moment is None:
         raise _Illegal(f"qselect: illegal -{letter} value")
-    read, compare = _TIMES[which], _OPERATORS[name]
-    return lambda job: (at := read(job)) is not None and compare(at, moment)
+    return Criterion(_TIMES[which], name, str(moment))
 
 
 def parse_date(text: str, now: float) -> int | None:

@@ -15,7 +15,7 @@ from ..errors import PBSError, error
 from ..invocation import Answer, Invocation, NeedsStandardInput, account, same_directory
 from ..options import getopt
 from ..selection import check_request, split_outside_quotes
-from ..server import PBSServer, Submission
+from ..server import QSUB_DEFAULTS, PBSServer, Submission
 from .qselect import parse_date
 
 _LETTERS = "a:A:c:C:e:fhIj:J:k:l:m:M:N:o:p:q:r:R:S:u:v:VW:XzP:"
@@ -179,7 +179,7 @@ def _read_directives(call: Invocation, script: str, options: _Options) -> None:
 def _submission(server: PBSServer, call: Invocation, options: _Options, name: str, variables: str) -> Submission:
     values = options.values
     user, group, home = account(call.uid)
-    attributes = {attribute: values[letter] for letter, attribute in _KEPT_OPTIONS.items() if letter in values}
+    attributes = {**QSUB_DEFAULTS, **{_KEPT_OPTIONS[letter]: value for letter, value in values.items() if letter in _KEPT_OPTIONS}}
     attributes.update(options.w_attributes)
     execution_time: int | None = None
     if "a" in values:
