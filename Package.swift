@@ -19,6 +19,7 @@ let package = Package(
       name: "CLibcurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
     .systemLibrary(name: "CLibyaml", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
     .target(name: "CLinux"),
+    .target(name: "CPBS"),
     .target(
       name: "Shared",
       dependencies: [
@@ -32,7 +33,11 @@ let package = Package(
       dependencies: ["Shared", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
     .executableTarget(
       name: "pbs-broker",
-      dependencies: ["Shared", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
+      dependencies: [
+        "Shared", "CLinux", "CPBS",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "DequeModule", package: "swift-collections"),
+      ]),
     .executableTarget(
       name: "binder",
       dependencies: [
@@ -54,7 +59,11 @@ if Context.environment["PBS_CONNECTOR_FUZZ"] != nil {
   package.targets += [
     .target(
       name: "pbs-broker",
-      dependencies: ["Shared", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+      dependencies: [
+        "Shared", "CLinux", "CPBS",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "DequeModule", package: "swift-collections"),
+      ],
       exclude: ["PBSBroker.swift"]),
     .executableTarget(
       name: "fuzz", dependencies: ["Shared", "pbs-broker"], path: "Tests/fuzz/Targets"),

@@ -7,8 +7,6 @@ import Shared
 final class JobPoller {
   /// Full polls that may be due at different moments.
   private static let mostDuePolls = 64
-  /// Connections for polls below which PBS is not polled faster than usual.
-  private static let reserve = 10
   /// Seconds until a job is asked about again of which PBS's answer could not be read.
   private static let unreadableInterval = 30.0
   /// Seconds without an answer after which pods are told.
@@ -70,7 +68,7 @@ final class JobPoller {
         if duePolls.contains(where: { $0 <= now }) || now - polledAt >= fullInterval * 0.99 {
           try await pollAll()
         } else {
-          try await pollHinted()
+          try await pollSome()
         }
         returned()
         delay = interval
@@ -127,7 +125,7 @@ final class JobPoller {
     let now = Monotonic.now
     if now - submittedAt > PollPlan.submissionCounts { busySince = now }
     submittedAt = now
-    wakeup.wake(within: min(PollPlan.secondInterval, settings.lookInterval))
+    wakeup.wake(within: min(backend.pace.second, settings.lookInterval))
   }
 
   /// Asks about this job soon. Only jobs that are known are asked about by their ids, as PBS told
@@ -143,35 +141,42 @@ final class JobPoller {
   }
 
   private var fullInterval: Double {
-    hints.isReliable(now: Monotonic.now) ? settings.lookIntervalWithHints : settings.lookInterval
+    let isHinted = hints.isReliable(now: Monotonic.now)
+    return max(
+      isHinted ? settings.lookIntervalWithHints : settings.lookInterval, backend.pace.listing)
   }
 
   private var interval: Double {
     let now = Monotonic.now
     if let due = duePolls.min() { return min(max(due - now, 0), fullInterval) }
-    // What is asked for in haste now would have to wait for its connection in a moment.
-    if backend.connectionsLeft(for: .look) < Self.reserve { return fullInterval }
     let isBusy = now - submittedAt < PollPlan.submissionCounts && !hints.isReliable(now: now)
     return PollPlan.interval(
       jobs: world.jobs.values, busySince: isBusy ? busySince : nil,
-      expectsMore: !world.expectedJobs(server: server).isEmpty, interval: fullInterval, now: now)
+      expectsMore: !world.expectedJobs(server: server).isEmpty, interval: fullInterval,
+      pace: backend.pace, now: now)
   }
 
   // MARK: Asking
 
-  /// Asks about jobs that hints name or that are about to start; about all without hints.
-  private func pollHinted() async throws(PBSError) {
-    guard hints.isReliable(now: Monotonic.now) || !hints.jobs.isEmpty else {
+  /// Asks about what has changed, where the backend can tell that; else about jobs that hints name
+  /// or that are about to start; about all without hints.
+  private func pollSome() async throws(PBSError) {
+    let began = Monotonic.now
+    let changes = try await backend.changes()
+    guard changes != nil || hints.isReliable(now: began) || !hints.jobs.isEmpty else {
       return try await pollAll()
     }
     let hinted = hints.take()
-    let starting = world.jobs.values.filter { $0.startingSince != nil }.map(\.job.id)
-    let ids = hinted.union(starting).intersection(world.jobs.keys)
-    guard !ids.isEmpty else { return }
     let before = hinted.compactMap { id in world.jobs[id].map { (id, $0.job) } }
-    let began = Monotonic.now
-    let stat = try await backend.stat(Array(ids))
-    enter(stat, began: began, expected: [:], isWhole: false)
+    if let changes {
+      enter(changes, began: began, expected: [:], isWhole: false)
+    } else {
+      let starting = world.jobs.values.filter { $0.startingSince != nil }.map(\.job.id)
+      let ids = hinted.union(starting).intersection(world.jobs.keys)
+      guard !ids.isEmpty else { return }
+      let stat = try await backend.stat(Array(ids))
+      enter(stat, began: began, expected: [:], isWhole: false)
+    }
     if before.contains(where: { world.jobs[$0.0]?.job != $0.1 }) {
       if !hints.isReliable(now: began) { log.debug("hints prove true and are relied upon") }
       hints.proved(now: Monotonic.now)
@@ -182,15 +187,18 @@ final class JobPoller {
     let begun = Monotonic.now
     let hinted = hints.take()
     let asked = unconfirmed
-    let listing = try await backend.list()
+    let listing = try await backend.list(telling: asked)
     try await learnServer(listing)
     let expected = world.expectedJobs(server: server)
     let ids = PollPlan.jobsToStat(
       world.jobs, listing: listing, foreign: world.foreignJobs,
       unconfirmed: asked, begun: begun
-    ).union(expected.keys).union(hinted.intersection(world.jobs.keys))
+    ).union(Set(expected.keys).subtracting(listing.changed.told))
+      .union(listing.tellsChanges ? [] : hinted.intersection(world.jobs.keys))
       .filter { unreadable[$0] ?? 0 <= begun }
-    if !ids.isEmpty { try await stat(ids, listing: listing, expected: expected, begun: begun) }
+    if !ids.isEmpty || !listing.changed.told.isEmpty {
+      try await stat(ids, listing: listing, expected: expected, begun: begun)
+    }
     unconfirmed.subtract(asked)
     emptySince = listing.all.isEmpty ? emptySince ?? begun : nil
     await hostPoller.poll(for: world, begun: begun)
@@ -210,9 +218,16 @@ final class JobPoller {
   private func stat(
     _ ids: Set<String>, listing: JobListing, expected: [String: Set<String>], begun: Double
   ) async throws(PBSError) {
-    let began = Monotonic.now
+    let began = listing.tellsChanges ? begun : Monotonic.now
     let wasDoubting = judge.isDoubting
-    let stat = try await backend.stat(Array(ids))
+    var stat = listing.changed
+    do throws(PBSError) {
+      if !ids.isEmpty { stat.add(try await backend.stat(Array(ids))) }
+    } catch {
+      // It is not told a second time.
+      enter(listing.changed, began: began, expected: [:], isWhole: false)
+      throw error
+    }
     let leftOut = stat.jobs.first { isLeftOut($0, of: listing, begun: begun) }
     enter(stat, began: began, expected: expected, isWhole: true)
     if judge.isDoubting, !wasDoubting {
@@ -265,6 +280,8 @@ final class JobPoller {
       if !isOurs {
         world.addForeign(job.id)
       } else if job.hasEnded {
+        // What has ended before is told again while PBS remembers it.
+        guard world.jobs[job.id] != nil || expected[job.id] != nil else { continue }
         actions.ended(job.id, job.lastWords, uid)
       } else {
         world.add(job, began: began, now: Monotonic.now)
