@@ -7,19 +7,17 @@ import Shared
 final class JobPoller {
   /// Full polls that may be due at different moments.
   private static let mostDuePolls = 64
-  /// Seconds until a job is asked about again of which PBS's answer could not be read.
-  private static let unreadableInterval = 30.0
   /// Seconds without an answer after which pods are told.
   private static let quiet = 10.0
 
   let world: World
   let backend: any PBSBackend
   private let settings: BrokerSettings
-  private let actions: Actions
+  let actions: Actions
   private let log: Logger
   private let wakeup = Wakeup()
   private let hostPoller: HostPoller
-  private var judge: DisappearanceJudge
+  var judge: DisappearanceJudge
   private var backoff = Backoff(first: 0.5, longest: 10)
   private var submittedAt = -Double.infinity
   /// When the submissions began that have been following each other.
@@ -31,7 +29,7 @@ final class JobPoller {
   /// Jobs of which the next full poll must tell all.
   private var unconfirmed: Set<String> = []
   /// Jobs of which PBS's answer could not be read, and until when they are not asked about.
-  private var unreadable: [String: Double] = [:]
+  var unreadable: [String: Double] = [:]
   /// The server's name in its jobs' ids; empty while it is not known.
   private var server = ""
   /// When the first of the last polls, all of which listed no job, began.
@@ -253,58 +251,5 @@ final class JobPoller {
     } else if server.isEmpty, world.hasNamedJobs {
       server = try await backend.server()
     }
-  }
-
-  // MARK: Entering
-
-  /// - Parameter isWhole: whether all jobs were polled, not some that hints were about.
-  private func enter(
-    _ stat: JobStat, began: Double, expected: [String: Set<String>], isWhole: Bool
-  ) {
-    let knownOnHosts = world.jobs.values.filter {
-      $0.isOnHost && !actions.isDeleting($0.job.id)
-    }.count
-    // Silence is not an end, and not every "unknown" is one.
-    var vanished: Set<String> = []
-    var missing: [String: Set<String>] = [:]
-    unreadable = unreadable.filter { $0.value > began }
-    for id in stat.unreadable { unreadable[id] = began + Self.unreadableInterval }
-    for job in stat.jobs {
-      let uid = job.pod?.uid
-      let isOurs = JobOwnership.of(job, user: backend.user, cluster: world.cluster) != .foreign
-      world.release(job.id, unlessOf: isOurs ? uid : nil)
-      // Another pod's job: what these pods name is not theirs, or PBS has lost its jobs and counts
-      // anew.
-      let others = (expected[job.id] ?? []).filter { $0 != uid || (!isOurs && job.hasEnded) }
-      if !others.isEmpty { missing[job.id] = others }
-      if !isOurs {
-        world.addForeign(job.id)
-      } else if job.hasEnded {
-        // What has ended before is told again while PBS remembers it.
-        guard world.jobs[job.id] != nil || expected[job.id] != nil else { continue }
-        actions.ended(job.id, job.lastWords, uid)
-      } else {
-        world.add(job, began: began, now: Monotonic.now)
-      }
-    }
-    for id in stat.unknown {
-      if let known = world.jobs[id], !known.isOnHost || actions.isDeleting(id) {
-        actions.ended(id, "PBS no longer knows the job", nil)
-      } else if world.jobs[id] != nil {
-        vanished.insert(id)
-      } else if let uids = expected[id] {
-        missing[id] = uids
-      }
-    }
-    // What some jobs say neither ends a doubt nor confirms it.
-    guard isWhole || !judge.isDoubting else { return }
-    let words = "PBS no longer knows the job"
-    let believed = judge.believed(
-      vanished.union(missing.keys), of: knownOnHosts + expected.count, now: Monotonic.now)
-    for id in believed {
-      if vanished.contains(id) { actions.ended(id, words, nil) }
-      for uid in missing[id] ?? [] { actions.ended(id, words, uid) }
-    }
-    for id in vanished where world.jobs[id] != nil { world.markUnconfirmed(id) }
   }
 }

@@ -15,10 +15,14 @@ enum BackendKind: String, CaseIterable, Sendable, ExpressibleByArgument {
   private static let probeTime = 10.0
 
   /// Chooses the backend, once and for all, and says which it is and why.
+  /// - Parameters:
+  ///   - helper: this very program, whatever has become of its file.
+  ///   - environment: the helper's.
   /// - Throws: `StartupError` where what is asked for can never work.
   @EventLoop
   func backend(
-    of installation: PBSInstallation, settings: BrokerSettings, log: Logger
+    of installation: PBSInstallation, settings: BrokerSettings, helper: String = "/proc/self/exe",
+    environment: [String: String] = PBSInstallation.environment, log: Logger
   ) async throws -> any PBSBackend {
     guard self != .commands else {
       return try Self.commands(installation, settings, "pbs-backend: commands", log)
@@ -30,8 +34,7 @@ enum BackendKind: String, CaseIterable, Sendable, ExpressibleByArgument {
     let user = try PBSInstallation.user()
     let library = LibPBS(
       LibraryClient.Program(
-        path: "/proc/self/exe", arguments: [LibraryHelper.argument, path],
-        environment: PBSInstallation.environment),
+        path: helper, arguments: [LibraryHelper.argument, path], environment: environment),
       user: user, placeholder: settings.placeholder, timeout: settings.commandTimeout, log: log)
     let probeTime = min(Self.probeTime, settings.commandTimeout)
     do throws(LibraryFailure) {
