@@ -147,34 +147,35 @@ final class JobPoller {
   private var interval: Double {
     let now = Monotonic.now
     if let due = duePolls.min() { return min(max(due - now, 0), fullInterval) }
-    let isBusy = now - submittedAt < PollPlan.submissionCounts && !hints.isReliable(now: now)
+    let isHinted = hints.isReliable(now: now)
+    let isBusy = now - submittedAt < PollPlan.submissionCounts && !isHinted
+    var pace = backend.pace
+    if isHinted { pace.waiting = .infinity }
     return PollPlan.interval(
       jobs: world.jobs.values, busySince: isBusy ? busySince : nil,
       expectsMore: !world.expectedJobs(server: server).isEmpty, interval: fullInterval,
-      pace: backend.pace, now: now)
+      pace: pace, now: now)
   }
 
   // MARK: Asking
 
-  /// Asks about what has changed, where the backend can tell that; else about jobs that hints name
-  /// or that are about to start; about all without hints.
+  /// Asks about jobs that hints name or that are about to start; without hints about what has
+  /// changed, or about all where PBS cannot tell that.
   private func pollSome() async throws(PBSError) {
     let began = Monotonic.now
-    let changes = try await backend.changes()
-    guard changes != nil || hints.isReliable(now: began) || !hints.jobs.isEmpty else {
-      return try await pollAll()
+    guard hints.isReliable(now: began) || !hints.jobs.isEmpty else {
+      guard let changes = try await backend.changes() else { return try await pollAll() }
+      return enter(changes, began: began, expected: [:], isWhole: false)
     }
-    let hinted = hints.take()
+    let hinted = hints.take().intersection(world.jobs.keys)
+    let starting = world.jobs.values.filter { $0.startingSince != nil }.map(\.job.id)
+    let ids = hinted.union(starting)
+    guard !ids.isEmpty else { return }
     let before = hinted.compactMap { id in world.jobs[id].map { (id, $0.job) } }
-    if let changes {
-      enter(changes, began: began, expected: [:], isWhole: false)
-    } else {
-      let starting = world.jobs.values.filter { $0.startingSince != nil }.map(\.job.id)
-      let ids = hinted.union(starting).intersection(world.jobs.keys)
-      guard !ids.isEmpty else { return }
-      let stat = try await backend.stat(Array(ids))
-      enter(stat, began: began, expected: [:], isWhole: false)
-    }
+    var stat: JobStat?
+    if ids.count > hinted.count { stat = try await backend.changes() }
+    if stat == nil { stat = try await backend.stat(Array(ids)) }
+    if let stat { enter(stat, began: began, expected: [:], isWhole: false) }
     if before.contains(where: { world.jobs[$0.0]?.job != $0.1 }) {
       if !hints.isReliable(now: began) { log.debug("hints prove true and are relied upon") }
       hints.proved(now: Monotonic.now)

@@ -9,6 +9,8 @@ enum PollPlan {
   /// start.
   static let firstFor = 3.0
   static let secondFor = 10.0
+  /// The share of the site's interval between polls below which polls for waiting jobs do not go.
+  static let waitingShare = 0.125
   /// Seconds between polls while there is nothing to do.
   static let idleInterval = 10.0
   /// Seconds for which a submission counts as about to start.
@@ -39,7 +41,8 @@ enum PollPlan {
       if age < secondFor { return min(pace.second, interval) }
     }
     if jobs.isEmpty, !expectsMore { return max(idleInterval, interval) }
-    if pace.waiting < interval, jobs.contains(where: \.job.isWaiting) { return pace.waiting }
+    let waiting = max(pace.waiting, interval * waitingShare)
+    if waiting < interval, jobs.contains(where: \.job.isWaiting) { return waiting }
     return interval
   }
 

@@ -36,7 +36,8 @@ final class LibraryClient {
   private var watch: EventSource?
   /// Since when PBS has not answered, which has been logged.
   private var hangsSince: Double?
-  private var backoff = Backoff(first: 0.2, longest: 10)
+  /// Each helper takes a reserved port for its connection.
+  private var backoff = Backoff(first: 0.1, longest: 2)
   private var restTimer: EventSource?
   private var isResting = false
 
