@@ -26,6 +26,7 @@ let package = Package(
       name: "CLibcurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
     .systemLibrary(name: "CLibyaml", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
     .target(name: "CLinux"),
+    .target(name: "CPBS"),
     // The libraries below show who may do what: Kubernetes is talked to by kube-watcher and binder
     // alone, PBS by pbs-broker alone, and only the first two link libcurl and OpenSSL.
     .target(name: "Text", path: "Sources/Shared/Text"),
@@ -73,7 +74,9 @@ let package = Package(
       dependencies: common + ["KubernetesClient"]),
     .executableTarget(
       name: "pbs-broker",
-      dependencies: common),
+      dependencies: common + [
+        "CLinux", "CPBS", .product(name: "DequeModule", package: "swift-collections"),
+      ]),
     .executableTarget(
       name: "binder",
       dependencies: common + [
@@ -94,7 +97,9 @@ if Context.environment["PBS_CONNECTOR_FUZZ"] != nil {
   package.targets += [
     .target(
       name: "pbs-broker",
-      dependencies: common,
+      dependencies: common + [
+        "CLinux", "CPBS", .product(name: "DequeModule", package: "swift-collections"),
+      ],
       exclude: ["PBSBroker.swift"]),
     .executableTarget(
       name: "fuzz", dependencies: common + ["KubernetesClient", "pbs-broker"],

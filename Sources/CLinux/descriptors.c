@@ -15,6 +15,10 @@ int connector_pipe(int ends[2]) {
     return pipe2(ends, O_CLOEXEC);
 }
 
+int connector_socketpair(int ends[2]) {
+    return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends);
+}
+
 int connector_eventfd(void) {
     return eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 }

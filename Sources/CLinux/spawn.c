@@ -10,7 +10,7 @@
 
 /* posix_spawn cannot ask for a parent-death signal, and fork copies page tables. */
 pid_t connector_spawn(const char *path, char *const arguments[], char *const environment[],
-                      int standard_output, int standard_error) {
+                      int standard_input, int standard_output, int standard_error) {
     /* The child shares our memory until exec: that is how it hands back exec's error. */
     volatile int failure = 0;
     pid_t parent = getpid();
@@ -20,8 +20,8 @@ pid_t connector_spawn(const char *path, char *const arguments[], char *const env
 
     pid_t child = vfork();
     if (child == 0) {
-        int null = open("/dev/null", O_RDONLY);
-        if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || null < 0 || dup2(null, 0) < 0 ||
+        int input = standard_input >= 0 ? standard_input : open("/dev/null", O_RDONLY);
+        if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || input < 0 || dup2(input, 0) < 0 ||
             dup2(standard_output, 1) < 0 || dup2(standard_error, 2) < 0) {
             failure = errno;
             _exit(127);

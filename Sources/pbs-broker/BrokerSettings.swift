@@ -9,6 +9,8 @@ struct BrokerSettings: Sendable {
   var hosts: [String: String] = [:]
   /// Commands that submit jobs at once.
   var submissionsInFlight = 8
+  /// How PBS is talked to.
+  var pbsBackend = BackendKind.auto
   /// The most connections a minute that PBS's commands make together; see ``ConnectionBudget``.
   var connectionsPerMinute = 120
   /// Seconds after which a command of PBS is killed.
@@ -28,7 +30,10 @@ struct BrokerSettings: Sendable {
   /// The program that a pod's job runs.
   var placeholder = ["/bin/sleep", "infinity"]
 
-  init(_ settings: Settings) throws {
+  /// - Parameter pbsBackend: the flag's value, which stands before the file's.
+  init(_ settings: Settings, pbsBackend flag: BackendKind? = nil) throws {
+    pbsBackend = try settings.word("pbs-backend", BackendKind.self) ?? pbsBackend
+    if let flag { pbsBackend = flag }
     var defaults = ["cpu": "1", "memory": "256Mi"]
     for (name, key) in [("cpu", "default-cpu"), ("memory", "default-memory")] {
       if let text = try settings.text(key) { defaults[name] = text }

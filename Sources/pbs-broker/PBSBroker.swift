@@ -6,8 +6,16 @@ import Runtime
 import Startup
 import Wire
 
-/// Turns pods into PBS jobs, follows both, and tells binder what to do.
+/// pbs-broker, or the helper that it has started.
 @main
+enum Program {
+  static func main() {
+    LibraryHelper.runIfMeant(CommandLine.arguments)
+    PBSBroker.main()
+  }
+}
+
+/// Turns pods into PBS jobs, follows both, and tells binder what to do.
 struct PBSBroker: ConnectorCommand {
   static let configuration = CommandConfiguration(
     commandName: "pbs-broker",
@@ -25,10 +33,16 @@ struct PBSBroker: ConnectorCommand {
     help: "PBS's folder, which has bin/qsub (default: $PBS_EXEC, /etc/pbs.conf, PATH).")
   var pbsExec: String?
 
+  @Option(
+    name: .customLong("pbs-backend"),
+    help: "How to talk to PBS: auto, libpbs or commands (default: auto).")
+  var pbsBackend: BackendKind?
+
   @OptionGroup var common: CommonOptions
 
   func run() {
-    Process.run("pbs-broker", common) { [watcher, socket, pbsExec] settings, log, instance in
+    Process.run("pbs-broker", common) {
+      [watcher, socket, pbsExec, pbsBackend] settings, log, instance in
       let watcher =
         try settings.text("watcher", flag: watcher) ?? "\(Process.runDirectory)/kube-watcher.sock"
       let socket =
@@ -42,12 +56,11 @@ struct PBSBroker: ConnectorCommand {
       let servers = try Process.serverIDs(
         settings.texts("allowed-servers"), key: "pbs-broker.allowed-servers",
         packaged: "kube-watcher")
-      let own = try BrokerSettings(settings)
+      let own = try BrokerSettings(settings, pbsBackend: pbsBackend)
       try settings.finish()
 
-      let backend = try PBSCommands(
-        PBSInstallation.find(configured: exec), placeholder: own.placeholder,
-        timeout: own.commandTimeout, connectionsPerMinute: own.connectionsPerMinute, log: log)
+      let backend = try await own.pbsBackend.backend(
+        of: PBSInstallation.find(configured: exec), settings: own, log: log)
       let publisher = try Publisher(
         path: socket, role: .pbsBroker, instance: instance, consumers: .binder,
         allowedPeers: peers, log: log)

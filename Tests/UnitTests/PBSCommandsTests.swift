@@ -105,10 +105,10 @@ struct PBSCommandsTests {
     let ids: Set = ["1.pbsserver", "12.pbsserver"]
     let expected = JobListing(
       all: ids, running: ["1.pbsserver"], states: ["1.pbsserver": .running, "12.pbsserver": .held])
-    #expect(try await pbs.list() == expected)
+    #expect(try await pbs.list(telling: []) == expected)
     #expect(try scripted.arguments(of: "qstat") == ["-w", "-u", pbs.user])
     // A job of another server would lead qstat and qdel to that host; it is said once.
-    _ = try await pbs.list()
+    _ = try await pbs.list(telling: [])
     #expect(
       log.all.filter { $0.contains("elsewhere") }
         == ["warning: 7.elsewhere: no job of this PBS server, and left alone"])
@@ -120,8 +120,8 @@ struct PBSCommandsTests {
     try scripted.command("qselect", output: Data("1.pbsserver\n12.pbsserver\n".utf8))
     let pbs = try scripted.pbs()
     let ids: Set = ["1.pbsserver", "12.pbsserver"]
-    #expect(try await pbs.list() == JobListing(all: ids, running: ids))
-    #expect(try await pbs.list() == JobListing(all: ids, running: ids))
+    #expect(try await pbs.list(telling: []) == JobListing(all: ids, running: ids))
+    #expect(try await pbs.list(telling: []) == JobListing(all: ids, running: ids))
     #expect(try scripted.arguments(of: "qstat") == ["-w", "-u", pbs.user])
     #expect(
       try scripted.arguments(of: "qselect").filter { $0 != "-u" && $0 != pbs.user }
@@ -135,7 +135,7 @@ struct PBSCommandsTests {
     await #expect(
       throws: PBSError.unavailable("qstat printed something else than a table of jobs")
     ) {
-      try await pbs.list()
+      try await pbs.list(telling: [])
     }
   }
 

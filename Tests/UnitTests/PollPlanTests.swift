@@ -5,6 +5,7 @@ import Testing
 /// What PBS is asked, and when: by what is known and by the time.
 @Suite struct PollPlanTests {
   private static let now = 1000.0
+  private static let pace = LookPace(first: 0.25, second: 0.5)
 
   /// Jobs by id; ages in seconds at ``now``.
   private static func record(
@@ -31,14 +32,14 @@ import Testing
     #expect(
       PollPlan.interval(
         jobs: jobs, busySince: busy.map { Self.now - $0 }, expectsMore: false, interval: 1,
-        now: Self.now) == interval)
+        pace: Self.pace, now: Self.now) == interval)
   }
 
   @Test func aJobThatNeverStartsSpeedsUpNothingAndTheNewestCounts() {
     let old = (1...50).map { Self.record("\($0)", .running, startingFor: 60) }
     let interval = { (jobs: [JobRecord]) in
       PollPlan.interval(
-        jobs: jobs, busySince: nil, expectsMore: false, interval: 1, now: Self.now)
+        jobs: jobs, busySince: nil, expectsMore: false, interval: 1, pace: Self.pace, now: Self.now)
     }
     #expect(interval(old) == 1)
     #expect(interval(old + [Self.record("51", .running, startingFor: 1)]) == 0.25)
@@ -51,7 +52,8 @@ import Testing
     let jobs = Array([Self.record("1")].prefix(jobs))
     #expect(
       PollPlan.interval(
-        jobs: jobs, busySince: nil, expectsMore: expectsMore, interval: interval, now: Self.now)
+        jobs: jobs, busySince: nil, expectsMore: expectsMore, interval: interval, pace: Self.pace,
+        now: Self.now)
         == expected)
   }
 
@@ -59,7 +61,7 @@ import Testing
     #expect(
       PollPlan.interval(
         jobs: [Self.record("1")], busySince: Self.now, expectsMore: false, interval: 0.1,
-        now: Self.now) == 0.1)
+        pace: Self.pace, now: Self.now) == 0.1)
   }
 
   // MARK: What

@@ -95,6 +95,11 @@ class SitePBS:
         return self._commands.exec_dir
 
     @property
+    def real(self) -> RealPBS:
+        """The PBS itself, without what is counted and disturbed here."""
+        return self._real
+
+    @property
     def faults(self) -> WrappedFaults:
         return self._commands.faults
 

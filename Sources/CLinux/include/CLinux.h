@@ -5,13 +5,13 @@
 
 #include <sys/types.h>
 
-/* Starts the program at path (absolute) with these arguments and environment, standard
- * input from /dev/null, standard output and error on the given descriptors. The child is
+/* Starts the program at path (absolute) with these arguments and environment, and with these
+ * descriptors as standard input (-1: /dev/null), output and error. The child is
  * killed by the kernel (SIGKILL) when the calling thread ends, so that no command
  * outlives the process that asked for it. Returns the child's process id, or -errno,
  * exec's own failure included. */
 pid_t connector_spawn(const char *path, char *const arguments[], char *const environment[],
-                      int standard_output, int standard_error);
+                      int standard_input, int standard_output, int standard_error);
 
 /* The next connection on a listening socket, non-blocking and closed on exec; -1 and errno
  * when there is none (accept4). */
@@ -19,6 +19,9 @@ int connector_accept(int listener);
 
 /* A pipe whose ends are closed on exec (pipe2). Returns 0, or -1 and errno. */
 int connector_pipe(int ends[2]);
+
+/* Two connected stream sockets that are closed on exec (socketpair). Returns 0, or -1 and errno. */
+int connector_socketpair(int ends[2]);
 
 /* A non-blocking counter to wake another thread with (eventfd); -1 and errno when there
  * is none. */

@@ -40,9 +40,6 @@ public final class ChildProcess {
   /// The most that a command may print on one stream, in octets.
   public static let outputLimit = 256 << 20
 
-  private static var running: [pid_t: ChildProcess] = [:]
-  private static var reaper: EventSource?
-
   private let program: String
   private var streams: [Int32: (source: EventSource, data: Data)] = [:]
   private var pid: pid_t = -1
@@ -77,9 +74,6 @@ public final class ChildProcess {
     _ arguments: [String], _ environment: [String: String], _ timeout: Double,
     _ continuation: CheckedContinuation<CommandResult, any Error>
   ) {
-    if Self.reaper == nil {
-      Self.reaper = EventSource.signal(SIGCHLD) { Self.reap() }
-    }
     var outputPipe: [Int32] = [-1, -1]
     var errorPipe: [Int32] = [-1, -1]
     guard connector_pipe(&outputPipe) == 0 else {
@@ -96,7 +90,8 @@ public final class ChildProcess {
     let variables = environment.map { "\($0.key)=\($0.value)" }
     let pid = withCStrings([program] + arguments) { argumentVector in
       withCStrings(variables) { environmentVector in
-        connector_spawn(program, argumentVector, environmentVector, outputPipe[1], errorPipe[1])
+        connector_spawn(
+          program, argumentVector, environmentVector, -1, outputPipe[1], errorPipe[1])
       }
     }
     close(outputPipe[1])
@@ -109,7 +104,7 @@ public final class ChildProcess {
     }
     self.pid = pid
     self.continuation = continuation
-    Self.running[pid] = self
+    ChildEnds.watch(pid) { [self] in finish(status: $0) }
     output = outputPipe[0]
     error = errorPipe[0]
     listen(output)
@@ -156,16 +151,6 @@ public final class ChildProcess {
     _ = Glibc.kill(pid, SIGKILL)
   }
 
-  private static func reap() {
-    for (pid, child) in running {
-      var status: Int32 = 0
-      guard waitpid(pid, &status, WNOHANG) == pid else { continue }
-      running[pid] = nil
-      let signal = status & 0x7f
-      child.finish(status: signal == 0 ? (status >> 8) & 0xff : 128 + signal)
-    }
-  }
-
   // The end is the child's exit, not the end of its output: a grandchild (qsub's
   // background process, say) may hold the pipe open long after.
   private func finish(status: Int32) {
@@ -194,7 +179,7 @@ package func errorText(_ code: Int32) -> String {
 }
 
 /// Calls `body` with a null-terminated vector of C strings.
-private func withCStrings<R>(
+package func withCStrings<R>(
   _ strings: [String], _ body: (UnsafePointer<UnsafeMutablePointer<CChar>?>) -> R
 ) -> R {
   var pointers: [UnsafeMutablePointer<CChar>?] = strings.map { strdup($0) }

@@ -3,7 +3,7 @@ import Runtime
 /// A moment until which a peer has time. Time in which this process itself did not run (it was
 /// stopped, or its host was) does not count against the peer: then it gets the same time again.
 @EventLoop
-final class Deadline {
+public final class Deadline {
   /// Seconds by which the loop may be late before that counts as having been stopped.
   private static let tolerance = 1.0
 
@@ -13,10 +13,10 @@ final class Deadline {
   private var end: Double
 
   /// Whether the action's time has come.
-  private(set) var hasPassed = false
+  public private(set) var hasPassed = false
 
   /// Calls `action` once, so many seconds from now, unless it is freed before.
-  init(after seconds: Double, action: @escaping @EventLoop () -> Void) {
+  public init(after seconds: Double, action: @escaping @EventLoop () -> Void) {
     self.seconds = seconds
     self.action = action
     end = Monotonic.now + seconds

@@ -8,21 +8,17 @@ import Runtime
 final class JobPoller {
   /// Full polls that may be due at different moments.
   private static let mostDuePolls = 64
-  /// Connections for polls below which PBS is not polled faster than usual.
-  private static let reserve = 10
-  /// Seconds until a job is asked about again of which PBS's answer could not be read.
-  private static let unreadableInterval = 30.0
   /// Seconds without an answer after which pods are told.
   private static let quiet = 10.0
 
   let world: World
   let backend: any PBSBackend
   private let settings: BrokerSettings
-  private let actions: Actions
+  let actions: Actions
   private let log: Logger
   private let wakeup = Wakeup()
   private let hostPoller: HostPoller
-  private var judge: DisappearanceJudge
+  var judge: DisappearanceJudge
   private var backoff = Backoff(first: 0.5, longest: 10)
   private var submittedAt = -Double.infinity
   /// When the submissions began that have been following each other.
@@ -34,7 +30,7 @@ final class JobPoller {
   /// Jobs of which the next full poll must tell all.
   private var unconfirmed: Set<String> = []
   /// Jobs of which PBS's answer could not be read, and until when they are not asked about.
-  private var unreadable: [String: Double] = [:]
+  var unreadable: [String: Double] = [:]
   /// The server's name in its jobs' ids; empty while it is not known.
   private var server = ""
   /// When the first of the last polls, all of which listed no job, began.
@@ -71,7 +67,7 @@ final class JobPoller {
         if duePolls.contains(where: { $0 <= now }) || now - polledAt >= fullInterval * 0.99 {
           try await pollAll()
         } else {
-          try await pollHinted()
+          try await pollSome()
         }
         returned()
         delay = interval
@@ -128,7 +124,7 @@ final class JobPoller {
     let now = Monotonic.now
     if now - submittedAt > PollPlan.submissionCounts { busySince = now }
     submittedAt = now
-    wakeup.wake(within: min(PollPlan.secondInterval, settings.lookInterval))
+    wakeup.wake(within: min(backend.pace.second, settings.lookInterval))
   }
 
   /// Asks about this job soon. Only jobs that are known are asked about by their ids, as PBS told
@@ -144,35 +140,43 @@ final class JobPoller {
   }
 
   private var fullInterval: Double {
-    hints.isReliable(now: Monotonic.now) ? settings.lookIntervalWithHints : settings.lookInterval
+    let isHinted = hints.isReliable(now: Monotonic.now)
+    return max(
+      isHinted ? settings.lookIntervalWithHints : settings.lookInterval, backend.pace.listing)
   }
 
   private var interval: Double {
     let now = Monotonic.now
     if let due = duePolls.min() { return min(max(due - now, 0), fullInterval) }
-    // What is asked for in haste now would have to wait for its connection in a moment.
-    if backend.connectionsLeft(for: .look) < Self.reserve { return fullInterval }
-    let isBusy = now - submittedAt < PollPlan.submissionCounts && !hints.isReliable(now: now)
+    let isHinted = hints.isReliable(now: now)
+    let isBusy = now - submittedAt < PollPlan.submissionCounts && !isHinted
+    var pace = backend.pace
+    if isHinted { pace.waiting = .infinity }
     return PollPlan.interval(
       jobs: world.jobs.values, busySince: isBusy ? busySince : nil,
-      expectsMore: !world.expectedJobs(server: server).isEmpty, interval: fullInterval, now: now)
+      expectsMore: !world.expectedJobs(server: server).isEmpty, interval: fullInterval,
+      pace: pace, now: now)
   }
 
   // MARK: Asking
 
-  /// Asks about jobs that hints name or that are about to start; about all without hints.
-  private func pollHinted() async throws(PBSError) {
-    guard hints.isReliable(now: Monotonic.now) || !hints.jobs.isEmpty else {
-      return try await pollAll()
+  /// Asks about jobs that hints name or that are about to start; without hints about what has
+  /// changed, or about all where PBS cannot tell that.
+  private func pollSome() async throws(PBSError) {
+    let began = Monotonic.now
+    guard hints.isReliable(now: began) || !hints.jobs.isEmpty else {
+      guard let changes = try await backend.changes() else { return try await pollAll() }
+      return enter(changes, began: began, expected: [:], isWhole: false)
     }
-    let hinted = hints.take()
+    let hinted = hints.take().intersection(world.jobs.keys)
     let starting = world.jobs.values.filter { $0.startingSince != nil }.map(\.job.id)
-    let ids = hinted.union(starting).intersection(world.jobs.keys)
+    let ids = hinted.union(starting)
     guard !ids.isEmpty else { return }
     let before = hinted.compactMap { id in world.jobs[id].map { (id, $0.job) } }
-    let began = Monotonic.now
-    let stat = try await backend.stat(Array(ids))
-    enter(stat, began: began, expected: [:], isWhole: false)
+    var stat: JobStat?
+    if ids.count > hinted.count { stat = try await backend.changes() }
+    if stat == nil { stat = try await backend.stat(Array(ids)) }
+    if let stat { enter(stat, began: began, expected: [:], isWhole: false) }
     if before.contains(where: { world.jobs[$0.0]?.job != $0.1 }) {
       if !hints.isReliable(now: began) { log.debug("hints prove true and are relied upon") }
       hints.proved(now: Monotonic.now)
@@ -183,15 +187,18 @@ final class JobPoller {
     let begun = Monotonic.now
     let hinted = hints.take()
     let asked = unconfirmed
-    let listing = try await backend.list()
+    let listing = try await backend.list(telling: asked)
     try await learnServer(listing)
     let expected = world.expectedJobs(server: server)
     let ids = PollPlan.jobsToStat(
       world.jobs, listing: listing, foreign: world.foreignJobs,
       unconfirmed: asked, begun: begun
-    ).union(expected.keys).union(hinted.intersection(world.jobs.keys))
+    ).union(Set(expected.keys).subtracting(listing.changed.told))
+      .union(listing.tellsChanges ? [] : hinted.intersection(world.jobs.keys))
       .filter { unreadable[$0] ?? 0 <= begun }
-    if !ids.isEmpty { try await stat(ids, listing: listing, expected: expected, begun: begun) }
+    if !ids.isEmpty || !listing.changed.told.isEmpty {
+      try await stat(ids, listing: listing, expected: expected, begun: begun)
+    }
     unconfirmed.subtract(asked)
     emptySince = listing.all.isEmpty ? emptySince ?? begun : nil
     await hostPoller.poll(for: world, begun: begun)
@@ -211,9 +218,16 @@ final class JobPoller {
   private func stat(
     _ ids: Set<String>, listing: JobListing, expected: [String: Set<String>], begun: Double
   ) async throws(PBSError) {
-    let began = Monotonic.now
+    let began = listing.tellsChanges ? begun : Monotonic.now
     let wasDoubting = judge.isDoubting
-    let stat = try await backend.stat(Array(ids))
+    var stat = listing.changed
+    do throws(PBSError) {
+      if !ids.isEmpty { stat.add(try await backend.stat(Array(ids))) }
+    } catch {
+      // It is not told a second time.
+      enter(listing.changed, began: began, expected: [:], isWhole: false)
+      throw error
+    }
     let leftOut = stat.jobs.first { isLeftOut($0, of: listing, begun: begun) }
     enter(stat, began: began, expected: expected, isWhole: true)
     if judge.isDoubting, !wasDoubting {
@@ -239,58 +253,5 @@ final class JobPoller {
     } else if server.isEmpty, world.hasNamedJobs {
       server = try await backend.server()
     }
-  }
-
-  // MARK: Entering
-
-  /// - Parameter isWhole: whether all jobs were polled, not some that hints were about.
-  private func enter(
-    _ stat: JobStat, began: Double, expected: [String: Set<String>], isWhole: Bool
-  ) {
-    let knownOnHosts = world.jobs.values.filter {
-      $0.isOnHost && !actions.isDeleting($0.job.id)
-    }.count
-    // Silence is not an end, and not every "unknown" is one.
-    var vanished: Set<String> = []
-    var missing: [String: Set<String>] = [:]
-    unreadable = unreadable.filter { $0.value > began }
-    for id in stat.unreadable { unreadable[id] = began + Self.unreadableInterval }
-    for job in stat.jobs {
-      let uid = job.pod?.uid
-      let isOurs = JobOwnership.of(job, user: backend.user, cluster: world.cluster) != .foreign
-      world.release(job.id, unlessOf: isOurs ? uid : nil)
-      // Another pod's job: what these pods name is not theirs, or PBS has lost its jobs and counts
-      // anew.
-      let others = (expected[job.id] ?? []).filter { $0 != uid || (!isOurs && job.hasEnded) }
-      if !others.isEmpty { missing[job.id] = others }
-      if !isOurs {
-        world.addForeign(job.id)
-      } else if job.hasEnded {
-        actions.ended(job.id, job.lastWords, uid)
-      } else {
-        world.add(job, began: began, now: Monotonic.now)
-      }
-    }
-    for id in stat.unknown {
-      if let known = world.jobs[id], !known.isOnHost || actions.isDeleting(id) {
-        actions.ended(id, "PBS no longer knows the job", nil)
-      } else if world.jobs[id] != nil {
-        vanished.insert(id)
-      } else if let uids = expected[id] {
-        missing[id] = uids
-      }
-    }
-    // What some jobs say neither ends a doubt nor confirms it.
-    guard isWhole || !judge.isDoubting else { return }
-    let words = "PBS no longer knows the job"
-    let untold = stat.unreadable.filter { expected[$0] != nil || world.jobs[$0]?.isOnHost == true }
-    let believed = judge.believed(
-      vanished.union(missing.keys), untold: untold, of: knownOnHosts + expected.count,
-      now: Monotonic.now)
-    for id in believed {
-      if vanished.contains(id) { actions.ended(id, words, nil) }
-      for uid in missing[id] ?? [] { actions.ended(id, words, uid) }
-    }
-    for id in vanished where world.jobs[id] != nil { world.markUnconfirmed(id) }
   }
 }

@@ -5,11 +5,12 @@
 /// them there are the more seldom, and a host that does not report is asked about more and more
 /// seldom.
 enum PollPlan {
-  /// Seconds between polls while jobs are about to start; and when that has gone on for a while.
-  static let firstInterval = 0.25
-  static let secondInterval = 0.5
+  /// Seconds for which polls come at the backend's first and second pace while jobs are about to
+  /// start.
   static let firstFor = 3.0
   static let secondFor = 10.0
+  /// The share of the site's interval between polls below which polls for waiting jobs do not go.
+  static let waitingShare = 0.125
   /// Seconds between polls while there is nothing to do.
   static let idleInterval = 10.0
   /// Seconds for which a submission counts as about to start.
@@ -30,16 +31,18 @@ enum PollPlan {
   ///   - interval: between polls when nothing is about to happen.
   static func interval(
     jobs: some Collection<JobRecord>, busySince: Double?, expectsMore: Bool, interval: Double,
-    now: Double
+    pace: LookPace, now: Double
   ) -> Double {
     let starting = jobs.compactMap(\.startingSince)
     // The newest of those that are about to start counts: one that never starts speeds up nothing.
     if let since = [starting.max(), busySince].compactMap({ $0 }).max() {
       let age = now - since
-      if age < firstFor { return min(firstInterval, interval) }
-      if age < secondFor { return min(secondInterval, interval) }
+      if age < firstFor { return min(pace.first, interval) }
+      if age < secondFor { return min(pace.second, interval) }
     }
     if jobs.isEmpty, !expectsMore { return max(idleInterval, interval) }
+    let waiting = max(pace.waiting, interval * waitingShare)
+    if waiting < interval, jobs.contains(where: \.job.isWaiting) { return waiting }
     return interval
   }
 
@@ -52,6 +55,12 @@ enum PollPlan {
     _ jobs: [String: JobRecord], listing: JobListing, foreign: Set<String>,
     unconfirmed: Set<String>, begun: Double
   ) -> Set<String> {
+    if listing.tellsChanges {
+      // One that was submitted after the listing had begun need not be in it.
+      let missing = jobs.filter { !listing.all.contains($0.key) && $0.value.addedAt < begun }
+      return listing.all.subtracting(foreign).subtracting(jobs.keys).union(missing.keys)
+        .union(unconfirmed).subtracting(listing.changed.told)
+    }
     var ids = listing.all.subtracting(foreign).subtracting(jobs.keys).union(unconfirmed)
     var waiting: [(id: String, at: Double)] = []
     var running: [(id: String, at: Double)] = []

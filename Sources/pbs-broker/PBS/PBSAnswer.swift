@@ -3,7 +3,7 @@
 ///
 /// A command says it twice: in words on standard error, and by an exit status that is the error's
 /// number (pbs_error.h) modulo 256. Words come first, since a client that could not reach its
-/// server ends with numbers of its own.
+/// server ends with numbers of its own. libpbs says the number itself.
 struct PBSAnswer: Sendable {
   enum Meaning: Sendable {
     /// Whether it took effect is not known, or PBS cannot be reached.
@@ -128,6 +128,26 @@ struct PBSAnswer: Sendable {
     return status == 255 ? .unavailable : .refused
   }
 
+  /// What an error of libpbs means.
+  /// - Parameters:
+  ///   - code: its number in pbs_error.h; 0 for none.
+  ///   - words: the server's, or what the library has printed.
+  static func meaning(code: Int, words: String) -> Meaning {
+    // Some numbers say less than the words: a limit's, a hook's.
+    if let answer = table.first(where: { $0.words.map(words.contains) ?? false }) {
+      return answer.meaning
+    }
+    if let answer = table.first(where: { $0.code == code }) { return answer.meaning }
+    // Smaller numbers are errno's: the request has not come to its end.
+    return code < 15000 ? .unavailable : .refused
+  }
+
+  /// Words for an error of which none are known.
+  static func words(of code: Int) -> String {
+    table.first { $0.code == code && $0.words != nil }?.words.map { "\($0) (\(code))" }
+      ?? "PBS error \(code)"
+  }
+
   private var status: Int32? { code.map { Int32($0 & 0xff) } }
 }
 
@@ -137,7 +157,11 @@ extension PBSError {
 
   /// What a command's failure means, in PBS's own words.
   init(command: String, _ meaning: PBSAnswer.Meaning, status: Int32, words: String) {
-    let words = words.isEmpty ? "\(command): exit \(status)" : String(words.prefix(Self.wordLimit))
+    self.init(meaning, words.isEmpty ? "\(command): exit \(status)" : words)
+  }
+
+  init(_ meaning: PBSAnswer.Meaning, _ words: String) {
+    let words = String(words.prefix(Self.wordLimit))
     switch meaning {
     case .unavailable: self = .unavailable(words)
     case .busy: self = .busy(words)

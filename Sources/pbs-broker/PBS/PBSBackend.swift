@@ -1,15 +1,21 @@
 import Runtime
 
-/// How the broker talks to PBS. There is one implementation, by PBS's commands; libpbs in a
-/// helper process would be another.
+/// How the broker talks to PBS: by its library in a helper process (``LibPBS``), or by its commands
+/// (``PBSCommands``).
 @EventLoop
 protocol PBSBackend: AnyObject {
   /// PBS's name for us, the owner of what is submitted.
   var user: String { get }
+  /// How often PBS may be looked at now.
+  var pace: LookPace { get }
   /// Submits a job and returns its id.
   func submit(_ job: JobDescription) async throws(PBSError) -> String
-  /// The ids of all jobs of ours that have not ended, by coarse state.
-  func list() async throws(PBSError) -> JobListing
+  /// All jobs of ours that have not ended.
+  /// - Parameter telling: jobs of which all is to be told, where the listing tells that at all.
+  func list(telling: Set<String>) async throws(PBSError) -> JobListing
+  /// All about the jobs of ours that have changed since the last listing, or since this was asked
+  /// last; nil where only a listing can tell.
+  func changes() async throws(PBSError) -> JobStat?
   /// All about some jobs, ended ones included. A job of which PBS says nothing clear is in
   /// ``JobStat/unreadable`` and harms no other.
   func stat(_ ids: [String]) async throws(PBSError) -> JobStat
@@ -20,36 +26,17 @@ protocol PBSBackend: AnyObject {
   func server() async throws(PBSError) -> String
   /// PBS's execution hosts.
   func hosts() async throws(PBSError) -> PBSHosts
-  /// How many connections of one use need not wait in this minute. Submitting and deleting take
-  /// one a job, `list` and `hosts` one or two each, `stat` one for up to ``PBSCommands/batch`` ids
-  /// and two or three where PBS does not know some of them.
-  func connectionsLeft(for use: ConnectionUse) -> Int
 }
 
-/// One vnode as `pbsnodes -av` tells it.
-struct PBSVnode: Sendable, Equatable {
-  /// Its own name, which exec_vnode uses.
-  var name: String
-  /// resources_available.host, which `select=host=` uses; the name where it has none.
-  var host: String
-  /// PBS cannot reach it.
-  var isDown = false
-}
-
-/// PBS's execution hosts.
-struct PBSHosts: Sendable, Equatable {
-  var vnodes: [PBSVnode] = []
-
-  /// Every name of a host or of a vnode.
-  var all: Set<String> { Set(vnodes.flatMap { [$0.name, $0.host] }) }
-  /// Those that PBS cannot reach.
-  var down: Set<String> = []
-
-  /// All names of the vnodes that PBS calls down, and of the hosts all of whose vnodes are.
-  var calledDown: Set<String> {
-    let isUp = Set(vnodes.filter { !$0.isDown }.flatMap { [$0.name, $0.host] })
-    return Set(vnodes.filter(\.isDown).flatMap { [$0.name, $0.host] }).subtracting(isUp)
-  }
+/// How often a backend lets PBS be looked at, by what a look costs there. Seconds between looks.
+struct LookPace: Sendable, Equatable {
+  /// While jobs are about to start; and when that has gone on for a while.
+  var first: Double
+  var second: Double
+  /// While jobs wait; infinity where they are not looked for.
+  var waiting = Double.infinity
+  /// Between listings of all jobs, at least.
+  var listing = 0.0
 }
 
 /// Why PBS did not do what was asked.
@@ -80,9 +67,14 @@ enum PBSError: Error, Equatable, CustomStringConvertible {
 /// Which jobs there are.
 struct JobListing: Sendable, Equatable {
   var all: Set<String>
-  var running: Set<String>
-  /// The states of those whose state the listing tells: not every listing does.
+  /// Those that run, and the states of those whose state the listing tells: not every listing does.
+  var running: Set<String> = []
   var states: [String: Job.State] = [:]
+  /// Whether the listing tells all about each job that has changed since the one before; then no
+  /// other of them has to be asked for.
+  var tellsChanges = false
+  /// What it tells of them.
+  var changed = JobStat(jobs: [], unknown: [])
 }
 
 /// What PBS says of the jobs asked for.
@@ -93,4 +85,15 @@ struct JobStat: Sendable, Equatable {
   /// Ids of which nothing is known now: PBS's answer could not be read, said nothing of them, or they
   /// are no jobs of this server. Neither there nor gone.
   var unreadable: Set<String> = []
+}
+
+extension JobStat {
+  /// All of which something is told, readable or not.
+  var told: Set<String> { unreadable.union(jobs.map(\.id)) }
+
+  mutating func add(_ other: JobStat) {
+    jobs += other.jobs
+    unknown.formUnion(other.unknown)
+    unreadable.formUnion(other.unreadable)
+  }
 }

@@ -3,7 +3,6 @@ import Glibc
 import Logging
 import Messages
 import Runtime
-import Startup
 import Text
 
 /// PBS by its commands. What each costs in connections stands in docs/operations.md.
@@ -18,19 +17,21 @@ final class PBSCommands: PBSBackend {
   /// (pbs_error.h: PBSE_UNKJOBID 15001, PBSE_HISTJOBID 15139).
   private static let unknownJob: Int32 = 15001 & 0xff
   private static let finishedJob: Int32 = 15139 & 0xff
-  /// How many things are remembered as complained of.
-  private static let complaintLimit = 1000
+  /// Seconds between looks while jobs are about to start; and when that has gone on for a while.
+  private nonisolated static let quickly = LookPace(first: 0.25, second: 0.5)
+  /// Connections for looks below which PBS is not looked at faster than usual.
+  private static let reserve = 10
 
   let user: String
   private let placeholder: [String]
   private let runner: PBSCommandRunner
   private let log: Logger
+  private let complaints: Complaints
   /// `qstat -x` tells of ended jobs as well; it says nothing where PBS keeps no history.
   private var history = ["-x"]
   /// What PBS calls its jobs after their number: its server's name.
   private var servers: Set<String> = []
   private var listsIDsOnly = false
-  private var complaints: Set<String> = []
 
   /// - Parameters:
   ///   - placeholder: the program, with arguments, that a pod's job runs.
@@ -42,21 +43,23 @@ final class PBSCommands: PBSBackend {
   ) throws {
     self.placeholder = placeholder
     self.log = log
-    guard let entry = getpwuid(geteuid()) else {
-      throw StartupError("user id \(geteuid()) has no name, which PBS needs")
-    }
-    user = String(cString: entry.pointee.pw_name)
-    // PBS copies some of its caller's environment into the job; what a pod's job needs
-    // is given with -v.
-    let environment = ProcessInfo.processInfo.environment.filter { name, _ in
-      ["PATH", "HOME", "TMPDIR", "LANG"].contains(name) || name.hasPrefix("PBS_")
-    }
+    complaints = Complaints(log: log)
+    user = try PBSInstallation.user()
     runner = PBSCommandRunner(
-      installation, environment: environment, timeout: timeout,
+      installation, environment: PBSInstallation.environment, timeout: timeout,
       connectionsPerMinute: connectionsPerMinute, log: log)
   }
 
   func connectionsLeft(for use: ConnectionUse) -> Int { runner.connectionsLeft(for: use) }
+
+  /// Each look takes connections: what is looked at in haste now would have to wait in a moment.
+  var pace: LookPace {
+    connectionsLeft(for: .look) < Self.reserve
+      ? LookPace(first: .infinity, second: .infinity) : Self.quickly
+  }
+
+  /// Commands are asked about single jobs.
+  func changes() async throws(PBSError) -> JobStat? { nil }
 
   func submit(_ job: JobDescription) async throws(PBSError) -> String {
     let arguments = try QsubArguments.arguments(for: job, placeholder: placeholder)
@@ -83,7 +86,7 @@ final class PBSCommands: PBSBackend {
 
   // MARK: Looking at jobs
 
-  func list() async throws(PBSError) -> JobListing {
+  func list(telling _: Set<String>) async throws(PBSError) -> JobListing {
     try await learnServer()
     return listsIDsOnly ? try await listIDs() : try await listTable()
   }
@@ -142,9 +145,9 @@ final class PBSCommands: PBSBackend {
       }
     }
     for id in stat.unreadable {
-      complain(of: id, "PBS says nothing of it that can be read; it counts as unchanged")
+      complaints.say(of: id, "PBS says nothing of it that can be read; it counts as unchanged")
     }
-    for job in stat.jobs { complaints.remove(job.id) }
+    for job in stat.jobs { complaints.end(of: job.id) }
     return stat
   }
 
@@ -178,7 +181,7 @@ final class PBSCommands: PBSBackend {
     }
     let answer = QstatAnswer(result.standardOutput, asked: Set(ids))
     for stranger in answer.strangers {
-      complain(of: stranger, "qstat tells of it without having been asked, which is ignored")
+      complaints.say(of: stranger, "qstat tells of it without having been asked, which is ignored")
     }
     let isRefused = result.status == Self.unknownJob && answer.told.isEmpty
     guard isRefused else { return (answer, false) }
@@ -208,21 +211,9 @@ final class PBSCommands: PBSBackend {
     guard !PBSText.isCut(result.standardOutput) else {
       throw .unavailable("pbsnodes' answer was cut off")
     }
-    var hosts = PBSHosts()
-    for node in PBSText.parse(result.standardOutput, prefix: "") {
-      guard node.isWhole, let state = node.attributes["state"] else {
-        complain(of: node.name, "pbsnodes tells of it what cannot be read, which is ignored")
-        continue
-      }
-      let states = Set(state.split(separator: ","))
-      hosts.vnodes.append(
-        PBSVnode(
-          // A vnode's name is its host's unless the site has cut hosts into several vnodes.
-          name: node.name, host: node.attributes["resources_available.host"] ?? node.name,
-          isDown: !states.isDisjoint(with: ["down", "state-unknown", "unknown", "unresolvable"])))
+    return PBSHosts(PBSText.parse(result.standardOutput, prefix: "")) { [complaints] name in
+      complaints.say(of: name, "pbsnodes tells of it what cannot be read, which is ignored")
     }
-    hosts.down = hosts.calledDown
-    return hosts
   }
 
   /// PBS's commands turn to the host that a job's id names. So an id of another server is never given
@@ -239,17 +230,9 @@ final class PBSCommands: PBSBackend {
   private func ours(_ ids: Set<String>) -> Set<String> {
     ids.filter { id in
       if isOurs(id) { return true }
-      complain(of: id, "no job of this PBS server, and left alone")
+      complaints.say(of: id, "no job of this PBS server, and left alone")
       return false
     }
-  }
-
-  /// Says it once, until it is over.
-  private func complain(of thing: String, _ words: String) {
-    if complaints.count > Self.complaintLimit { complaints.removeAll() }
-    guard complaints.insert(thing).inserted else { return }
-    let name = thing.unicodeScalars.prefix(100).map { $0.escaped(asASCII: true) }.joined()
-    log.warning("\(name): \(words)")
   }
 
   private func failure(_ command: String, _ result: CommandResult) -> PBSError {
@@ -263,12 +246,5 @@ extension JobStat {
   fileprivate mutating func add(_ answer: QstatAnswer) {
     jobs += answer.jobs
     unreadable.formUnion(answer.unreadable)
-  }
-}
-
-extension Array {
-  /// Pieces of at most `size` elements.
-  fileprivate func chunked(_ size: Int) -> [[Element]] {
-    stride(from: 0, to: count, by: size).map { Array(self[$0..<Swift.min($0 + size, count)]) }
   }
 }

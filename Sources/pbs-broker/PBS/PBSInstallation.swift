@@ -40,6 +40,26 @@ struct PBSInstallation: Sendable {
 
   func command(_ name: String) -> String { "\(exec)/bin/\(name)" }
 
+  /// PBS's client library.
+  var library: String { "\(exec)/lib/libpbs.so" }
+
+  /// PBS's name for us.
+  /// - Throws: `StartupError` when we have none.
+  static func user() throws -> String {
+    guard let entry = getpwuid(geteuid()) else {
+      throw StartupError("user id \(geteuid()) has no name, which PBS needs")
+    }
+    return String(cString: entry.pointee.pw_name)
+  }
+
+  /// What whoever talks to PBS for us gets of our environment. PBS copies some of its caller's into
+  /// the job; what a pod's job needs is in its own variables.
+  static var environment: [String: String] {
+    ProcessInfo.processInfo.environment.filter { name, _ in
+      ["PATH", "HOME", "TMPDIR", "LANG"].contains(name) || name.hasPrefix("PBS_")
+    }
+  }
+
   private static func execLine(of file: String) -> String? {
     guard let data = FileManager.default.contents(atPath: file) else { return nil }
     for line in String(decoding: data, as: UTF8.self).split(whereSeparator: \.isNewline) {

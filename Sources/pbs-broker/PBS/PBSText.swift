@@ -8,7 +8,7 @@ import FoundationEssentials
 /// feed in a value as `\n`; without it a user's variable could hold whole objects of its own.
 enum PBSText {
   /// One job or node: its name and its attributes, the first of each name.
-  struct Object: Sendable, Equatable {
+  struct Object: Codable, Sendable, Equatable {
     var name: String
     var attributes: [String: String] = [:]
     /// Every line of it could be read, and the empty line that ends it was there.

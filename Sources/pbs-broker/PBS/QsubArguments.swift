@@ -12,6 +12,18 @@ enum QsubArguments {
   static func arguments(
     for job: JobDescription, placeholder: [String]
   ) throws(PBSError) -> [String] {
+    try check(job)
+    // -f: no background qsub. It would go on submitting when we are dead.
+    var arguments = ["-f", "-r", "n", "-N", job.name, "-l", "select=\(job.select)"]
+    if let walltime = job.walltime { arguments += ["-l", "walltime=\(walltime)"] }
+    if let queue = job.queue { arguments += ["-q", queue] }
+    arguments += ["-v", try variables(job.environment)]
+    return arguments + ["-o", "/dev/null", "-e", "/dev/null", "--"] + placeholder
+  }
+
+  /// Checks what of a job may come from a pod, its variables excepted.
+  /// - Throws: as ``arguments(for:placeholder:)``.
+  static func check(_ job: JobDescription) throws(PBSError) {
     guard (1...nameLimit).contains(job.name.utf8.count), job.name.utf8.allSatisfy(isOfName) else {
       throw .refused("\"\(shown(job.name))\" cannot be a job's name")
     }
@@ -21,17 +33,11 @@ enum QsubArguments {
         else { throw .refused("\"\(shown(word))\" cannot be a host or a resource") }
       }
     }
-    // -f: no background qsub. It would go on submitting when we are dead.
-    var arguments = ["-f", "-r", "n", "-N", job.name, "-l", "select=\(job.select)"]
-    if let walltime = job.walltime { arguments += ["-l", "walltime=\(walltime)"] }
     if let queue = job.queue {
       guard !queue.isEmpty, queue.utf8.allSatisfy(isOfName) else {
         throw .limit("\"\(shown(queue))\" cannot be a queue's name")
       }
-      arguments += ["-q", queue]
     }
-    arguments += ["-v", try variables(job.environment)]
-    return arguments + ["-o", "/dev/null", "-e", "/dev/null", "--"] + placeholder
   }
 
   /// The value of `-v`.

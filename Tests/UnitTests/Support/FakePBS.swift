@@ -45,11 +45,12 @@ final class FakePBS: PBSBackend {
     try await answer()
   }
 
-  func list() async throws(PBSError) -> JobListing { JobListing(all: [], running: []) }
+  func list(telling _: Set<String>) async throws(PBSError) -> JobListing { JobListing(all: []) }
+  func changes() async throws(PBSError) -> JobStat? { nil }
   func stat(_ ids: [String]) async throws(PBSError) -> JobStat { JobStat(jobs: [], unknown: []) }
   func server() async throws(PBSError) -> String { "pbsserver" }
   func hosts() async throws(PBSError) -> PBSHosts { PBSHosts() }
-  func connectionsLeft(for use: ConnectionUse) -> Int { .max }
+  var pace: LookPace { LookPace(first: 0.25, second: 0.5) }
 }
 
 /// Waits until the condition holds, at most for some seconds.

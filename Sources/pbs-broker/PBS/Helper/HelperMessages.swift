@@ -1,0 +1,68 @@
+/// What the broker asks of its helper, one at a time.
+enum HelperRequest: Codable, Sendable, Equatable {
+  case submit(attributes: [JobAttribute], queue: String?)
+  case delete(job: String, force: Bool)
+  /// Which jobs of this user have not ended: told are those that are not as the helper told them
+  /// last, those named in `telling`, and the ids of those that are no longer among them.
+  case list(user: String, telling: [String])
+  /// The same of those that PBS has changed lately, ended ones included.
+  case changes(user: String)
+  /// All about some jobs, ended ones included.
+  case stat([String])
+  case server
+  case hosts
+
+  /// Whether asking twice does no more than asking once.
+  var isRepeatable: Bool {
+    switch self {
+    case .submit, .delete: false
+    case .list, .changes, .stat, .server, .hosts: true
+    }
+  }
+
+  /// For the log.
+  var name: String {
+    switch self {
+    case .submit: "pbs_submit"
+    case .delete: "pbs_deljob"
+    case .list, .changes: "pbs_selstat"
+    case .stat: "pbs_statjob"
+    case .server: "pbs_statserver"
+    case .hosts: "pbs_statvnode"
+    }
+  }
+}
+
+/// What the helper answers: some objects in each of several frames, and at last how it ended.
+struct HelperAnswer: Codable, Sendable {
+  /// Jobs, hosts, or the server.
+  var objects: [PBSText.Object] = []
+  /// Jobs that were listed before and are not any more.
+  var gone: [String] = []
+  /// What was told before counts no more: the helper begins anew.
+  var isFresh = false
+  /// The submitted job's id.
+  var job: String?
+  /// The answer is whole.
+  var isLast = false
+  /// Nothing came of it.
+  var failure: LibraryFailure?
+}
+
+/// Why nothing came of a request.
+struct LibraryFailure: Error, Codable, Sendable, Equatable {
+  enum Kind: String, Codable, Sendable {
+    /// The library cannot be used, and never will be.
+    case library
+    /// There is no connection: PBS was asked nothing.
+    case connect
+    /// The connection broke: whether PBS did it is not known.
+    case broken
+    /// PBS said no.
+    case answered
+  }
+  var kind: Kind
+  /// The error's number (pbs_error.h); 0 where there is none.
+  var code: Int
+  var words: String
+}

@@ -1,0 +1,205 @@
+import DequeModule
+import FoundationEssentials
+import Logging
+import Runtime
+import Text
+import Wire
+
+/// Asks a helper process, one request after the other. It is started when it is needed, and anew
+/// when it has died, has lost its connection to PBS, or has not answered in time: then the request
+/// that it had is ``PBSError/unavailable(_:)``, unless it may be repeated; the others wait.
+@EventLoop
+final class LibraryClient {
+  /// How a helper is started.
+  struct Program: Sendable {
+    var path: String
+    var arguments: [String]
+    var environment: [String: String]
+  }
+
+  private struct Pending {
+    let request: HelperRequest
+    let timeout: Double
+    let continuation: CheckedContinuation<Result<HelperAnswer, LibraryFailure>, Never>
+    var answer = HelperAnswer()
+    var wasRepeated = false
+  }
+
+  private let program: Program
+  private let timeout: Double
+  private let patience: Double
+  private let log: Logger
+  private var helper: HelperProcess?
+  /// The helper has answered something.
+  private var hasServed = false
+  private var waiting: Deque<Pending> = []
+  private var current: Pending?
+  private var deadline: Deadline?
+  private var watch: EventSource?
+  /// Since when PBS has not answered, which has been logged.
+  private var hangsSince: Double?
+  /// Each helper takes a reserved port for its connection.
+  private var backoff = Backoff(first: 0.1, longest: 2)
+  private var restTimer: EventSource?
+  private var isResting = false
+
+  /// - Parameters:
+  ///   - timeout: seconds after which a helper that has not answered is ended.
+  ///   - patience: seconds after which that it has not answered is logged.
+  init(_ program: Program, timeout: Double, patience: Double = 5, log: Logger) {
+    self.program = program
+    self.timeout = timeout
+    self.patience = patience
+    self.log = log
+    watch = EventSource.timer { [weak self] in self?.noteHang() }
+    restTimer = EventSource.timer { [weak self] in
+      self?.isResting = false
+      self?.next()
+    }
+  }
+
+  /// Asks; what was asked before is answered first.
+  /// - Parameter seconds: how long the helper has for it; nil for as long as for all.
+  /// - Returns: all that was told, in one.
+  func ask(
+    _ request: HelperRequest, within seconds: Double? = nil
+  ) async throws(LibraryFailure) -> HelperAnswer {
+    let result = await withCheckedContinuation { continuation in
+      waiting.append(
+        Pending(request: request, timeout: seconds ?? timeout, continuation: continuation))
+      next()
+    }
+    return try result.get()
+  }
+
+  // MARK: The helper
+
+  private func next() {
+    guard current == nil, !isResting, let pending = waiting.first else { return }
+    guard let helper = helper ?? start() else { return }
+    let json: Data
+    do {
+      json = try JSONEncoder().encode(pending.request)
+      guard Frame.fits(json) else { throw FrameError.tooLong(json.count) }
+    } catch {
+      waiting.removeFirst()
+      pending.continuation.resume(
+        returning: .failure(LibraryFailure(kind: .answered, code: 0, words: "\(error)")))
+      return next()
+    }
+    waiting.removeFirst()
+    current = pending
+    watch?.schedule(after: patience)
+    deadline = Deadline(after: pending.timeout) { [weak self] in
+      self?.helper?.kill(
+        "\(pending.request.name) did not answer within \(String(rounded: pending.timeout)) s")
+    }
+    helper.send(json)
+  }
+
+  /// - Returns: the helper; nil when it cannot be started now, and all that waits has been told.
+  private func start() -> HelperProcess? {
+    do throws(CommandError) {
+      let helper = try HelperProcess(
+        program.path, program.arguments, environment: program.environment)
+      helper.onFrame = { [weak self] in self?.received($0) }
+      helper.onEnd = { [weak self] in self?.ended($0) }
+      self.helper = helper
+      hasServed = false
+      return helper
+    } catch {
+      rest()
+      let all = waiting
+      waiting = []
+      for pending in all { pending.continuation.resume(returning: .failure(broken("\(error)"))) }
+      return nil
+    }
+  }
+
+  private func received(_ json: Data) {
+    guard let part = try? JSONDecoder().decode(HelperAnswer.self, from: json) else {
+      helper?.kill("its answer cannot be read")
+      return
+    }
+    guard var pending = current else { return }
+    pending.answer.objects += part.objects
+    guard part.isLast else {
+      current = pending
+      return
+    }
+    settle()
+    if let failure = part.failure {
+      // Such a helper ends; the next one is for whoever asks next.
+      if failure.kind == .broken, repeats(pending) { return dismiss() }
+      if failure.kind == .broken || failure.kind == .library { dismiss() }
+      pending.continuation.resume(returning: .failure(failure))
+    } else {
+      hasServed = true
+      backoff.reset()
+      pending.answer.gone = part.gone
+      pending.answer.isFresh = part.isFresh
+      pending.answer.job = part.job
+      pending.continuation.resume(returning: .success(pending.answer))
+    }
+    next()
+  }
+
+  /// The helper has said that it ends, or has to.
+  private func dismiss() {
+    helper?.onEnd = nil
+    helper = nil
+    if !hasServed { rest() }
+    next()
+  }
+
+  private func ended(_ reason: String) {
+    helper = nil
+    rest()
+    if let pending = current {
+      settle()
+      log.warning("libpbs's helper ended during \(pending.request.name): \(reason)")
+      if !repeats(pending) {
+        pending.continuation.resume(returning: .failure(broken("libpbs's helper: \(reason)")))
+      }
+    } else {
+      log.warning("libpbs's helper ended: \(reason)")
+    }
+    next()
+  }
+
+  /// Asks once more what can be asked twice, where the connection had been good before.
+  private func repeats(_ pending: Pending) -> Bool {
+    guard pending.request.isRepeatable, hasServed, !pending.wasRepeated else { return false }
+    var again = pending
+    again.answer = HelperAnswer()
+    again.wasRepeated = true
+    waiting.prepend(again)
+    return true
+  }
+
+  private func settle() {
+    current = nil
+    deadline = nil
+    watch?.suspend()
+    if let since = hangsSince {
+      log.notice("PBS answers again after \(String(rounded: Monotonic.now - since)) s")
+      hangsSince = nil
+    }
+  }
+
+  /// No helper is started for a moment, longer with each that was of no use.
+  private func rest() {
+    isResting = true
+    restTimer?.schedule(after: backoff.delay())
+  }
+
+  private func noteHang() {
+    guard let current, hangsSince == nil else { return }
+    hangsSince = Monotonic.now - patience
+    log.warning("\(current.request.name) has not answered for \(String(rounded: patience)) s")
+  }
+
+  private func broken(_ words: String) -> LibraryFailure {
+    LibraryFailure(kind: .broken, code: 0, words: words)
+  }
+}

@@ -1,0 +1,69 @@
+/// A job as attributes for pbs_submit: what qsub would send for ``QsubArguments``.
+///
+/// qsub also sends its own command line (Submit_arguments), and takes a site's
+/// default_qsub_arguments; there is no command line here.
+enum JobAttributes {
+  /// - Parameters:
+  ///   - placeholder: the program, with arguments, that the job runs.
+  ///   - origin: the variables in which PBS tells a job where it was submitted; see ``Origin``.
+  /// - Throws: as ``QsubArguments/arguments(for:placeholder:)``.
+  static func attributes(
+    for job: JobDescription, placeholder: [String], origin: [(name: String, value: String)]
+  ) throws(PBSError) -> [JobAttribute] {
+    try QsubArguments.check(job)
+    var attributes = [
+      JobAttribute("Job_Name", job.name),
+      JobAttribute("Rerunable", "n"),
+      JobAttribute("Output_Path", "/dev/null"),
+      JobAttribute("Error_Path", "/dev/null"),
+      JobAttribute("Resource_List", job.select, resource: "select"),
+    ]
+    if let walltime = job.walltime {
+      attributes.append(JobAttribute("Resource_List", "\(walltime)", resource: "walltime"))
+    }
+    let own = try QsubArguments.variables(job.environment)
+    let variables = origin.map { "\($0.name)=\(escaped($0.value))" } + (own.isEmpty ? [] : [own])
+    attributes.append(JobAttribute("Variable_List", variables.joined(separator: ",")))
+    // The library wraps the program itself in XML, but not its arguments.
+    attributes.append(JobAttribute("executable", placeholder.first ?? ""))
+    let arguments = placeholder.dropFirst().map {
+      "<jsdl-hpcpa:Argument>\(xml($0))</jsdl-hpcpa:Argument>"
+    }
+    if !arguments.isEmpty { attributes.append(JobAttribute("argument_list", arguments.joined())) }
+    return attributes + defaults
+  }
+
+  /// What qsub sends where no option says otherwise (qsub.c, set_opt_defaults).
+  private static let defaults = [
+    JobAttribute("Checkpoint", "u"), JobAttribute("Hold_Types", "n"),
+    JobAttribute("Join_Path", "n"), JobAttribute("Keep_Files", "n"),
+    JobAttribute("Mail_Points", "a"), JobAttribute("Priority", "0"),
+  ]
+
+  /// Variables that qsub adds to a job's (qsub.c, job_env_basic); the server adds PBS_O_HOST and
+  /// PBS_O_QUEUE.
+  /// - Parameters:
+  ///   - environment: the submitter's.
+  ///   - folder: where it runs.
+  static func origin(
+    environment: [String: String], folder: String
+  ) -> [(name: String, value: String)] {
+    var variables = [("PBS_O_HOME", environment["HOME"] ?? "/")]
+    for name in ["LANG", "LOGNAME", "PATH", "MAIL", "SHELL", "TZ"] {
+      if let value = environment[name] { variables.append(("PBS_O_\(name)", value)) }
+    }
+    variables += [("PBS_O_WORKDIR", folder), ("PBS_O_SYSTEM", "Linux")]
+    return variables.map { (name: $0.0, value: $0.1) }
+  }
+
+  private static func escaped(_ value: String) -> String {
+    String(value.unicodeScalars.flatMap { $0 == "," ? ["\\", $0] : [$0] }.map(Character.init))
+  }
+
+  private static func xml(_ text: String) -> String {
+    let escapes: [Unicode.Scalar: String] = [
+      "<": "&lt;", ">": "&gt;", "&": "&amp;", "\"": "&quot;", "'": "&apos;",
+    ]
+    return text.unicodeScalars.map { escapes[$0] ?? String($0) }.joined()
+  }
+}

@@ -1,0 +1,242 @@
+import FoundationEssentials
+import Glibc
+import Logging
+import Messages
+import Runtime
+
+/// PBS by its library, in a helper process that keeps one connection. No look costs a port.
+@EventLoop
+final class LibPBS: PBSBackend {
+  /// Ids in one pbs_statjob.
+  private nonisolated static let batch = 1000
+  /// pbs_error.h: PBSE_UNKJOBID, PBSE_HISTJOBID.
+  private static let unknownJob = 15001
+  private static let finishedJob = 15139
+
+  let user: String
+  /// By PBS user, of whom there is one.
+  private let helpers: [String: LibraryClient]
+  private let placeholder: [String]
+  private let origin: [(name: String, value: String)]
+  private let log: Logger
+  private let complaints: Complaints
+  /// The server's name; empty while it is not known.
+  private var serverName = ""
+  /// Jobs that have not ended, as the helper has told.
+  private var listed: Set<String> = []
+  /// Seconds that the last listing took, and the last question for changes.
+  private var listingCost = 0.0
+  private var changesCost = 0.0
+
+  /// - Parameters:
+  ///   - helper: how the helper is started.
+  ///   - placeholder: the program, with arguments, that a pod's job runs.
+  ///   - timeout: seconds after which a helper that has not answered is ended.
+  init(
+    _ helper: LibraryClient.Program, user: String, placeholder: [String], timeout: Double,
+    log: Logger
+  ) {
+    self.user = user
+    self.placeholder = placeholder
+    self.log = log
+    complaints = Complaints(log: log)
+    origin = JobAttributes.origin(
+      environment: helper.environment, folder: FileManager.default.currentDirectoryPath)
+    helpers = [user: LibraryClient(helper, timeout: timeout, log: log)]
+  }
+
+  /// Looks cost PBS time and nobody a port: they take a fixed share of its time at most.
+  var pace: LookPace {
+    LookPace(
+      first: max(0.05, changesCost * 4), second: max(0.1, changesCost * 10),
+      waiting: max(0.25, changesCost * 50), listing: listingCost * 20)
+  }
+
+  func submit(_ job: JobDescription) async throws(PBSError) -> String {
+    let attributes = try JobAttributes.attributes(
+      for: job, placeholder: placeholder, origin: origin)
+    let answer = try await ask(.submit(attributes: attributes, queue: job.queue))
+    guard let text = answer.job, let id = JobID(text), id.isOrdinary else {
+      throw .unavailable("pbs_submit told no job id: \((answer.job ?? "").prefix(200))")
+    }
+    serverName = id.server
+    return id.description
+  }
+
+  func delete(_ id: String, force: Bool) async throws(PBSError) {
+    try await learnServer()
+    guard isOurs(id) else { throw .refused("\(id) is no job of this PBS server") }
+    do throws(LibraryFailure) {
+      _ = try await answer(.delete(job: id, force: force))
+    } catch {
+      guard ![Self.unknownJob, Self.finishedJob].contains(error.code) else { return }
+      throw PBSError(error)
+    }
+  }
+
+  // MARK: Looking at jobs
+
+  func list(telling: Set<String>) async throws(PBSError) -> JobListing {
+    try await learnServer()
+    let began = Monotonic.now
+    let answer = try await ask(.list(user: user, telling: telling.sorted()))
+    listingCost = Monotonic.now - began
+    if answer.isFresh { listed = [] }
+    listed.subtract(answer.gone)
+    let changed = read(answer.objects)
+    note(changed)
+    return JobListing(all: listed, tellsChanges: true, changed: changed)
+  }
+
+  func changes() async throws(PBSError) -> JobStat? {
+    try await learnServer()
+    let began = Monotonic.now
+    let answer = try await ask(.changes(user: user))
+    guard !answer.isFresh else { return nil }
+    changesCost = Monotonic.now - began
+    let changed = read(answer.objects)
+    note(changed)
+    return changed
+  }
+
+  func stat(_ ids: [String]) async throws(PBSError) -> JobStat {
+    try await learnServer()
+    var stat = JobStat(jobs: [], unknown: [])
+    let ours = Set(ids.filter(isOurs))
+    stat.unreadable = Set(ids).subtracting(ours)
+    for batch in ours.sorted().chunked(Self.batch) {
+      let missing = try await add(batch, to: &stat)
+      // Of several ids PBS leaves those out that it does not know: only its own word that it
+      // knows none of them counts.
+      guard !missing.isEmpty else { continue }
+      stat.unreadable.formUnion(try await add(missing.sorted(), to: &stat))
+    }
+    return stat
+  }
+
+  /// Asks for some jobs.
+  /// - Returns: those of which PBS has told nothing, though it knows one of them.
+  private func add(_ ids: [String], to stat: inout JobStat) async throws(PBSError) -> Set<String> {
+    do throws(LibraryFailure) {
+      let answer = try await answer(.stat(ids))
+      let asked = Set(ids)
+      let told = read(answer.objects.filter { asked.contains($0.name) })
+      stat.jobs += told.jobs
+      stat.unreadable.formUnion(told.unreadable)
+      return asked.subtracting(told.jobs.map(\.id)).subtracting(told.unreadable)
+    } catch {
+      guard error.code == Self.unknownJob else { throw PBSError(error) }
+      stat.unknown.formUnion(ids)
+      return []
+    }
+  }
+
+  private func read(_ objects: [PBSText.Object]) -> JobStat {
+    var stat = JobStat(jobs: [], unknown: [])
+    for object in objects {
+      if !isOurs(object.name) {
+        complaints.say(of: object.name, "no job of this PBS server, and left alone")
+      } else if object.isWhole, let job = Job(object) {
+        stat.jobs.append(job)
+        complaints.end(of: object.name)
+      } else {
+        stat.unreadable.insert(object.name)
+        complaints.say(
+          of: object.name, "PBS says nothing of it that can be read; it counts as unchanged")
+      }
+    }
+    return stat
+  }
+
+  private func note(_ changed: JobStat) {
+    for job in changed.jobs {
+      if job.hasEnded { listed.remove(job.id) } else { listed.insert(job.id) }
+    }
+    listed.formUnion(changed.unreadable)
+  }
+
+  // MARK: The server and its hosts
+
+  /// Tries whether the library can be used, and a connection be made.
+  /// - Parameter seconds: how long that may take.
+  /// - Returns: the server's name.
+  func probe(within seconds: Double) async throws(LibraryFailure) -> String {
+    try note(server: try await answer(.server, within: seconds))
+  }
+
+  func server() async throws(PBSError) -> String {
+    do throws(LibraryFailure) {
+      return try note(server: try await answer(.server))
+    } catch {
+      throw PBSError(error)
+    }
+  }
+
+  private func note(server answer: HelperAnswer) throws(LibraryFailure) -> String {
+    guard let server = answer.objects.first, !server.name.isEmpty else {
+      throw .init(kind: .broken, code: 0, words: "pbs_statserver named no server")
+    }
+    if let arguments = server.attributes["default_qsub_arguments"] {
+      complaints.say(
+        of: server.name,
+        "its default_qsub_arguments (\(arguments)) are not for pods' jobs: qsub follows them, libpbs does not (pbs-backend)"
+      )
+    }
+    serverName = server.name
+    return server.name
+  }
+
+  func hosts() async throws(PBSError) -> PBSHosts {
+    let answer = try await ask(.hosts)
+    return PBSHosts(answer.objects) { [complaints] name in
+      complaints.say(of: name, "PBS tells of it what cannot be read, which is ignored")
+    }
+  }
+
+  private func learnServer() async throws(PBSError) {
+    if serverName.isEmpty { _ = try await server() }
+  }
+
+  private func isOurs(_ id: String) -> Bool {
+    guard let parsed = JobID(id), parsed.description == id else { return false }
+    return parsed.server == serverName
+  }
+
+  // MARK: Asking
+
+  private func ask(_ request: HelperRequest) async throws(PBSError) -> HelperAnswer {
+    do throws(LibraryFailure) {
+      return try await answer(request)
+    } catch {
+      throw PBSError(error)
+    }
+  }
+
+  private func answer(
+    _ request: HelperRequest, within seconds: Double? = nil
+  ) async throws(LibraryFailure) -> HelperAnswer {
+    guard let helper = helpers[user] else {
+      throw LibraryFailure(kind: .library, code: 0, words: "no helper for \(user)")
+    }
+    return try await helper.ask(request, within: seconds)
+  }
+}
+
+extension PBSError {
+  /// PBSE_BADCRED and PBSE_EXPIRED (pbs_error.h): a connection of no more use, on which the server
+  /// did nothing.
+  private static let untouched: Set<Int> = [15019, 15020]
+
+  /// What a helper's failure means, in PBS's own words.
+  init(_ failure: LibraryFailure) {
+    let meaning = PBSAnswer.meaning(code: failure.code, words: failure.words)
+    switch failure.kind {
+    case .library: self.init(.unavailable, failure.words)
+    case .broken:
+      self.init(Self.untouched.contains(failure.code) ? .busy : .unavailable, failure.words)
+    // Nobody was asked, so nobody has refused.
+    case .connect: self.init(meaning == .busy ? .busy : .unavailable, failure.words)
+    case .answered: self.init(meaning, failure.words)
+    }
+  }
+}
