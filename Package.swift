@@ -11,6 +11,7 @@ let package = Package(
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
   ],
   targets: [
@@ -32,7 +33,10 @@ let package = Package(
       dependencies: ["Shared", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
     .executableTarget(
       name: "pbs-broker",
-      dependencies: ["Shared", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
+      dependencies: [
+        "Shared", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "Crypto", package: "swift-crypto"),
+      ]),
     .executableTarget(
       name: "binder",
       dependencies: [
@@ -54,7 +58,10 @@ if Context.environment["PBS_CONNECTOR_FUZZ"] != nil {
   package.targets += [
     .target(
       name: "pbs-broker",
-      dependencies: ["Shared", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+      dependencies: [
+        "Shared", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "Crypto", package: "swift-crypto"),
+      ],
       exclude: ["PBSBroker.swift"]),
     .executableTarget(
       name: "fuzz", dependencies: ["Shared", "pbs-broker"], path: "Tests/fuzz/Targets"),

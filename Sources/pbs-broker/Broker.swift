@@ -26,17 +26,21 @@ final class Broker {
   private(set) lazy var deleter = makeDeleter()
   private(set) lazy var poller = makePoller()
   let backend: any PBSBackend
+  /// Signs what is submitted; nil where there are no keys.
+  let signer: ProofSigner?
 
   init(
-    settings: BrokerSettings, instance: String, backend: any PBSBackend,
+    settings: BrokerSettings, instance: String, backend: any PBSBackend, signer: ProofSigner? = nil,
     subscription: Subscription, publisher: Publisher, log: Logger
   ) {
     self.settings = settings
     self.instance = instance
     self.backend = backend
+    self.signer = signer
     self.subscription = subscription
     self.log = log
-    let world = World(user: backend.user, hosts: settings.hosts, log: log)
+    let world = World(
+      user: backend.user, reliance: settings.reliance, hosts: settings.hosts, log: log)
     self.world = world
     absence = AbsenceGuard(share: settings.vanishShare, least: settings.vanishLeast)
     outbox = Outbox(publisher: publisher, log: log)
@@ -201,7 +205,7 @@ final class Broker {
       backend: backend, inFlight: settings.submissionsInFlight,
       isAway: { [unowned self] in poller.isAway },
       actions: .init(
-        job: { [unowned self] in jobToSubmit($0) },
+        job: { [unowned self] uid throws(PBSError) in try jobToSubmit(uid) },
         taken: { [unowned self] in submitted($0, $1, $2) },
         failed: { [unowned self] in submissionFailed($0, $1) },
         settled: { [unowned self] uid in
