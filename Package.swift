@@ -39,10 +39,7 @@ let package = Package(
       ]),
     .executableTarget(
       name: "binder",
-      dependencies: [
-        "Shared", .product(name: "ArgumentParser", package: "swift-argument-parser"),
-        .product(name: "DequeModule", package: "swift-collections"),
-      ]),
+      dependencies: ["Shared", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
     .testTarget(
       name: "UnitTests",
       dependencies: ["Shared", "kube-watcher", "pbs-broker", "binder"]),

@@ -2,6 +2,8 @@ import Shared
 
 /// A broker's message as work to be done.
 extension BrokerMessage {
+  /// The urgency of reports.
+  static let reports = 2
   /// The urgency of what is not answered.
   static let unanswered = 3
 
@@ -21,7 +23,7 @@ extension BrokerMessage {
     switch self {
     case .bind: 0
     case .evict: 1
-    case .report: 2
+    case .report: Self.reports
     case .withdraw, .unknown: Self.unanswered
     }
   }
