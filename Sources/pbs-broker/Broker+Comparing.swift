@@ -1,6 +1,20 @@
 import FoundationEssentials
 import Shared
 
+extension BrokerMessage {
+  /// Whether a pod is as this asks for.
+  /// - Parameter record: what is known of the pod; nil for nothing.
+  @EventLoop
+  func isDone(_ record: PodRecord?) -> Bool {
+    guard let pod = record?.pod else { return false }
+    return switch self {
+    case .bind: pod.nodeName != nil
+    case .evict: pod.isTerminating || pod.isFinished || record?.isGone == true
+    case .report, .withdraw, .unknown: false
+    }
+  }
+}
+
 /// Comparing what should be with what is, pod by pod.
 extension Broker {
   /// Whether we are to act on a pod at this moment. While that is not confirmed, what is to be done

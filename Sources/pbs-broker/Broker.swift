@@ -43,8 +43,10 @@ final class Broker {
       user: backend.user, reliance: settings.reliance, hosts: settings.hosts, log: log)
     self.world = world
     absence = AbsenceGuard(share: settings.vanishShare, least: settings.vanishLeast)
-    outbox = Outbox(publisher: publisher, log: log)
+    outbox = Outbox(publisher: publisher, patience: settings.binderPatience, log: log)
     outbox.owns = { [unowned self] in owns($0) }
+    outbox.shows = { $0.isDone(world.pods[$0.pod?.uid ?? ""]) }
+    outbox.hearsSince = { [subscription] in subscription.ownsItsShare ? world.syncedSince : nil }
     subscription.onConnected = { world.watcherConnected() }
     subscription.onMessage = { [unowned self] in receive($0) }
     subscription.onSynced = { [unowned self] in synced() }
@@ -134,7 +136,7 @@ final class Broker {
       return log.error("binder \(name): a message cannot be read: \(error)")
     }
     switch message {
-    case .outcome(let outcome): settle(outcome)
+    case .outcome(let outcome): settle(outcome, from: name)
     case .unknown(let type):
       if let type = unknownTypes.new(type) {
         log.warning("binder \(name): message \(type) is unknown, ignored")
@@ -142,9 +144,9 @@ final class Broker {
     }
   }
 
-  private func settle(_ outcome: BinderMessage.Outcome) {
+  private func settle(_ outcome: BinderMessage.Outcome, from binder: String) {
     guard let record = world.pods[outcome.pod.uid],
-      let settled = outbox.settle(outcome, name: record.name),
+      let settled = outbox.settle(outcome, from: binder, name: record.name),
       case .bind(let bind) = settled.message
     else { return }
     switch outcome.result {

@@ -56,10 +56,10 @@ def proven(tmp_path: Path, pbs: Any) -> Iterator[ProvenSite]:
     else:
         if os.geteuid() != 0:
             pytest.skip("only root may install hooks")
-        with RealPBS(tmp_path / "look") as real:
+        with RealPBS(tmp_path) as real:
             if "Hook pbs_kubernetes" in real.run("qmgr", "-c", "list hook"):
                 pytest.skip("this site has the hooks installed, and they are not a test's to change")
-        hook = HookedPBS(pbs, tmp_path / "hooks")
+        hook = HookedPBS(pbs, pbs.directory / "hooks")
         keys = pbs.directory / "proof-keys"
     settings = f"  proof: required\n  proof-keys: {keys}\n  proof-host: {hook.host}\n"
     sites = running_site(tmp_path, KubernetesSimulator(kubelet=Kubelet()), pbs, BRISK + settings)
