@@ -61,6 +61,8 @@ if Context.environment["PBS_CONNECTOR_FUZZ"] != nil {
       ],
       exclude: ["PBSBroker.swift"]),
     .executableTarget(
-      name: "fuzz", dependencies: ["Shared", "pbs-broker"], path: "Tests/fuzz/Targets"),
+      name: "fuzz",
+      dependencies: ["Shared", "pbs-broker", .product(name: "Crypto", package: "swift-crypto")],
+      path: "Tests/fuzz/Targets"),
   ]
 }
