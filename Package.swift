@@ -8,6 +8,13 @@ let common: [Target.Dependency] = [
   .product(name: "Logging", package: "swift-log"),
 ]
 
+/// What pbs-broker alone is made of, besides: libpbs, and the proof of submission.
+let broker: [Target.Dependency] =
+  common + [
+    "CLinux", "CPBS", .product(name: "Crypto", package: "swift-crypto"),
+    .product(name: "DequeModule", package: "swift-collections"),
+  ]
+
 let package = Package(
   name: "pbs-connector",
   products: [
@@ -18,6 +25,7 @@ let package = Package(
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
   ],
   targets: [
@@ -72,16 +80,10 @@ let package = Package(
     .executableTarget(
       name: "kube-watcher",
       dependencies: common + ["KubernetesClient"]),
-    .executableTarget(
-      name: "pbs-broker",
-      dependencies: common + [
-        "CLinux", "CPBS", .product(name: "DequeModule", package: "swift-collections"),
-      ]),
+    .executableTarget(name: "pbs-broker", dependencies: broker),
     .executableTarget(
       name: "binder",
-      dependencies: common + [
-        "KubernetesClient", .product(name: "DequeModule", package: "swift-collections"),
-      ]),
+      dependencies: common + ["KubernetesClient"]),
     .testTarget(
       name: "UnitTests",
       dependencies: common + ["KubernetesClient", "kube-watcher", "pbs-broker", "binder"]),
@@ -95,14 +97,12 @@ if Context.environment["PBS_CONNECTOR_FUZZ"] != nil {
   package.products = [.executable(name: "fuzz", targets: ["fuzz"])]
   package.targets.removeAll { programs.contains($0.name) }
   package.targets += [
-    .target(
-      name: "pbs-broker",
-      dependencies: common + [
-        "CLinux", "CPBS", .product(name: "DequeModule", package: "swift-collections"),
-      ],
-      exclude: ["PBSBroker.swift"]),
+    .target(name: "pbs-broker", dependencies: broker, exclude: ["PBSBroker.swift"]),
     .executableTarget(
-      name: "fuzz", dependencies: common + ["KubernetesClient", "pbs-broker"],
+      name: "fuzz",
+      dependencies: common + [
+        "KubernetesClient", "pbs-broker", .product(name: "Crypto", package: "swift-crypto"),
+      ],
       path: "Tests/fuzz/Targets"),
   ]
 }

@@ -30,6 +30,10 @@ final class Binder {
   private var active: Set<String> = []
   /// How many of these are bindings.
   private var binding = 0
+  /// Reports are paced, so that a thousand pods that are refused are not thousands of requests at
+  /// once; which of them goes next is a matter of turns. (kube-scheduler's --kube-api-qps and -burst.)
+  private var reportPace = TokenBucket(burst: 100, interval: 1 / 50)
+  private var paceTimer: EventSource?
   private var troubleTimer: EventSource?
   private var isTroubleWatched = false
   private var unknownTypes = UnknownTypes()
@@ -72,6 +76,7 @@ final class Binder {
     self.log = log
     access.onReady = { [unowned self] in start() }
     troubleTimer = EventSource.timer { [unowned self] in tellOfTrouble() }
+    paceTimer = EventSource.timer { [unowned self] in start() }
   }
 
   /// Starts to listen to a broker.
@@ -120,7 +125,9 @@ final class Binder {
       return answer(work, .init(result: .retry, words: "too many pods wait for binder"), broker)
     }
     wanted[item] = work
-    if !active.contains(item.uid) { agenda.add(item, urgency: work.message.urgency) }
+    if !active.contains(item.uid) {
+      agenda.add(item, of: pod.namespace, urgency: work.message.urgency)
+    }
     watchTrouble()
     start()
   }
@@ -166,7 +173,8 @@ final class Binder {
         // What came meanwhile for this pod was held back.
         for broker in subscriptions.indices {
           let held = Item(uid: item.uid, broker: broker)
-          if let newer = wanted[held] { agenda.add(held, urgency: newer.message.urgency) }
+          guard let newer = wanted[held], let pod = newer.message.pod else { continue }
+          agenda.add(held, of: pod.namespace, urgency: newer.message.urgency)
         }
         start()
       }
@@ -176,9 +184,14 @@ final class Binder {
 
   /// The next thing to do about a pod on which nothing is under way.
   private func next() -> Item? {
-    while let (item, _) = agenda.next() {
-      if wanted[item] != nil, !active.contains(item.uid) { return item }
+    let now = Monotonic.now
+    let reports = BrokerMessage.reports
+    while let (item, urgency) = agenda.next(before: reportPace.has(now) ? nil : reports) {
+      guard wanted[item] != nil, !active.contains(item.uid) else { continue }
+      if urgency == reports { _ = reportPace.take(now) }
+      return item
     }
+    if agenda.has(reports) { paceTimer?.schedule(after: reportPace.interval) }
     return nil
   }
 

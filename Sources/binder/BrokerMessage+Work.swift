@@ -3,6 +3,8 @@ import Text
 
 /// A broker's message as work to be done.
 extension BrokerMessage {
+  /// The urgency of reports.
+  static let reports = 2
   /// The urgency of what is not answered.
   static let unanswered = 3
 
@@ -22,7 +24,7 @@ extension BrokerMessage {
     switch self {
     case .bind: 0
     case .evict: 1
-    case .report: 2
+    case .report: Self.reports
     case .withdraw, .unknown: Self.unanswered
     }
   }

@@ -5,7 +5,7 @@ import Messages
 ///
 /// Same pod, same reason, same message but for its numbers: one Event, whose count goes up at most
 /// once in ``Limits/interval``. Other words for the same reason: a burst, then one in an interval.
-/// Every pod has a budget, and so have all together. (client-go, tools/record/events_cache.go.)
+/// Every pod has a budget, and every namespace. (client-go, tools/record/events_cache.go.)
 struct EventBudget: Sendable {
   struct Limits: Sendable {
     /// Seconds.
@@ -14,12 +14,13 @@ struct EventBudget: Sendable {
     var reasonBurst = 5.0
     /// Events of one pod, at once.
     var podBurst = 25.0
-    /// Events of all pods, at once, and a second.
-    var burst = 10_000.0
+    /// Events of one namespace, at once, and a second.
+    var burst = 5000.0
     var perSecond = 50.0
-    /// Pods that are remembered, and messages of one pod.
+    /// Pods that are remembered, messages of one pod, and namespaces.
     var pods = 20_000
     var messages = 50
+    var namespaces = 1000
   }
 
   enum Verdict: Sendable, Equatable {
@@ -31,7 +32,7 @@ struct EventBudget: Sendable {
     case repeated
     /// It is one too many for its pod.
     case tooManyOfPod
-    /// It is one too many for the API server.
+    /// It is one too many for its namespace.
     case tooMany
   }
 
@@ -53,7 +54,7 @@ struct EventBudget: Sendable {
   }
 
   private let limits: Limits
-  private var all: TokenBucket
+  private var namespaces: [String: TokenBucket] = [:]
   private var pods: [String: Pod] = [:]
   private var order: [String] = []
   private var sequence: UInt64
@@ -62,7 +63,6 @@ struct EventBudget: Sendable {
   init(limits: Limits = Limits(), sequence: UInt64) {
     self.limits = limits
     self.sequence = sequence
-    all = TokenBucket(burst: limits.burst, interval: 1 / limits.perSecond)
   }
 
   /// What is to be done about one thing said.
@@ -71,21 +71,25 @@ struct EventBudget: Sendable {
     _ pod: PodReference, reason: String, message: String, now: Double
   ) -> Verdict {
     var known = pods[pod.uid] ?? newPod(pod.uid)
-    defer { pods[pod.uid] = known }
+    var ofNamespace = namespaces[pod.namespace] ?? newNamespace()
+    defer {
+      pods[pod.uid] = known
+      namespaces[pod.namespace] = ofNamespace
+    }
     let key = Key(reason: reason, shape: MessageShape(message))
     if var written = known.written[key] {
       written.count += 1
       let isDue = now - written.at >= limits.interval
       defer { known.written[key] = written }
       guard isDue else { return .repeated }
-      guard all.take(now) else { return .tooMany }
+      guard ofNamespace.take(now) else { return .tooMany }
       written.at = now
       return .count(name: written.name, written.count)
     }
     var ofReason =
       known.reasons[reason] ?? TokenBucket(burst: limits.reasonBurst, interval: limits.interval)
     guard ofReason.has(now), known.bucket.has(now) else { return .tooManyOfPod }
-    guard all.take(now) else { return .tooMany }
+    guard ofNamespace.take(now) else { return .tooMany }
     _ = (ofReason.take(now), known.bucket.take(now))
     known.reasons[reason] = ofReason
     if known.written.count >= limits.messages, let oldest = known.written.min(by: Self.isOlder) {
@@ -112,6 +116,12 @@ struct EventBudget: Sendable {
     _ first: Dictionary<Key, Written>.Element, _ second: Dictionary<Key, Written>.Element
   ) -> Bool {
     first.value.at < second.value.at
+  }
+
+  private mutating func newNamespace() -> TokenBucket {
+    // Whose budget is forgotten has a full one again, which is no harm: writing is paced.
+    if namespaces.count >= limits.namespaces { namespaces.removeAll() }
+    return TokenBucket(burst: limits.burst, interval: 1 / limits.perSecond)
   }
 
   private mutating func newPod(_ uid: String) -> Pod {

@@ -7,12 +7,14 @@ import Runtime
 import Text
 
 /// Writes Kubernetes Events, as many as ``EventBudget`` allows: the same words about the same pod
-/// become a higher count of one Event. Events never hold up anything else, and a server that does
-/// not want them loses them.
+/// become a higher count of one Event. Namespaces take turns, at a pace that spares the server. Events
+/// never hold up anything else, and a server that does not want them loses them.
 @EventLoop
 final class EventRecorder {
   /// Events that wait to be written; more are left out, which is logged.
   private static let queueLimit = 20_000
+  /// Those of them that may be one namespace's.
+  private static let namespaceLimit = 5000
   /// Requests at once.
   private static let inFlight = 4
   /// Seconds for which Events wait for bindings; then there is one request at once beside them.
@@ -69,12 +71,15 @@ final class EventRecorder {
   private lazy var queue = WorkQueue<Item>(
     limit: { [unowned self] in limit }, work: { [unowned self] in await write($0) })
   private var budget: EventBudget
+  /// Writing: so many at once, and a second. (kube-scheduler's --kube-api-qps and -burst.)
+  private var pace = TokenBucket(burst: 100, interval: 1 / 50)
   /// Events that were not written since it was last said.
   private var leftOut = 0
   /// After failures that are about Events only: no request before this moment.
   private var restUntil = 0.0
   private var backoff = Backoff(first: 1, longest: 300)
   private var restTimer: EventSource?
+  private var paceTimer: EventSource?
   /// Lines about single Events.
   private var lines = TokenBucket(burst: 10, interval: 30)
   /// Since when there are bindings to be made first, monotonic; nil while there are none.
@@ -90,11 +95,16 @@ final class EventRecorder {
       restUntil = 0
       queue.start()
     }
+    paceTimer = EventSource.timer { [unowned self] in queue.start() }
   }
 
   private var limit: Int {
     let now = Monotonic.now
     if access.isResting || now < restUntil { return 0 }
+    guard pace.has(now) else {
+      if queue.count > 0 { paceTimer?.schedule(after: pace.interval) }
+      return 0
+    }
     let most = access.mostAtOnce(Self.inFlight)
     guard let heldBackSince else { return most }
     return now - heldBackSince < Self.patience ? 0 : 1
@@ -112,6 +122,10 @@ final class EventRecorder {
     guard queue.count < Self.queueLimit else {
       return leaveOut("\(Self.queueLimit) Events wait to be written")
     }
+    guard queue.count(of: pod.namespace) < Self.namespaceLimit else {
+      return leaveOut(
+        "\(Self.namespaceLimit) Events of namespace \(pod.namespace) wait to be written")
+    }
     var item = Item(
       pod: pod, reason: reason, message: message, warning: warning, name: "", count: 1)
     switch budget.judge(pod, reason: reason, message: message, now: Monotonic.now) {
@@ -120,13 +134,13 @@ final class EventRecorder {
     case .repeated: return
     case .tooManyOfPod:
       return log.debug("pod \(pod.fullName) has too many Events, left out: \(reason): \(message)")
-    case .tooMany: return leaveOut("there are too many Events")
+    case .tooMany: return leaveOut("there are too many Events of namespace \(pod.namespace)")
     }
     if leftOut > 0 {
       log.warning("\(leftOut) Events were left out")
       leftOut = 0
     }
-    queue.add(item)
+    queue.add(item, of: pod.namespace)
   }
 
   private func leaveOut(_ why: String) {
@@ -135,6 +149,7 @@ final class EventRecorder {
   }
 
   private func write(_ item: Item) async {
+    _ = pace.take(Monotonic.now)
     do {
       if item.count == 1 {
         try await create(item)
@@ -198,7 +213,7 @@ final class EventRecorder {
       restUntil = Monotonic.now + rest
       restTimer?.schedule(after: rest)
     }
-    queue.add(item)
+    queue.add(item, of: item.pod.namespace)
   }
 
   private static func mayWorkLater(_ error: any Error) -> Bool {

@@ -1,7 +1,7 @@
 import Kubernetes
 
 /// How often a pod's condition may be written: a waiting pod is told what is new, and not each
-/// number that changes.
+/// number that changes. How often those of all pods are written is ``Binder``'s matter.
 struct ReportBudget: Sendable {
   struct Limits: Sendable {
     /// Seconds before a change of numbers alone is written.
@@ -9,9 +9,6 @@ struct ReportBudget: Sendable {
     /// Other words for one pod: so many at once, then one in so many seconds.
     var podBurst = 5.0
     var podInterval = 60.0
-    /// Conditions of all pods, at once, and a second.
-    var burst = 10_000.0
-    var perSecond = 50.0
     /// Pods that are remembered.
     var pods = 50_000
   }
@@ -33,13 +30,11 @@ struct ReportBudget: Sendable {
   }
 
   private let limits: Limits
-  private var all: TokenBucket
   private var pods: [String: Pod] = [:]
   private var order: [String] = []
 
   init(limits: Limits = Limits()) {
     self.limits = limits
-    all = TokenBucket(burst: limits.burst, interval: 1 / limits.perSecond)
   }
 
   /// Whether a pod's condition may be written now.
@@ -47,19 +42,18 @@ struct ReportBudget: Sendable {
   ///   - job: whose words these are. Another job's are news, whatever they say.
   ///   - now: monotonic, in seconds.
   mutating func judge(_ uid: String, job: String?, message: String, now: Double) -> Verdict {
-    guard var pod = pods[uid] else { return all.has(now) ? .write : .tooOften }
+    guard var pod = pods[uid] else { return .write }
     defer { pods[uid] = pod }
     if pod.job == job {
       // The very same words: whoever looks will see whether they still stand.
       if pod.text == message.hashValue { return .write }
       if pod.shape == MessageShape(message), now - pod.at < limits.interval { return .onlyNumbers }
     }
-    return pod.bucket.has(now) && all.has(now) ? .write : .tooOften
+    return pod.bucket.has(now) ? .write : .tooOften
   }
 
   /// It has been written.
   mutating func wrote(_ uid: String, job: String?, message: String, now: Double) {
-    _ = all.take(now)
     var bucket = pods[uid]?.bucket ?? newBucket(uid)
     _ = bucket.take(now)
     pods[uid] = Pod(

@@ -1,5 +1,20 @@
 import FoundationEssentials
+import Messages
 import Runtime
+
+extension BrokerMessage {
+  /// Whether a pod is as this asks for.
+  /// - Parameter record: what is known of the pod; nil for nothing.
+  @EventLoop
+  func isDone(_ record: PodRecord?) -> Bool {
+    guard let pod = record?.pod else { return false }
+    return switch self {
+    case .bind: pod.nodeName != nil
+    case .evict: pod.isTerminating || pod.isFinished || record?.isGone == true
+    case .report, .withdraw, .unknown: false
+    }
+  }
+}
 
 /// Comparing what should be with what is, pod by pod.
 extension Broker {
@@ -56,7 +71,10 @@ extension Broker {
     let jobs = world.ownJobs(of: record)
     let decision = Reconciliation.decide(situation(record, presence, jobs))
     announceStart(jobs)
-    for deletion in decision.deletions { deleter.delete(deletion, ofPod: record.name) }
+    noteProof(of: jobs)
+    for deletion in decision.deletions {
+      deleter.delete(deletion, ofPod: record.name, in: record.namespace)
+    }
     let deleted = Set(decision.deletions.map(\.job))
     for job in record.jobs where !deleted.contains(job) { deleter.withdraw(job) }
     if let job = decision.unconfirmed { poller.confirm(job) }
@@ -97,7 +115,9 @@ extension Broker {
       presence: presence, jobs: jobs.map(\.job),
       olderThanBinding: Set(
         jobs.filter { $0.statBegan < record.boundSince ?? 0 }.map(\.job.id)),
-      unconfirmed: Set(jobs.filter(\.isUnconfirmed).map(\.job.id)), ended: record.ended,
+      unconfirmed: Set(jobs.filter(\.isUnconfirmed).map(\.job.id)),
+      unproven: Set(jobs.map(\.job).filter { world.ownership(of: $0) == .unproven }.map(\.id)),
+      ended: record.ended,
       boundJob: record.boundJob, disownedJob: record.disownedJob,
       translation: translation(of: record), submitted: record.submitted, refusal: record.refusal,
       hindrance: poller.hindrance,
@@ -132,6 +152,18 @@ extension Broker {
       return .success(try PodTranslation.job(for: pod, in: context))
     } catch {
       return .failure(error)
+    }
+  }
+
+  /// Whether PBS's server vouches for what was submitted.
+  private func noteProof(of jobs: [JobRecord]) {
+    guard world.reliance == .required else { return }
+    for known in jobs where known.statAt > 0 {
+      if world.ownership(of: known.job) == .unproven {
+        submitter.doubt("job \(known.job.id): \(Reconciliation.unprovenWords)")
+      } else {
+        submitter.trust(known.addedAt)
+      }
     }
   }
 

@@ -17,16 +17,20 @@ extension Broker {
       return
     }
     record.isSubmitting = true
-    submitter.add(record.uid)
+    submitter.add(record.uid, of: record.namespace)
   }
 
   /// The job that is to be submitted now: things may have changed while the pod waited in the queue.
-  func jobToSubmit(_ uid: String) -> JobDescription? {
+  /// It is signed at this moment, where there are keys.
+  func jobToSubmit(_ uid: String) throws(PBSError) -> JobDescription? {
     guard let record = world.pods[uid], let pod = record.pod, record.isPresent,
       owns(uid), record.jobs.isEmpty,
       pod.nodeName == nil, !pod.isTerminating, !pod.isFinished,
-      case .success(let description) = translation(of: record)
+      let reference = PodReference(pod), let cluster = world.cluster?.id,
+      case .success(var description) = translation(of: record)
     else { return nil }
+    description.token = try signer?.token(
+      for: reference, cluster: cluster, select: description.select)
     return description
   }
 
@@ -41,6 +45,10 @@ extension Broker {
       exitStatus: nil, holdTypes: nil, owner: "\(backend.user)@", pod: PodReference(pod))
     job.cluster = world.cluster?.id
     job.scheduler = pod.spec.schedulerName
+    if world.reliance == .required, let cluster = job.cluster, let pod = job.pod {
+      // Until PBS tells what it makes of it.
+      job.proof = ProvenPod(cluster: cluster, pod: pod).text
+    }
     world.add(job, began: nil, now: Monotonic.now)
     poller.submitted(id)
   }

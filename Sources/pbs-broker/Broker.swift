@@ -29,21 +29,27 @@ final class Broker {
   private(set) lazy var deleter = makeDeleter()
   private(set) lazy var poller = makePoller()
   let backend: any PBSBackend
+  /// Signs what is submitted; nil where there are no keys.
+  let signer: ProofSigner?
 
   init(
-    settings: BrokerSettings, instance: String, backend: any PBSBackend,
+    settings: BrokerSettings, instance: String, backend: any PBSBackend, signer: ProofSigner? = nil,
     subscription: Subscription, publisher: Publisher, log: Logger
   ) {
     self.settings = settings
     self.instance = instance
     self.backend = backend
+    self.signer = signer
     self.subscription = subscription
     self.log = log
-    let world = World(user: backend.user, hosts: settings.hosts, log: log)
+    let world = World(
+      user: backend.user, reliance: settings.reliance, hosts: settings.hosts, log: log)
     self.world = world
     absence = AbsenceGuard(share: settings.vanishShare, least: settings.vanishLeast)
-    outbox = Outbox(publisher: publisher, log: log)
+    outbox = Outbox(publisher: publisher, patience: settings.binderPatience, log: log)
     outbox.owns = { [unowned self] in owns($0) }
+    outbox.shows = { $0.isDone(world.pods[$0.pod?.uid ?? ""]) }
+    outbox.hearsSince = { [subscription] in subscription.ownsItsShare ? world.syncedSince : nil }
     subscription.onConnected = { world.watcherConnected() }
     subscription.onMessage = { [unowned self] in receive($0) }
     subscription.onSynced = { [unowned self] in synced() }
@@ -133,7 +139,7 @@ final class Broker {
       return log.error("binder \(name): a message cannot be read: \(error)")
     }
     switch message {
-    case .outcome(let outcome): settle(outcome)
+    case .outcome(let outcome): settle(outcome, from: name)
     case .unknown(let type):
       if let type = unknownTypes.new(type) {
         log.warning("binder \(name): message \(type) is unknown, ignored")
@@ -141,9 +147,9 @@ final class Broker {
     }
   }
 
-  private func settle(_ outcome: BinderMessage.Outcome) {
+  private func settle(_ outcome: BinderMessage.Outcome, from binder: String) {
     guard let record = world.pods[outcome.pod.uid],
-      let settled = outbox.settle(outcome, name: record.name),
+      let settled = outbox.settle(outcome, from: binder, name: record.name),
       case .bind(let bind) = settled.message
     else { return }
     switch outcome.result {
@@ -204,7 +210,7 @@ final class Broker {
       backend: backend, inFlight: settings.submissionsInFlight,
       isAway: { [unowned self] in poller.isAway },
       actions: .init(
-        job: { [unowned self] in jobToSubmit($0) },
+        job: { [unowned self] uid throws(PBSError) in try jobToSubmit(uid) },
         taken: { [unowned self] in submitted($0, $1, $2) },
         failed: { [unowned self] in submissionFailed($0, $1) },
         settled: { [unowned self] uid in

@@ -27,6 +27,14 @@ struct BrokerSettings: Sendable {
   var vanishShare = 0.2
   var vanishLeast = 10
   var vanishInterval = 30.0
+  /// Seconds for which a binder may bring nothing about while others do.
+  var binderPatience = 60.0
+  /// By what jobs are believed to be ours.
+  var reliance = Reliance.owner
+  /// The file of the keys that submissions are signed with; nil: they are not signed.
+  var proofKeys: String?
+  /// This host as PBS's server names it; nil for its full name in the resolver.
+  var proofHost: String?
   /// The program that a pod's job runs.
   var placeholder = ["/bin/sleep", "infinity"]
 
@@ -73,6 +81,13 @@ struct BrokerSettings: Sendable {
     vanishShare = try settings.number("vanish-share", in: 0...1) ?? vanishShare
     vanishLeast = try settings.count("vanish-least", in: 1...1_000_000) ?? vanishLeast
     vanishInterval = try settings.number("vanish-interval", in: 0...3600) ?? vanishInterval
+    binderPatience = try settings.number("binder-patience", in: 1...3600) ?? binderPatience
+    reliance = try settings.word("proof", Reliance.self) ?? reliance
+    proofKeys = try settings.text("proof-keys")
+    proofHost = try settings.text("proof-host")
+    guard reliance == .owner || proofKeys != nil else {
+      throw settings.wrong("proof", "owner, where there are no proof-keys")
+    }
     placeholder = try settings.texts("placeholder") ?? placeholder
     guard placeholder.first?.hasPrefix("/") == true else {
       throw settings.wrong("placeholder", "a list: an absolute path and its arguments")

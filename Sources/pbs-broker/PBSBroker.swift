@@ -61,6 +61,10 @@ struct PBSBroker: ConnectorCommand {
 
       let backend = try await own.pbsBackend.backend(
         of: PBSInstallation.find(configured: exec), settings: own, log: log)
+      let signer = try own.proofKeys.map {
+        try ProofSigner(path: $0, user: backend.user, host: own.proofHost, log: log)
+      }
+      log.notice("\(Self.words(on: own.reliance, user: backend.user, signer))")
       let publisher = try Publisher(
         path: socket, role: .pbsBroker, instance: instance, consumers: .binder,
         allowedPeers: peers, log: log)
@@ -68,13 +72,22 @@ struct PBSBroker: ConnectorCommand {
       let subscription = Subscription(
         path: watcher, role: .pbsBroker, instance: instance, allowedServers: servers, log: log)
       let broker = Broker(
-        settings: own, instance: instance, backend: backend, subscription: subscription,
-        publisher: publisher, log: log)
+        settings: own, instance: instance, backend: backend, signer: signer,
+        subscription: subscription, publisher: publisher, log: log)
       hintListener.onHint = { broker.hint($0) }
       let confirmation = EventSource.signal(SIGUSR1) { broker.confirmAbsence() }
       subscription.start()
       await broker.run()
       return withExtendedLifetime((hintListener, confirmation)) { broker }
+    }
+  }
+
+  /// Which of the two proves that a job is a pod's, for the log.
+  private static func words(on reliance: Reliance, user: String, _ signer: ProofSigner?) -> String {
+    let signed = signer.map { "; submissions are signed for \($0.user)" } ?? ""
+    return switch reliance {
+    case .owner: "proof: a job is a pod's by its owner, PBS's user \(user)\(signed)"
+    case .required: "proof: a job is a pod's by its resource k8s_pod, and by nothing else\(signed)"
     }
   }
 }

@@ -21,6 +21,24 @@ import Testing
     expect(agenda.has(0), is: false)
   }
 
+  @Test mutating func ownersTakeTurnsWithinAnUrgency() {
+    for number in 1...1000 { agenda.add("a\(number) ", of: "a", urgency: 2) }
+    agenda.remove("a2 ")
+    agenda.add("b1 ", of: "b", urgency: 2)
+    agenda.add("b2 ", of: "b", urgency: 2)
+    agenda.add("a0 ", of: "a", urgency: 0)
+    expect(Array(all().prefix(6)), is: ["a0 0", "a1 2", "b1 2", "a3 2", "b2 2", "a4 2"])
+  }
+
+  @Test mutating func takesOnlyWhatIsUrgentEnough() {
+    agenda.add("a", urgency: 2)
+    agenda.add("b", urgency: 1)
+    expect(agenda.next(before: 2)?.item, is: "b")
+    expect(agenda.next(before: 2)?.item, is: nil)
+    expect(agenda.has(2), is: true)
+    expect(agenda.next()?.item, is: "a")
+  }
+
   @Test mutating func anItemStandsInItOnce() {
     for urgency in [2, 0, 2, 2] { agenda.add("a", urgency: urgency) }
     agenda.add("b", urgency: 2)

@@ -26,7 +26,8 @@ struct DeleterTests {
 
     func delete(_ jobs: String..., force: Bool = false) {
       for job in jobs {
-        deleter.delete(.init(job: job, reason: "its pod is gone", force: force), ofPod: "a/b")
+        deleter.delete(
+          .init(job: job, reason: "its pod is gone", force: force), ofPod: "a/b", in: "default")
       }
     }
 

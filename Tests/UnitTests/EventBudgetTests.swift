@@ -70,7 +70,7 @@ import Testing
     expect(budget.judge(other, reason: "R", message: "", now: 0), is: .create(name: "redis.1a"))
   }
 
-  @Test func allPodsTogetherHaveABudget() {
+  @Test func eachNamespaceHasABudget() {
     var budget = Self.budget { $0.burst = 100 }
     func created(_ pods: Range<Int>, at now: Double) -> Int {
       pods.count { number in
@@ -88,6 +88,13 @@ import Testing
     expect(
       budget.judge(pod, reason: "Scheduled", message: "", now: 2), is: .create(name: "pod.97"),
       "what was one too many is not taken for written")
+    var other = pod
+    other.namespace = "other"
+    other.uid = "2001"
+    expect(budget.judge(pod, reason: "Another", message: "", now: 2.5), is: .create(name: "pod.98"))
+    expect(created(3000..<4000, at: 2.5), is: 73)
+    expect(
+      budget.judge(other, reason: "Scheduled", message: "", now: 2.5), is: .create(name: "pod.e2"))
   }
 
   @Test func anEventThatCouldNotBeWrittenIsWrittenAnew() {

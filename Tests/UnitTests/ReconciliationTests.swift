@@ -34,14 +34,16 @@ import Testing
   private static func situation(
     _ presence: Situation.Presence, jobs: [Job] = [], ended: [EndedJob] = [],
     nodes: [String: String]? = nil, olderThanBinding: Set<String> = [],
-    unconfirmed: Set<String> = [], boundJob: String? = nil, disowned: String? = nil,
+    unconfirmed: Set<String> = [], unproven: Set<String> = [], boundJob: String? = nil,
+    disowned: String? = nil,
     translation: Result<JobDescription, Refusal>? = .success(wanted), refusal: String? = nil,
     hindrance: String? = nil, busy: String? = nil, rejecting: String? = nil,
     hostAway: Bool = false, bindWhen: BindWhen = .run, patience: Double = 300
   ) -> Situation {
     Situation(
       presence: presence, jobs: jobs, olderThanBinding: olderThanBinding,
-      unconfirmed: unconfirmed, ended: ended, boundJob: boundJob, disownedJob: disowned,
+      unconfirmed: unconfirmed, unproven: unproven, ended: ended, boundJob: boundJob,
+      disownedJob: disowned,
       translation: translation, refusal: refusal, hindrance: hindrance,
       submissionHindrance: busy,
       hostMap: HostMap(
@@ -178,6 +180,20 @@ import Testing
       situation(
         pod(), jobs: [job(5, .running, on: "node1"), job(6, .running, on: "node2")],
         unconfirmed: ["5.s"]),
+      Decision(
+        message: bind(6, to: "node2"),
+        deletions: delete(5, because: "job 6.s stands for the same pod"))),
+    Case(
+      "nor by a job for which PBS's server does not vouch",
+      situation(pod(), jobs: [job(5, .running, on: "node1")], unproven: ["5.s"]),
+      Decision(
+        message: waits(5, "job 5.s: \(Reconciliation.unprovenWords)"),
+        deletions: delete(5, because: Reconciliation.unprovenWords))),
+    Case(
+      "rather by a younger one for which it does",
+      situation(
+        pod(), jobs: [job(5, .running, on: "node1"), job(6, .running, on: "node2")],
+        unproven: ["5.s"]),
       Decision(
         message: bind(6, to: "node2"),
         deletions: delete(5, because: "job 6.s stands for the same pod"))),

@@ -44,19 +44,6 @@ import Testing
     expect(write("job 6.s: queued", job: nil, at: 2), is: .write)
   }
 
-  @Test func allPodsTogetherHaveABudget() {
-    var limits = ReportBudget.Limits()
-    limits.burst = 100
-    var budget = ReportBudget(limits: limits)
-    var written = 0
-    for pod in 0..<1000 where budget.judge("\(pod)", job: nil, message: "", now: 0) == .write {
-      budget.wrote("\(pod)", job: nil, message: "", now: 0)
-      written += 1
-    }
-    #expect(written == 100)
-    expect(budget.judge("another", job: nil, message: "", now: 1), is: .write)
-  }
-
   @Test func whatIsRememberedHasABound() {
     var limits = ReportBudget.Limits()
     limits.pods = 10

@@ -38,7 +38,7 @@ struct SubmitterTests {
     }
 
     func add(_ count: Int) {
-      for number in 1...count { submitter.add("pod-\(number)") }
+      for number in 1...count { submitter.add("pod-\(number)", of: "default") }
     }
 
     var words: [String] { lines.all }

@@ -1,12 +1,10 @@
-import DequeModule
-
-/// Work that waits its turn, first come, first served, with a bound on how much of it is under
-/// way at once.
+/// Work that waits its turn, with a bound on how much of it is under way at once. Owners take turns,
+/// and each one's work is done first come, first served.
 @EventLoop
 public final class WorkQueue<Item: Sendable> {
   private let limit: @EventLoop () -> Int
   private let work: @EventLoop (Item) async -> Void
-  private var items: Deque<Item> = []
+  private var items = Turns<Item>()
   private var active = 0
 
   /// Called when nothing waits any more.
@@ -25,10 +23,15 @@ public final class WorkQueue<Item: Sendable> {
   /// How many wait, those under way not counted.
   public var count: Int { items.count }
 
+  /// How many of this owner wait.
+  public func count(of owner: String) -> Int { items.count(of: owner) }
+
   /// Queues one item, and starts it when there is room.
-  /// - Parameter first: before all that wait, since its turn had come before.
-  public func add(_ item: Item, first: Bool = false) {
-    if first { items.prepend(item) } else { items.append(item) }
+  /// - Parameters:
+  ///   - owner: whose turn it takes, such as a namespace.
+  ///   - first: before all that wait, since its turn had come before.
+  public func add(_ item: Item, of owner: String = "", first: Bool = false) {
+    items.add(item, of: owner, first: first)
     start()
   }
 
@@ -43,9 +46,6 @@ public final class WorkQueue<Item: Sendable> {
         start()
       }
     }
-    guard items.isEmpty else { return }
-    // The room that a burst took is given back.
-    items = []
-    onEmpty?()
+    if items.isEmpty { onEmpty?() }
   }
 }

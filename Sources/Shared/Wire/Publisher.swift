@@ -32,7 +32,7 @@ public final class Publisher {
   private let listener: SocketListener
   private var pingTimer: EventSource?
   private var subscribers: [ObjectIdentifier: Subscriber] = [:]
-  private var owners: [String] = []
+  private var shares = Shares()
   private var isSynced = false
   private var unknownTypes = UnknownTypes()
   private let encoder: FrameEncoder
@@ -73,9 +73,7 @@ public final class Publisher {
   // MARK: What the owner of the publisher calls
 
   /// An object came or changed: tell everybody.
-  public func publish(_ object: Published) {
-    tell(object, except: nil)
-  }
+  public func publish(_ object: Published) { tell(object, except: nil) }
 
   private func tell(_ object: Published, except newcomer: Subscriber?) {
     let hearers = subscribers.values.filter { $0.isGreeted && $0 !== newcomer }
@@ -119,9 +117,17 @@ public final class Publisher {
     tells ? min(Monotonic.now + Self.ownership, validUntil) : 0
   }
 
+  /// The subscribers that share the work, or would if they were not left out; sorted.
+  public var sharers: [String] { shares.all }
+
+  /// Gives the share of these to the others, as long as there are others.
+  public func leaveOut(_ instances: Set<String>) {
+    changeOwners { $0.leftOut = instances }
+  }
+
   /// The instance that is to act on a pod now.
   public func owner(of uid: String) -> String? {
-    Rendezvous.owner(of: uid, among: owners)
+    shares.owner(of: uid)
   }
 
   // MARK: Connections
@@ -264,21 +270,22 @@ public final class Publisher {
     }
   }
 
+  private func changeOwners(newcomer: Subscriber? = nil) {
+    let all = subscribers.values.compactMap {
+      $0.hello?.role == consumers ? $0.hello?.instance : nil
+    }
+    changeOwners(newcomer: newcomer) { $0.all = all.sorted() }
+  }
+
   /// Shares the work anew, and tells what has changed hands.
   /// - Parameter newcomer: a subscriber whose snapshot, which follows, says it to it.
-  private func changeOwners(newcomer: Subscriber? = nil) {
-    let now = subscribers.values.compactMap { subscriber in
-      subscriber.hello?.role == consumers ? subscriber.hello?.instance : nil
-    }.sorted()
-    guard now != owners else { return }
-    let before = owners
-    owners = now
-    guard tells else { return }
+  private func changeOwners(newcomer: Subscriber? = nil, _ change: (inout Shares) -> Void) {
+    let before = shares
+    change(&shares)
+    guard shares.owners != before.owners, tells else { return }
     for object in objects() {
-      guard let uid = object.uid else { continue }
-      if Rendezvous.owner(of: uid, among: before) != Rendezvous.owner(of: uid, among: now) {
-        tell(object, except: newcomer)
-      }
+      guard let uid = object.uid, before.owner(of: uid) != shares.owner(of: uid) else { continue }
+      tell(object, except: newcomer)
     }
   }
 

@@ -22,3 +22,19 @@ public enum Rendezvous {
     return hash ^ (hash >> 31)
   }
 }
+
+/// Who shares the work now.
+struct Shares {
+  /// Those who are there.
+  var all: [String] = []
+  /// Those among them who are to have no share as long as there are others.
+  var leftOut: Set<String> = []
+
+  /// Those who have a share.
+  var owners: [String] {
+    let others = all.filter { !leftOut.contains($0) }
+    return others.isEmpty ? all : others
+  }
+
+  func owner(of uid: String) -> String? { Rendezvous.owner(of: uid, among: owners) }
+}

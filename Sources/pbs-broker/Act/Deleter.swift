@@ -75,8 +75,10 @@ final class Deleter {
   }
 
   /// Asks for a deletion; safe to repeat.
-  /// - Parameter name: the pod's, for the log.
-  func delete(_ deletion: Decision.Deletion, ofPod name: String) {
+  /// - Parameters:
+  ///   - name: the pod's, for the log.
+  ///   - namespace: the pod's; namespaces take turns.
+  func delete(_ deletion: Decision.Deletion, ofPod name: String, in namespace: String) {
     let known = entries[deletion.job]
     let entry = known ?? Entry(deletion)
     if known == nil {
@@ -88,7 +90,7 @@ final class Deleter {
     }
     guard !entry.isQueued, Monotonic.now >= entry.notBefore else { return }
     entry.isQueued = true
-    queue.add(deletion.job)
+    queue.add(deletion.job, of: namespace)
   }
 
   /// The job has ended, or is wanted again.

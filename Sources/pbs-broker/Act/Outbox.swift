@@ -5,7 +5,8 @@ import Runtime
 import Text
 import Wire
 
-/// What binders are asked for: one message a pod, sent until it is answered.
+/// What binders are asked for: one message a pod, sent until it is answered by the pod's owner. What
+/// it says to have done is believed when kube-watcher shows it, and asked for again until then.
 @EventLoop
 final class Outbox {
   /// What has become of a message.
@@ -25,20 +26,44 @@ final class Outbox {
     var retryTimer: EventSource?
     /// What the last failure said; the same words are logged once.
     var complaint: String?
+    /// The binder that was last found to be the one to answer, and since when; monotonic seconds.
+    var asked: (binder: String, since: Double)?
+    /// The binder that has answered, and when.
+    var answer: (binder: String, at: Double)?
+    /// Seconds after which what was answered must show.
+    var belief = Outbox.belief
   }
+
+  /// Seconds after which what a binder says to have done must show, the first time and at most.
+  private static nonisolated let belief = 30.0
+  private static nonisolated let longestBelief = 600.0
+  /// Seconds between looks at what binders bring about.
+  private static nonisolated let lookInterval = 1.0
 
   private let publisher: Publisher
   private let log: Logger
   private var entries: [String: Entry] = [:]
   private var lastID = 0
+  private var progress: BinderProgress
+  private var lookTimer: EventSource?
 
   /// Whether this broker is to act on the pod of this UID at this moment; what it is not to act on
   /// is not told.
   var owns: @EventLoop (String) -> Bool = { _ in false }
 
-  init(publisher: Publisher, log: Logger) {
+  /// Since when all that has happened to pods is heard at once, monotonic; nil while it is not.
+  var hearsSince: @EventLoop () -> Double? = { nil }
+
+  /// Whether a pod is as a message asks for, by kube-watcher's word.
+  var shows: @EventLoop (BrokerMessage) -> Bool = { _ in false }
+
+  /// - Parameter patience: seconds for which a binder may bring nothing about while others do.
+  init(publisher: Publisher, patience: Double = BinderProgress.Limits().patience, log: Logger) {
     self.publisher = publisher
     self.log = log
+    progress = BinderProgress(limits: .init(patience: patience))
+    lookTimer = EventSource.timer { [unowned self] in look() }
+    lookTimer?.schedule(after: Self.lookInterval)
     publisher.objects = { [unowned self] in entries.keys.compactMap(published) }
   }
 
@@ -65,12 +90,19 @@ final class Outbox {
     }
     let before = entry.message
     let wasAnswered = entry.isAnswered
+    // kube-watcher may show it before the answer is here.
+    if let before, shows(before), let binder = entry.answer?.binder ?? publisher.owner(of: uid) {
+      progress.advanced(binder, now: Monotonic.now)
+    }
     lastID += 1
     entry.id = lastID
     entry.message = message
     entry.isAnswered = false
     entry.retryTimer = nil
     entry.complaint = nil
+    entry.asked = nil
+    entry.answer = nil
+    entry.belief = Self.belief
     if let message {
       if case .report(let report) = message {
         entry.throttle.told(report.message, now: Monotonic.now)
@@ -102,17 +134,26 @@ final class Outbox {
   }
 
   /// Takes a binder's answer.
-  /// - Parameter name: the pod's, for the log.
+  /// - Parameters:
+  ///   - binder: whose answer it is. Only the pod's owner's counts: another one is not to act on it.
+  ///   - name: the pod's, for the log.
   /// - Returns: what it answers; nil when it is about nothing that is wanted now.
-  func settle(_ outcome: BinderMessage.Outcome, name: String) -> Settled? {
+  func settle(_ outcome: BinderMessage.Outcome, from binder: String, name: String) -> Settled? {
     guard let entry = entries[outcome.pod.uid], let message = entry.message, !entry.isAnswered,
       message.isAnswered(by: outcome), outcome.id == nil || outcome.id == entry.id
     else { return nil }
+    guard publisher.owner(of: outcome.pod.uid) == binder else {
+      log.debug(
+        "pod \(name): \(outcome.request): the answer of \(binder) is ignored, which does not own it"
+      )
+      return nil
+    }
     switch outcome.result {
     case .refused, .retry:
       scheduleRetry(entry, message, outcome, name)
     case .bound, .deleted, .reported, .gone, .finished, .conflict:
       entry.isAnswered = true
+      entry.answer = (binder, Monotonic.now)
       entry.backoff.reset()
       if entry.complaint != nil { log.notice("pod \(name): \(outcome.request): works again") }
       entry.complaint = nil
@@ -142,6 +183,53 @@ final class Outbox {
     entry.retryTimer = timer
   }
 
+  /// Asks again for what was answered and does not show, and gives the share of binders that bring
+  /// nothing about to the others.
+  private func look() {
+    lookTimer?.schedule(after: Self.lookInterval)
+    let now = Monotonic.now
+    let hearsSince = hearsSince()
+    var waiting: [String: Double] = [:]
+    for (uid, entry) in entries {
+      guard let message = entry.message, message.changesPod, owns(uid) else {
+        entry.asked = nil
+        continue
+      }
+      guard let owner = publisher.owner(of: uid) else { continue }
+      // What was answered and does not show waits, too.
+      if entry.asked?.binder != owner { entry.asked = (owner, now) }
+      waiting[owner] = min(waiting[owner] ?? now, entry.asked?.since ?? now)
+      guard let answer = entry.answer else { continue }
+      if answer.binder != owner {
+        ask(again: entry, uid)
+      } else if let hearsSince, now - max(answer.at, hearsSince) >= entry.belief {
+        noteDoubt(entry, answer.binder, message)
+        ask(again: entry, uid)
+      }
+    }
+    let aside = progress.aside(publisher.sharers, waiting: waiting, now: now)
+    for (name, rest) in aside.new {
+      log.warning(
+        "binder \(name) has brought nothing about for a while: its pods are the others' for \(Int(rest)) s"
+      )
+    }
+    publisher.leaveOut(aside.all)
+  }
+
+  private func noteDoubt(_ entry: Entry, _ binder: String, _ message: BrokerMessage) {
+    if entry.belief == Self.belief, let pod = message.pod {
+      log.warning(
+        "pod \(pod.fullName): binder \(binder) has answered, and nothing shows of it: asked again")
+    }
+    entry.belief = min(entry.belief * 2, Self.longestBelief)
+  }
+
+  private func ask(again entry: Entry, _ uid: String) {
+    entry.isAnswered = false
+    entry.answer = nil
+    repeatMessage(for: uid)
+  }
+
   private func published(_ uid: String) -> Published? {
     guard let entry = entries[uid], let message = entry.message, !entry.isAnswered, owns(uid) else {
       return nil
@@ -166,6 +254,14 @@ private struct NumberedMessage: Encodable, Sendable {
 }
 
 extension BrokerMessage {
+  /// Whether it asks for what kube-watcher then shows.
+  fileprivate var changesPod: Bool {
+    switch self {
+    case .bind, .evict: true
+    case .report, .withdraw, .unknown: false
+    }
+  }
+
   /// Whether an outcome is about a message of this kind and job.
   fileprivate func isAnswered(by outcome: BinderMessage.Outcome) -> Bool {
     switch self {

@@ -1,15 +1,17 @@
 import Logging
 import Runtime
 
-/// Submits jobs, first come, first served. What is PBS's own state, and no fault of the pod (PBS is
-/// busy, a limit is reached), stops all submissions but one: it tries for all, after a wait that
+/// Submits jobs. Namespaces take turns, and within one it is first come, first served. What is PBS's
+/// own state or the site's, and no fault of the pod (PBS is busy, a limit is reached, a proof of
+/// submission is not accepted), stops all submissions but one: it tries for all, after a wait that
 /// grows, and at once when a job of ours has ended.
 @EventLoop
 final class Submitter {
   /// What to do with what has become of a submission.
   struct Actions {
-    /// The job that is to be submitted for the pod of this UID; nil when none is any more.
-    var job: @EventLoop (String) -> JobDescription?
+    /// The job that is to be submitted for the pod of this UID; nil when none is any more. What it
+    /// throws counts as PBS's answer.
+    var job: @EventLoop (String) throws(PBSError) -> JobDescription?
     /// PBS has taken it under this id.
     var taken: @EventLoop (String, JobDescription, String) -> Void
     /// PBS refuses this job, or does not answer.
@@ -22,6 +24,11 @@ final class Submitter {
 
   /// Seconds after which pods are told why nothing is submitted.
   private static let quiet = 5.0
+
+  private struct Item {
+    var uid: String
+    var namespace: String
+  }
 
   private struct Pause {
     var words: String
@@ -38,12 +45,15 @@ final class Submitter {
   private let log: Logger
   private var pause: Pause?
   private var waits = Backoff(first: 1, longest: 30)
+  /// Since when jobs are taken that PBS's server does not vouch for, monotonic; nil while it does.
+  private var doubtedSince: Double?
+  private var doubts = Backoff(first: 10, longest: 300)
   private var timer: EventSource?
   private var quietTimer: EventSource?
   /// How many at once; after a pause it grows with each success, so that a limit that has one
   /// place free is not met by many.
   private var width: Int
-  private lazy var queue = WorkQueue<String>(
+  private lazy var queue = WorkQueue<Item>(
     limit: { [unowned self] in limit }, work: { [unowned self] in await submit($0) })
 
   init(
@@ -74,8 +84,9 @@ final class Submitter {
   }
 
   /// Queues a submission; the caller sees to it that a pod is in the queue once.
-  func add(_ uid: String) {
-    queue.add(uid)
+  /// - Parameter namespace: the pod's, whose turn it takes.
+  func add(_ uid: String, of namespace: String) {
+    queue.add(Item(uid: uid, namespace: namespace), of: namespace)
   }
 
   /// Goes on, for example when PBS answers again.
@@ -90,46 +101,74 @@ final class Submitter {
     start()
   }
 
+  /// PBS has taken a job, but its server does not vouch for it: each further one would be as useless,
+  /// so that only now and then one is tried.
+  func doubt(_ words: String) {
+    guard doubtedSince == nil else { return }
+    log.error("\(words); one job at a time is tried until PBS's server vouches for it")
+    doubtedSince = Monotonic.now
+    hold(words)
+  }
+
+  /// PBS's server vouches for a job.
+  /// - Parameter added: when it was submitted.
+  func trust(_ added: Double) {
+    guard let doubtedSince, added > doubtedSince else { return }
+    self.doubtedSince = nil
+    doubts.reset()
+    resume()
+    start()
+  }
+
   private var limit: Int {
     if isAway() { return 0 }
     guard let pause else { return width }
     return Monotonic.now >= pause.until ? 1 : 0
   }
 
-  private func submit(_ uid: String) async {
-    guard let description = actions.job(uid) else { return actions.settled(uid) }
+  private func submit(_ item: Item) async {
+    let uid = item.uid
+    var token: String?
     do throws(PBSError) {
+      guard let description = try actions.job(uid) else { return actions.settled(uid) }
+      token = description.token
       let id = try await backend.submit(description)
-      resume()
+      if doubtedSince == nil { resume() } else { hold("") }
       actions.taken(uid, description, id)
       actions.settled(uid)
     } catch {
+      let error = error.hiding(token)
       switch error {
       case .refused, .unavailable:
         actions.failed(uid, error)
         actions.settled(uid)
       case .busy(let words), .unauthorized(let words):
-        hold(words, isLimit: false)
-        queue.add(uid, first: true)
+        hold(words)
+        queue.add(item, of: item.namespace, first: true)
       case .limit(let words):
         hold(words, isLimit: true)
         // Of a resource there may be enough left for the next pod, though not for this one.
-        queue.add(uid, first: !words.contains("resource"))
+        queue.add(item, of: item.namespace, first: !words.contains("resource"))
       }
     }
   }
 
-  private func hold(_ words: String, isLimit: Bool) {
+  /// - Parameter words: why; empty for what has been said.
+  private func hold(_ words: String, isLimit: Bool = false) {
     let now = Monotonic.now
     width = 1
     if pause == nil {
-      log.warning("qsub: \(words); one job at a time is tried until PBS takes it")
+      if doubtedSince == nil {
+        log.warning("qsub: \(words); one job at a time is tried until PBS takes it")
+      }
       quietTimer?.schedule(after: Self.quiet + 0.1)
     }
     // Commands that were under way together are one failure.
     if let pause, now < pause.until { return }
-    let delay = waits.delay()
-    pause = Pause(words: words, isLimit: isLimit, since: pause?.since ?? now, until: now + delay)
+    let delay = doubtedSince == nil ? waits.delay() : doubts.delay()
+    pause = Pause(
+      words: words.isEmpty ? pause?.words ?? "" : words, isLimit: isLimit,
+      since: pause?.since ?? now, until: now + delay)
     timer?.schedule(after: delay)
   }
 
@@ -140,5 +179,21 @@ final class Submitter {
     }
     pause = nil
     width = min(width * 2, inFlight)
+  }
+}
+
+extension PBSError {
+  /// The same without a token of ours, wherever PBS repeats it.
+  fileprivate func hiding(_ token: String?) -> PBSError {
+    guard let token, description.contains(token) else { return self }
+    let words = description.split(separator: token, omittingEmptySubsequences: false)
+      .joined(separator: "...")
+    return switch self {
+    case .unavailable: .unavailable(words)
+    case .busy: .busy(words)
+    case .limit: .limit(words)
+    case .refused: .refused(words)
+    case .unauthorized: .unauthorized(words)
+    }
   }
 }

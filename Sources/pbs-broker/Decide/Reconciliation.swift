@@ -34,7 +34,8 @@ enum Reconciliation {
   private static func waiting(
     _ pod: Pod, _ reference: PodReference, _ situation: Situation
   ) -> Decision {
-    guard let job = keeper(of: situation.jobs, unconfirmed: situation.unconfirmed) else {
+    let doubtful = situation.unconfirmed.union(situation.unproven)
+    guard let job = keeper(of: situation.jobs, doubtful: doubtful) else {
       return withoutJob(reference, situation)
     }
     var decision = releasing(
@@ -43,6 +44,9 @@ enum Reconciliation {
       // Neither is the pod bound by it, nor is another one submitted, which PBS might then have too.
       let words = "PBS does not know it, and will be asked again"
       decision.message = .report(report(reference, job.id, "job \(job.id): \(words)"))
+    } else if situation.unproven.contains(job.id) {
+      decision.deletions.append(.init(job: job.id, reason: Self.unprovenWords))
+      decision.message = .report(report(reference, job.id, "job \(job.id): \(unprovenWords)"))
     } else if let words = misfit(job, situation) {
       decision.deletions.append(.init(job: job.id, reason: words))
       decision.message = .report(
@@ -54,6 +58,10 @@ enum Reconciliation {
     }
     return decision
   }
+
+  /// What is said of a job without proof of submission.
+  static let unprovenWords =
+    "PBS's server took it without a proof of submission (k8s_pod): is its hook pbs_kubernetes_server installed?"
 
   /// Submits a job, or says why not.
   private static func withoutJob(_ reference: PodReference, _ situation: Situation) -> Decision {
@@ -254,11 +262,11 @@ enum Reconciliation {
 
   // MARK: Jobs
 
-  /// Of several jobs of one pod the running one stays, else the older; one that PBS knows in any
-  /// case.
-  static func keeper(of jobs: [Job], unconfirmed: Set<String> = []) -> Job? {
+  /// Of several jobs of one pod the running one stays, else the older; in any case one that PBS knows
+  /// and vouches for.
+  static func keeper(of jobs: [Job], doubtful: Set<String> = []) -> Job? {
     jobs.min { a, b in
-      let ranks = [a, b].map { rank($0) + (unconfirmed.contains($0.id) ? 10 : 0) }
+      let ranks = [a, b].map { rank($0) + (doubtful.contains($0.id) ? 10 : 0) }
       return ranks[0] == ranks[1] ? a.sequence < b.sequence : ranks[0] < ranks[1]
     }
   }

@@ -20,6 +20,8 @@ struct Situation: Sendable {
   var olderThanBinding: Set<String> = []
   /// Those that PBS does not know at the moment, with many others, so that it is not believed yet.
   var unconfirmed: Set<String> = []
+  /// Those that were submitted for it, and for which PBS's server does not vouch.
+  var unproven: Set<String> = []
   /// Its jobs that have ended, by PBS's own word.
   var ended: [EndedJob] = []
   /// The job with which the pod was bound, as this broker has seen it; nil when it has not.

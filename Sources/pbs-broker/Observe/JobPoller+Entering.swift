@@ -17,9 +17,9 @@ extension JobPoller {
     var missing: [String: Set<String>] = [:]
     unreadable = unreadable.filter { $0.value > began }
     for id in stat.unreadable { unreadable[id] = began + Self.unreadableInterval }
-    for job in stat.jobs {
+    for job in stat.jobs.map({ $0.believed(by: world.reliance) }) {
       let uid = job.pod?.uid
-      let isOurs = JobOwnership.of(job, user: backend.user, cluster: world.cluster) != .foreign
+      let isOurs = world.follows(job)
       world.release(job.id, unlessOf: isOurs ? uid : nil)
       // Another pod's job: what these pods name is not theirs, or PBS has lost its jobs and counts
       // anew.

@@ -18,6 +18,10 @@ enum JobAttributes {
       JobAttribute("Error_Path", "/dev/null"),
       JobAttribute("Resource_List", job.select, resource: "select"),
     ]
+    if let token = job.token {
+      attributes.append(
+        JobAttribute("Resource_List", token, resource: QsubArguments.tokenResource))
+    }
     if let walltime = job.walltime {
       attributes.append(JobAttribute("Resource_List", "\(walltime)", resource: "walltime"))
     }

@@ -103,6 +103,10 @@ struct PBSAnswer: Sendable {
     .init(15037, "No default queue specified", .limit),
     .init(15039, "Job rejected by all possible destinations", .limit),
 
+    // The server's hook does not accept a proof of submission, or wants one, or the site has not made
+    // the resources for it.
+    .init(nil, "k8s_token", .unauthorized),
+    .init(nil, "KUBERNETES_POD_UID is for jobs of pods", .unauthorized),
     .init(15007, "Unauthorized Request", .unauthorized),
     .init(nil, "No Permission", .unauthorized),
     .init(15022, "Access to queue is denied", .unauthorized),

@@ -60,7 +60,7 @@ final class PBSCommandRunner {
     do {
       let result = try await ChildProcess.run(
         installation.command(name), arguments, environment: environment, timeout: timeout)
-      log.trace("\(name) \(arguments.joined(separator: " ")): exit \(result.status)")
+      log.trace("\(name) \(QsubArguments.logged(arguments)): exit \(result.status)")
       noteAnswer(of: name)
       return result
     } catch {

@@ -6,6 +6,15 @@ enum QsubArguments {
   /// The most characters of a job's name. (PBS_MAXJOBNAME in pbs_ifl.h.)
   static let nameLimit = 230
 
+  /// The resource in which the proof of submission travels. (docs/hooks.md, "The token".)
+  static let tokenResource = "k8s_token"
+
+  /// A command line as it may be logged: without the token.
+  static func logged(_ arguments: [String]) -> String {
+    arguments.map { $0.hasPrefix("\(tokenResource)=") ? "\(tokenResource)=..." : $0 }
+      .joined(separator: " ")
+  }
+
   /// - Parameter placeholder: the program, with arguments, that the job runs.
   /// - Throws: ``PBSError/refused(_:)`` for a part that qsub cannot be given,
   ///   ``PBSError/limit(_:)`` for a queue's name that is none, which is the site's setting.
@@ -15,6 +24,7 @@ enum QsubArguments {
     try check(job)
     // -f: no background qsub. It would go on submitting when we are dead.
     var arguments = ["-f", "-r", "n", "-N", job.name, "-l", "select=\(job.select)"]
+    if let token = job.token { arguments += ["-l", "\(tokenResource)=\(token)"] }
     if let walltime = job.walltime { arguments += ["-l", "walltime=\(walltime)"] }
     if let queue = job.queue { arguments += ["-q", queue] }
     arguments += ["-v", try variables(job.environment)]

@@ -10,6 +10,8 @@ struct JobDescription: Sendable, Equatable {
   var queue: String?
   /// Variable_List.
   var environment: [(name: String, value: String)]
+  /// The proof of its submission (k8s_token), a new one each time: no part of what the job is.
+  var token: String?
 
   /// One chunk of a select: what is needed on one host.
   struct Chunk: Sendable, Equatable {

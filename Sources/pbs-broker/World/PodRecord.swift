@@ -66,6 +66,9 @@ final class PodRecord {
     return true
   }
 
+  /// Whose turn it takes; empty while only jobs with this UID are known.
+  var namespace: String { pod?.metadata.namespace ?? "" }
+
   /// For the logs.
   var name: String { pod?.fullName ?? "with UID \(uid)" }
 }

@@ -29,12 +29,27 @@ extension World {
   /// How many pods have jobs.
   var podsWithJobs: Int { pods.values.filter { !$0.jobs.isEmpty }.count }
 
+  /// Whose a job is, by all that is known.
+  func ownership(of job: Job) -> JobOwnership {
+    JobOwnership.of(job, user: user, reliance: reliance, cluster: cluster)
+  }
+
+  /// Whether a job that PBS tells of is one to follow. One without proof is where we have submitted
+  /// it, or had followed it before.
+  func follows(_ job: Job) -> Bool {
+    switch ownership(of: job) {
+    case .ours, .unmarked: true
+    case .unproven: jobs[job.id]?.job.pod?.uid == job.pod?.uid
+    case .foreign: false
+    }
+  }
+
   /// The pod's jobs that are ours to act upon. One of before jobs said whose they are is adopted by
   /// the pod that it names, when that is there or was.
   func ownJobs(of record: PodRecord) -> [JobRecord] {
     record.jobs.compactMap { jobs[$0] }.filter { known in
-      switch JobOwnership.of(known.job, user: user, cluster: cluster) {
-      case .ours: true
+      switch ownership(of: known.job) {
+      case .ours, .unproven: true
       case .unmarked: record.pod != nil
       case .foreign: false
       }

@@ -9,6 +9,8 @@ import Runtime
 final class World {
   /// PBS's name for us, the owner of our jobs.
   let user: String
+  /// By what jobs are believed to be ours.
+  let reliance: Reliance
   let log: Logger
 
   private(set) var pods: [String: PodRecord] = [:]
@@ -35,8 +37,9 @@ final class World {
   /// Some pod is missing since the last call of ``takeAbsenceChanged()``.
   private var isAbsenceChanged = false
 
-  init(user: String, hosts: [String: String], log: Logger) {
+  init(user: String, reliance: Reliance = .owner, hosts: [String: String], log: Logger) {
     self.user = user
+    self.reliance = reliance
     self.log = log
     hostMap = HostMap(table: hosts)
   }
@@ -133,8 +136,7 @@ final class World {
   }
 
   func update(_ node: Node) {
-    let name = node.metadata.name
-    nodes[name] = node
+    nodes[node.metadata.name] = node
     if hostMap.update(node) { markAllChanged() }
   }
 
@@ -183,8 +185,7 @@ final class World {
     }
     cluster = new
     foreignJobs.removeAll()
-    for (id, known) in jobs
-    where JobOwnership.of(known.job, user: user, cluster: new) == .foreign {
+    for (id, known) in jobs where ownership(of: known.job) == .foreign {
       drop(id)
       foreignJobs.insert(id)
     }
@@ -284,8 +285,6 @@ final class World {
     let told = record.jobs.compactMap { jobs[$0] }.filter { $0.statAt > 0 }.map(\.job)
     record.boundJob = Pairing.job(of: pod, among: told, remembered: nil, hostMap: hostMap)?.id
   }
-
-  // MARK: Questions
 
   func record(_ uid: String) -> PodRecord {
     if let record = pods[uid] { return record }

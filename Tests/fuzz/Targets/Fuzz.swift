@@ -16,6 +16,8 @@ private let targets: [(name: String, run: Target)] = [
   ("qstat", readQstat),
   ("job-ids", readJobIDs),
   ("pbs-values", readPBSValues),
+  ("names", readNames),
+  ("proof", readProof),
   ("pod", translatePod),
   ("quantity", readQuantity),
   ("kubeconfig", readConfiguration),

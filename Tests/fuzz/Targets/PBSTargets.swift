@@ -1,4 +1,5 @@
 import FoundationEssentials
+import Messages
 
 @testable import pbs_broker
 
@@ -20,6 +21,7 @@ func readQstat(_ octets: UnsafeRawBufferPointer) {
       _ = object.list("Variable_List")
       guard let job = Job(object) else { continue }
       _ = (job.host, job.sequence, job.hasEnded, job.isSuspended)
+      checkOwnership(job)
     }
   }
   // Nobody speaks for a job but an answer that was asked for it, and of two answers neither.
@@ -31,6 +33,19 @@ func readQstat(_ octets: UnsafeRawBufferPointer) {
     precondition(names.count { $0 == job.id } == 1, "one of two answers was believed")
   }
   _ = JobTable(output)
+}
+
+/// Whatever the text says, a job is ours only by its owner, or by what PBS's server vouches for.
+private func checkOwnership(_ told: Job) {
+  let cluster = Cluster(id: "c-1", schedulerNames: ["pbs"])
+  if JobOwnership.of(told, user: "pbs-broker", cluster: cluster) == .ours {
+    precondition(told.isOwned(by: "pbs-broker") && told.cluster == "c-1", "another's: \(told)")
+  }
+  let job = told.believed(by: .required)
+  if JobOwnership.of(job, user: "pbs-broker", reliance: .required, cluster: cluster) == .ours {
+    precondition(told.proof?.hasPrefix("c-1/") == true, "without proof: \(told)")
+    precondition(told.proof == "c-1/\(job.pod?.uid ?? "")/\(job.pod?.fullName ?? "")", "\(told)")
+  }
 }
 
 /// The text of exec_vnode, and a value for `qsub -v`, which must not become another variable.

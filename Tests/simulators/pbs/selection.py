@@ -31,12 +31,14 @@ class ResourceDefinition:
     """A resource that the server knows.
 
     `in_chunk`: may stand in a chunk of a select statement; `consumable`:
-    a host has an amount of it, of which jobs take their share.
+    a host has an amount of it, of which jobs take their share; `read_only`
+    (flag r): no user may set it, but a hook may.
     """
 
     type: ResourceType
     in_chunk: bool = False
     consumable: bool = False
+    read_only: bool = False
 
 
 STANDARD_RESOURCES: dict[str, ResourceDefinition] = {

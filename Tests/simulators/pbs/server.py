@@ -123,6 +123,8 @@ class PBSServer:
         self.jobs: dict[str, Job] = {}
         self.by_state: dict[str, dict[str, Job]] = {state: {} for state in "QRHWESFT"}
         self.record: list[RecordEntry] = []
+        # A hook for the event queuejob: may change a submission, or refuse it by raising PBSError.
+        self.queuejob: Callable[[Submission], None] | None = None
         self.next_sequence = settings.first_id
         self._last_rank = 0
         self._cycle_planned = False
@@ -211,6 +213,13 @@ class PBSServer:
             raise error(errors.UNKNOWN_QUEUE)
         if not queue.enabled:
             raise error(errors.QUEUE_NOT_ENABLED)
+        asked = set(submission.resources)
+        # Hooks see a request before the server does (req_quejob()).
+        if self.queuejob is not None:
+            self.queuejob(submission)
+        for name in asked & set(submission.resources):
+            if name in self.resources and self.resources[name].read_only:
+                raise error(errors.READ_ONLY_ATTRIBUTE, f" Resource_List.{name}")
         # Taken before the request is looked at: a refused one has cost a number as well.
         sequence = self.next_sequence
         self.next_sequence += 1

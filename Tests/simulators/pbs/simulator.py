@@ -14,6 +14,7 @@ from .invocation import account
 from .job import Job
 from .listener import Listener
 from .record import RecordEntry
+from .selection import ResourceDefinition, ResourceType
 from .server import PBSServer, Queue, Settings, Submission
 
 _SAVED = "jobs.pickle"
@@ -180,14 +181,26 @@ class PBSSimulator:
                   f"job {full} in state {state}{'' if substate is None else substate}")
         return self.jobs[full]
 
+    # The site's settings
+
+    def add_resource(self, name: str, read_only: bool = False) -> None:
+        """qmgr -c "create resource NAME type=string", with flag r where users may not set it."""
+        with self.lock:
+            self.server.resources[name] = ResourceDefinition(ResourceType.STRING, read_only=read_only)
+
+    def hook_submissions(self, hook: Callable[[Submission], None] | None) -> None:
+        """Run this for each submission (event queuejob); None: no hook. It may change it, or raise PBSError."""
+        with self.lock:
+            self.server.queuejob = hook
+
     # Making things happen to jobs
 
     def submit(self, name: str = "native", select: str = "1:ncpus=1", walltime: str | None = None,
                place: str | None = None, queue: str | None = None, program: tuple[str, ...] = ("/bin/sleep", "infinity"),
                variables: dict[str, str] | None = None, user: str | None = None, rerunable: bool = True,
-               held: bool = False, project: str | None = None) -> Job:
+               held: bool = False, project: str | None = None, resources: dict[str, str] | None = None) -> Job:
         """A job as a person would submit it (a native one, unless `variables` says otherwise)."""
-        resources = {"select": select}
+        resources = {"select": select, **(resources or {})}
         if walltime is not None:
             resources["walltime"] = walltime
         if place is not None:
