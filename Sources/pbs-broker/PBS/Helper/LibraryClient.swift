@@ -11,6 +11,8 @@ final class LibraryClient {
   /// How a helper is started.
   struct Program: Sendable {
     var path: String
+    /// What it is called among the processes.
+    var name = "pbs-broker"
     var arguments: [String]
     var environment: [String: String]
   }
@@ -23,12 +25,15 @@ final class LibraryClient {
     var wasRepeated = false
   }
 
+  /// pbs_error.h: PBSE_IVALREQ.
+  private static let invalidRequest = 15004
+
   private let program: Program
   private let timeout: Double
   private let patience: Double
   private let log: Logger
   private var helper: HelperProcess?
-  /// The helper has answered something.
+  /// PBS has answered something through this helper.
   private var hasServed = false
   private var waiting: Deque<Pending> = []
   private var current: Pending?
@@ -82,7 +87,8 @@ final class LibraryClient {
     } catch {
       waiting.removeFirst()
       pending.continuation.resume(
-        returning: .failure(LibraryFailure(kind: .answered, code: 0, words: "\(error)")))
+        returning: .failure(
+          LibraryFailure(kind: .answered, code: Self.invalidRequest, words: "\(error)")))
       return next()
     }
     waiting.removeFirst()
@@ -99,7 +105,7 @@ final class LibraryClient {
   private func start() -> HelperProcess? {
     do throws(CommandError) {
       let helper = try HelperProcess(
-        program.path, program.arguments, environment: program.environment)
+        program.path, named: program.name, program.arguments, environment: program.environment)
       helper.onFrame = { [weak self] in self?.received($0) }
       helper.onEnd = { [weak self] in self?.ended($0) }
       self.helper = helper
@@ -126,14 +132,16 @@ final class LibraryClient {
       return
     }
     settle()
+    if part.failure == nil || part.failure?.kind == .answered {
+      hasServed = true
+      backoff.reset()
+    }
     if let failure = part.failure {
       // Such a helper ends; the next one is for whoever asks next.
       if failure.kind == .broken, repeats(pending) { return dismiss() }
       if failure.kind == .broken || failure.kind == .library { dismiss() }
       pending.continuation.resume(returning: .failure(failure))
     } else {
-      hasServed = true
-      backoff.reset()
       pending.answer.gone = part.gone
       pending.answer.isFresh = part.isFresh
       pending.answer.job = part.job
