@@ -57,12 +57,14 @@ struct PBSBroker: ConnectorCommand {
       let own = try BrokerSettings(settings, pbsBackend: pbsBackend)
       try settings.finish()
 
-      let backend = try await own.pbsBackend.backend(
-        of: PBSInstallation.find(configured: exec), settings: own, log: log)
+      let installation = try PBSInstallation.find(configured: exec)
       let publisher = try Publisher(
         path: socket, role: .pbsBroker, instance: instance, consumers: .binder,
         allowedPeers: peers, log: log)
       let hintListener = try HintListener(path: hints, allowedPeers: peers, log: log)
+      // What can never work has been found by now; this may take a while.
+      let backend = try await own.pbsBackend.backend(
+        of: installation, settings: own, log: log)
       let subscription = Subscription(
         path: watcher, role: .pbsBroker, instance: instance, allowedServers: servers, log: log)
       let broker = Broker(

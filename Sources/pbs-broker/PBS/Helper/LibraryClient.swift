@@ -35,7 +35,9 @@ final class LibraryClient {
   private var helper: HelperProcess?
   /// PBS has answered something through this helper.
   private var hasServed = false
-  private var waiting: Deque<Pending> = []
+  /// Looks are seldom and short, and go before what is to be done.
+  private var looks: Deque<Pending> = []
+  private var actions: Deque<Pending> = []
   private var current: Pending?
   private var deadline: Deadline?
   private var watch: EventSource?
@@ -61,37 +63,45 @@ final class LibraryClient {
     }
   }
 
-  /// Asks; what was asked before is answered first.
+  /// Asks; looks before submissions and deletions, and of each kind what was asked first.
   /// - Parameter seconds: how long the helper has for it; nil for as long as for all.
   /// - Returns: all that was told, in one.
   func ask(
     _ request: HelperRequest, within seconds: Double? = nil
   ) async throws(LibraryFailure) -> HelperAnswer {
     let result = await withCheckedContinuation { continuation in
-      waiting.append(
-        Pending(request: request, timeout: seconds ?? timeout, continuation: continuation))
+      add(Pending(request: request, timeout: seconds ?? timeout, continuation: continuation))
       next()
     }
     return try result.get()
   }
 
+  private func add(_ pending: Pending, first: Bool = false) {
+    if first {
+      looks.prepend(pending)
+    } else if pending.request.isRepeatable {
+      looks.append(pending)
+    } else {
+      actions.append(pending)
+    }
+  }
+
   // MARK: The helper
 
   private func next() {
-    guard current == nil, !isResting, let pending = waiting.first else { return }
-    guard let helper = helper ?? start() else { return }
+    guard current == nil, !isResting, !looks.isEmpty || !actions.isEmpty else { return }
+    guard let helper = helper ?? start(), let pending = looks.popFirst() ?? actions.popFirst()
+    else { return }
     let json: Data
     do {
       json = try JSONEncoder().encode(pending.request)
       guard Frame.fits(json) else { throw FrameError.tooLong(json.count) }
     } catch {
-      waiting.removeFirst()
       pending.continuation.resume(
         returning: .failure(
           LibraryFailure(kind: .answered, code: Self.invalidRequest, words: "\(error)")))
       return next()
     }
-    waiting.removeFirst()
     current = pending
     watch?.schedule(after: patience)
     deadline = Deadline(after: pending.timeout) { [weak self] in
@@ -113,8 +123,9 @@ final class LibraryClient {
       return helper
     } catch {
       rest()
-      let all = waiting
-      waiting = []
+      let all = looks + actions
+      looks = []
+      actions = []
       for pending in all { pending.continuation.resume(returning: .failure(broken("\(error)"))) }
       return nil
     }
@@ -179,7 +190,7 @@ final class LibraryClient {
     var again = pending
     again.answer = HelperAnswer()
     again.wasRepeated = true
-    waiting.prepend(again)
+    add(again, first: true)
     return true
   }
 
