@@ -59,16 +59,18 @@ struct PBSBroker: ConnectorCommand {
       let own = try BrokerSettings(settings, pbsBackend: pbsBackend)
       try settings.finish()
 
-      let backend = try await own.pbsBackend.backend(
-        of: PBSInstallation.find(configured: exec), settings: own, log: log)
-      let signer = try own.proofKeys.map {
-        try ProofSigner(path: $0, user: backend.user, host: own.proofHost, log: log)
-      }
-      log.notice("\(Self.words(on: own.reliance, user: backend.user, signer))")
+      let installation = try PBSInstallation.find(configured: exec)
       let publisher = try Publisher(
         path: socket, role: .pbsBroker, instance: instance, consumers: .binder,
         allowedPeers: peers, log: log)
       let hintListener = try HintListener(path: hints, allowedPeers: peers, log: log)
+      // What can never work has been found by now; this may take a while.
+      let backend = try await own.pbsBackend.backend(
+        of: installation, settings: own, log: log)
+      let signer = try own.proofKeys.map {
+        try ProofSigner(path: $0, user: backend.user, host: own.proofHost, log: log)
+      }
+      log.notice("\(Self.words(on: own.reliance, user: backend.user, signer))")
       let subscription = Subscription(
         path: watcher, role: .pbsBroker, instance: instance, allowedServers: servers, log: log)
       let broker = Broker(

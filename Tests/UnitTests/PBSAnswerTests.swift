@@ -83,6 +83,26 @@ import Testing
     #expect(PBSAnswer.meaning(status: status, words: words) == meaning)
   }
 
+  /// What libpbs says: a number, and words that may be anybody's.
+  @Test(arguments: [
+    (15142, "Maximum number of jobs already in queue", PBSAnswer.Meaning.limit),
+    (15142, "", .limit), (15018, "Unknown queue", .limit), (15007, "", .unauthorized),
+    (15022, "Access to queue is denied", .unauthorized), (15019, "Invalid credential", .busy),
+    (15060, "", .busy), (15161, "", .busy), (15044, "", .busy), (15033, "", .busy),
+    (15031, "", .unavailable), (15035, "Unknown resource: x", .refused), (15999, "", .refused),
+    // A hook's words are its own.
+    (15136, "the licence server says: Connection refused", .refused),
+    (15136, "pods of this project may not ask for gpus", .refused),
+    (15136, "request rejected as filter hook 'site' encountered an exception.", .busy),
+    (15014, "Connection refused", .refused),
+    // No number of PBS's.
+    (111, "Connection refused", .unavailable), (99, "Cannot assign requested address", .busy),
+    (0, "", .unavailable), (0, "Unable to authenticate connection", .busy),
+  ])
+  func knowsTheNumbersOfPBS(_ code: Int, _ words: String, _ meaning: PBSAnswer.Meaning) {
+    #expect(PBSAnswer.meaning(code: code, words: words) == meaning)
+  }
+
   /// Without a word a command did not come to its end, whatever its status.
   @Test(arguments: [1, 2, 137, 153, 171, 255])
   func silenceIsNoAnswer(_ status: Int32) {

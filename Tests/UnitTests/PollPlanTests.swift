@@ -4,11 +4,11 @@ import Testing
 
 /// What PBS is asked, and when: by what is known and by the time.
 @Suite struct PollPlanTests {
-  private static let now = 1000.0
+  fileprivate static let now = 1000.0
   private static let pace = LookPace(first: 0.25, second: 0.5)
 
   /// Jobs by id; ages in seconds at ``now``.
-  private static func record(
+  fileprivate static func record(
     _ id: String, _ state: Job.State = .queued, told: Double? = 1, added: Double = 900,
     startingFor: Double? = nil
   ) -> JobRecord {
@@ -136,5 +136,42 @@ import Testing
     #expect(asked == Set((1...PollPlan.batch).map(String.init)))
     let rested = (1...count).map { Self.record("\($0)", told: 31) }
     #expect(Self.asked(rested).isEmpty)
+  }
+}
+
+/// The same where a listing tells all that has changed, and looks cost little.
+extension PollPlanTests {
+  private static func listing(_ all: Set<String>, changed: [Job] = []) -> JobListing {
+    JobListing(
+      all: all, tellsChanges: true, changed: JobStat(jobs: changed, unknown: []))
+  }
+
+  @Test func whatTheListingTellsIsNotAskedAbout() {
+    let records = [Self.record("1", told: 1000), Self.record("2", .running, told: 1000)]
+    let jobs = Dictionary(uniqueKeysWithValues: records.map { ($0.job.id, $0) })
+    let asked = { (listing: JobListing, unconfirmed: Set<String>) in
+      PollPlan.jobsToStat(
+        jobs, listing: listing, foreign: ["7"], unconfirmed: unconfirmed, begun: Self.now)
+    }
+    // However long ago they were told: what is not told has not changed.
+    #expect(asked(Self.listing(["1", "2"]), []).isEmpty)
+    #expect(asked(Self.listing(["1", "2", "7"], changed: [.with("1")]), ["1"]).isEmpty)
+    #expect(asked(Self.listing(["1", "2"]), ["1"]) == ["1"])
+    #expect(asked(Self.listing(["1"]), []) == ["2"])
+    // Listed, but never told: what was told got lost.
+    #expect(asked(Self.listing(["1", "2", "3"]), []) == ["3"])
+  }
+
+  @Test(arguments: [
+    (Job.State.queued, 2.0, 0.25), (.held, 2, 0.25), (.running, 2, 2), (.queued, 30, 3.75),
+    (.queued, 0.1, 0.1),
+  ])
+  func waitingJobsAreLookedForWhereThatCostsLittle(
+    _ state: Job.State, _ interval: Double, _ expected: Double
+  ) {
+    #expect(
+      PollPlan.interval(
+        jobs: [Self.record("1", state)], busySince: nil, expectsMore: false, interval: interval,
+        pace: LookPace(first: 0.05, second: 0.1, waiting: 0.25), now: Self.now) == expected)
   }
 }

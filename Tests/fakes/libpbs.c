@@ -91,6 +91,8 @@ int pbs_connect(const char *server) {
     if (trouble("pbs_connect")) {
         if (words[0]) fprintf(stderr, "%s\n", words);
         errno = code < 15000 ? code : 0;
+        /* As the real one: PBSE_SYSTEM, whatever it was. */
+        if (code < 15000) code = 15010;
         return -1;
     }
     return 7;

@@ -22,11 +22,13 @@ public final class HelperProcess {
   /// Starts it.
   /// - Parameters:
   ///   - program: absolute path.
-  ///   - arguments: without the program's own name.
+  ///   - name: what it is told as its own name; nil for the path.
+  ///   - arguments: without that name.
   ///   - environment: all of the helper's environment.
   /// - Throws: ``CommandError``.
   public init(
-    _ program: String, _ arguments: [String], environment: [String: String]
+    _ program: String, named name: String? = nil, _ arguments: [String],
+    environment: [String: String]
   ) throws(CommandError) {
     var ends: [Int32] = [-1, -1]
     guard connector_socketpair(&ends) == 0 else {
@@ -34,7 +36,7 @@ public final class HelperProcess {
     }
     let (own, others) = (ends[0], ends[1])
     let variables = environment.map { "\($0.key)=\($0.value)" }
-    let pid = withCStrings([program] + arguments) { argumentVector in
+    let pid = withCStrings([name ?? program] + arguments) { argumentVector in
       withCStrings(variables) { environmentVector in
         connector_spawn(program, argumentVector, environmentVector, others, 2, 2)
       }

@@ -28,9 +28,11 @@ enum PollPlan {
   /// - Parameters:
   ///   - jobs: all that are known and ours.
   ///   - busySince: since when submissions have followed each other; nil when the last one is old.
+  ///   - expectsMore: whether pods name jobs that are to be found; asked for where it matters.
   ///   - interval: between polls when nothing is about to happen.
   static func interval(
-    jobs: some Collection<JobRecord>, busySince: Double?, expectsMore: Bool, interval: Double,
+    jobs: some Collection<JobRecord>, busySince: Double?, expectsMore: @autoclosure () -> Bool,
+    interval: Double,
     pace: LookPace, now: Double
   ) -> Double {
     let starting = jobs.compactMap(\.startingSince)
@@ -40,7 +42,7 @@ enum PollPlan {
       if age < firstFor { return min(pace.first, interval) }
       if age < secondFor { return min(pace.second, interval) }
     }
-    if jobs.isEmpty, !expectsMore { return max(idleInterval, interval) }
+    if jobs.isEmpty, !expectsMore() { return max(idleInterval, interval) }
     let waiting = max(pace.waiting, interval * waitingShare)
     if waiting < interval, jobs.contains(where: \.job.isWaiting) { return waiting }
     return interval

@@ -229,14 +229,16 @@ extension PBSError {
 
   /// What a helper's failure means, in PBS's own words.
   init(_ failure: LibraryFailure) {
-    let meaning = PBSAnswer.meaning(code: failure.code, words: failure.words)
     switch failure.kind {
     case .library: self.init(.unavailable, failure.words)
     case .broken:
       self.init(Self.untouched.contains(failure.code) ? .busy : .unavailable, failure.words)
-    // Nobody was asked, so nobody has refused.
-    case .connect: self.init(meaning == .busy ? .busy : .unavailable, failure.words)
-    case .answered: self.init(meaning, failure.words)
+    // Nobody was asked, so nobody has refused: only words tell why, such as that no port is left.
+    case .connect:
+      let meaning = PBSAnswer.meaning(code: 0, words: failure.words)
+      self.init(meaning == .busy ? .busy : .unavailable, failure.words)
+    case .answered:
+      self.init(PBSAnswer.meaning(code: failure.code, words: failure.words), failure.words)
     }
   }
 }

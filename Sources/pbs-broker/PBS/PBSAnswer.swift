@@ -81,9 +81,9 @@ struct PBSAnswer: Sendable {
     .init(15174, "Resource busy", .busy),
     .init(15091, "PBS license is invalid", .busy),
     // A site's hook that is broken, not one that says no.
-    .init(nil, "encountered an exception", .busy),
-    .init(nil, "filter hook alarm", .busy),
-    .init(nil, "call to alarm", .busy),
+    .init(nil, brokenHook[0], .busy),
+    .init(nil, brokenHook[1], .busy),
+    .init(nil, brokenHook[2], .busy),
     .init(15008, "Access from host not allowed", .busy),
     // A job on its way out, or from one queue to another: it cannot be deleted yet.
     .init(15016, "Request invalid for state of job", .busy),
@@ -132,18 +132,25 @@ struct PBSAnswer: Sendable {
     return status == 255 ? .unavailable : .refused
   }
 
-  /// What an error of libpbs means.
+  /// PBSE_HOOKERROR: a hook has said no, or is broken.
+  private static let hookError = 15136
+  /// What the server says of a broken one.
+  private static let brokenHook = [
+    "encountered an exception", "filter hook alarm", "call to alarm",
+  ]
+
+  /// What an error of libpbs means. Its number comes first: its words may be a hook's, and then
+  /// anything.
   /// - Parameters:
-  ///   - code: its number in pbs_error.h; 0 for none.
+  ///   - code: its number in pbs_error.h; smaller ones are errno's, 0 is none.
   ///   - words: the server's, or what the library has printed.
   static func meaning(code: Int, words: String) -> Meaning {
-    // Some numbers say less than the words: a limit's, a hook's.
-    if let answer = table.first(where: { $0.words.map(words.contains) ?? false }) {
-      return answer.meaning
-    }
-    if let answer = table.first(where: { $0.code == code }) { return answer.meaning }
-    // Smaller numbers are errno's: the request has not come to its end.
-    return code < 15000 ? .unavailable : .refused
+    let isSaid = { (answer: PBSAnswer) in answer.words.map(words.contains) ?? false }
+    let ofCode = table.filter { $0.code == code }
+    if let answer = ofCode.first(where: isSaid) ?? ofCode.first { return answer.meaning }
+    if code == hookError { return brokenHook.contains(where: words.contains) ? .busy : .refused }
+    if code >= 15000 { return .refused }
+    return table.first(where: isSaid)?.meaning ?? .unavailable
   }
 
   /// Words for an error of which none are known.

@@ -13,6 +13,8 @@ final class LibraryClient {
   /// How a helper is started.
   struct Program: Sendable {
     var path: String
+    /// What it is called among the processes.
+    var name = "pbs-broker"
     var arguments: [String]
     var environment: [String: String]
   }
@@ -25,14 +27,19 @@ final class LibraryClient {
     var wasRepeated = false
   }
 
+  /// pbs_error.h: PBSE_IVALREQ.
+  private static let invalidRequest = 15004
+
   private let program: Program
   private let timeout: Double
   private let patience: Double
   private let log: Logger
   private var helper: HelperProcess?
-  /// The helper has answered something.
+  /// PBS has answered something through this helper.
   private var hasServed = false
-  private var waiting: Deque<Pending> = []
+  /// Looks are seldom and short, and go before what is to be done.
+  private var looks: Deque<Pending> = []
+  private var actions: Deque<Pending> = []
   private var current: Pending?
   private var deadline: Deadline?
   private var watch: EventSource?
@@ -58,36 +65,45 @@ final class LibraryClient {
     }
   }
 
-  /// Asks; what was asked before is answered first.
+  /// Asks; looks before submissions and deletions, and of each kind what was asked first.
   /// - Parameter seconds: how long the helper has for it; nil for as long as for all.
   /// - Returns: all that was told, in one.
   func ask(
     _ request: HelperRequest, within seconds: Double? = nil
   ) async throws(LibraryFailure) -> HelperAnswer {
     let result = await withCheckedContinuation { continuation in
-      waiting.append(
-        Pending(request: request, timeout: seconds ?? timeout, continuation: continuation))
+      add(Pending(request: request, timeout: seconds ?? timeout, continuation: continuation))
       next()
     }
     return try result.get()
   }
 
+  private func add(_ pending: Pending, first: Bool = false) {
+    if first {
+      looks.prepend(pending)
+    } else if pending.request.isRepeatable {
+      looks.append(pending)
+    } else {
+      actions.append(pending)
+    }
+  }
+
   // MARK: The helper
 
   private func next() {
-    guard current == nil, !isResting, let pending = waiting.first else { return }
-    guard let helper = helper ?? start() else { return }
+    guard current == nil, !isResting, !looks.isEmpty || !actions.isEmpty else { return }
+    guard let helper = helper ?? start(), let pending = looks.popFirst() ?? actions.popFirst()
+    else { return }
     let json: Data
     do {
       json = try JSONEncoder().encode(pending.request)
       guard Frame.fits(json) else { throw FrameError.tooLong(json.count) }
     } catch {
-      waiting.removeFirst()
       pending.continuation.resume(
-        returning: .failure(LibraryFailure(kind: .answered, code: 0, words: "\(error)")))
+        returning: .failure(
+          LibraryFailure(kind: .answered, code: Self.invalidRequest, words: "\(error)")))
       return next()
     }
-    waiting.removeFirst()
     current = pending
     watch?.schedule(after: patience)
     deadline = Deadline(after: pending.timeout) { [weak self] in
@@ -101,7 +117,7 @@ final class LibraryClient {
   private func start() -> HelperProcess? {
     do throws(CommandError) {
       let helper = try HelperProcess(
-        program.path, program.arguments, environment: program.environment)
+        program.path, named: program.name, program.arguments, environment: program.environment)
       helper.onFrame = { [weak self] in self?.received($0) }
       helper.onEnd = { [weak self] in self?.ended($0) }
       self.helper = helper
@@ -109,8 +125,9 @@ final class LibraryClient {
       return helper
     } catch {
       rest()
-      let all = waiting
-      waiting = []
+      let all = looks + actions
+      looks = []
+      actions = []
       for pending in all { pending.continuation.resume(returning: .failure(broken("\(error)"))) }
       return nil
     }
@@ -128,14 +145,16 @@ final class LibraryClient {
       return
     }
     settle()
+    if part.failure == nil || part.failure?.kind == .answered {
+      hasServed = true
+      backoff.reset()
+    }
     if let failure = part.failure {
       // Such a helper ends; the next one is for whoever asks next.
       if failure.kind == .broken, repeats(pending) { return dismiss() }
       if failure.kind == .broken || failure.kind == .library { dismiss() }
       pending.continuation.resume(returning: .failure(failure))
     } else {
-      hasServed = true
-      backoff.reset()
       pending.answer.gone = part.gone
       pending.answer.isFresh = part.isFresh
       pending.answer.job = part.job
@@ -173,7 +192,7 @@ final class LibraryClient {
     var again = pending
     again.answer = HelperAnswer()
     again.wasRepeated = true
-    waiting.prepend(again)
+    add(again, first: true)
     return true
   }
 

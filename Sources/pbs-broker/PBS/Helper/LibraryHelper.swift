@@ -1,6 +1,7 @@
 import CPBS
 import FoundationEssentials
 import Glibc
+import Runtime
 import Wire
 
 /// The helper process: reads requests from its standard input, a socket, and answers there, one
@@ -45,6 +46,8 @@ struct LibraryHelper {
     signal(SIGPIPE, SIG_IGN)
     // A terminal's ^C is the broker's; this process ends with its socket.
     signal(SIGINT, SIG_IGN)
+    // Its program's path may be /proc/self/exe, which tells nobody anything. It works without a name.
+    try? Data("pbs-helper".utf8).write(to: URL(filePath: "/proc/self/comm"))
     var helper = LibraryHelper(path: arguments[2])
     helper.run()
     exit(0)
@@ -113,14 +116,15 @@ struct LibraryHelper {
     _ user: String, telling: Set<String>, _ library: PBSLibrary
   ) throws(LibraryFailure) -> HelperAnswer {
     let isFresh = told.isEmpty
+    let now = Monotonic.now
     let jobs = try library.select(
       [(JobAttribute("User_List", user), pbs_equal)], wanted: Self.wanted, withEnded: false)
     told.begin()
     var news: [PBSText.Object] = []
     for job in jobs {
-      if isNews(job) || telling.contains(job.name) { news.append(job.text) }
+      if isNews(job, now) || telling.contains(job.name) { news.append(job.text) }
     }
-    return HelperAnswer(objects: tell(news), gone: told.end(), isFresh: isFresh)
+    return HelperAnswer(objects: tell(news), gone: told.end(now: now), isFresh: isFresh)
   }
 
   private mutating func changes(
@@ -129,21 +133,22 @@ struct LibraryHelper {
     // What is a change, only a listing before can tell.
     guard !told.isEmpty else { return HelperAnswer(isFresh: true) }
     var criteria = [(JobAttribute("User_List", user), pbs_equal)]
-    let since = told.since
+    let now = Monotonic.now
+    let since = told.since(now: now)
     if let since { criteria.append((JobAttribute(Self.changeTime, "\(since)"), pbs_at_least)) }
     let jobs = try withHistory { (withEnded) throws(LibraryFailure) in
       // Without a moment that would be all that PBS remembers.
       try library.select(criteria, wanted: Self.wanted, withEnded: withEnded && since != nil)
     }
     var news: [PBSText.Object] = []
-    for job in jobs where isNews(job) { news.append(job.text) }
+    for job in jobs where isNews(job, now) { news.append(job.text) }
     return HelperAnswer(objects: tell(news))
   }
 
-  private mutating func isNews(_ job: PBSObjects.Item) -> Bool {
+  private mutating func isNews(_ job: PBSObjects.Item, _ now: Double) -> Bool {
     told.isNews(
       job.name, fingerprint: job.fingerprint(without: Self.changeTime),
-      changedAt: job.number(Self.changeTime))
+      changedAt: job.number(Self.changeTime), now: now)
   }
 
   /// Asks for ended jobs as well, where PBS keeps them.

@@ -11,19 +11,26 @@ struct ToldJobs {
     var isGone = false
   }
 
-  /// PBS's seconds by which a change may be told later than one that followed it.
+  /// Seconds by which PBS's word of when a job changed may be behind, since its clock and ours tick
+  /// in whole ones, and it takes its time from before it began to work on a request. What comes later
+  /// still is found by the next listing.
   private static let overlap = 2
 
   private var jobs: [String: Told] = [:]
   private var listing = 0
-  private var newest: Int?
+  /// The newest change that PBS has told of, in its seconds, and when it was told, in ours.
+  private var newest: (change: Int, toldAt: Double)?
 
   /// No listing has been made.
   var isEmpty: Bool { listing == 0 }
 
   /// From which of PBS's seconds on changes have not been told; nil when PBS does not say when a
-  /// job changed.
-  var since: Int? { newest.map { $0 - Self.overlap } }
+  /// job changed. While nothing changes it goes on with the clock, so that a burst of changes is not
+  /// told of again and again.
+  /// - Parameter now: monotonic seconds.
+  func since(now: Double) -> Int? {
+    newest.map { $0.change - Self.overlap + max(Int(now - $0.toldAt) - Self.overlap, 0) }
+  }
 
   /// Begins a listing of all jobs.
   mutating func begin() {
@@ -31,8 +38,9 @@ struct ToldJobs {
   }
 
   /// Whether this is to be told of a job.
-  mutating func isNews(_ id: String, fingerprint: Int, changedAt: Int?) -> Bool {
-    if let changedAt { newest = max(newest ?? changedAt, changedAt) }
+  /// - Parameter now: monotonic seconds when it was asked for.
+  mutating func isNews(_ id: String, fingerprint: Int, changedAt: Int?, now: Double) -> Bool {
+    if let changedAt, changedAt > newest?.change ?? .min { newest = (changedAt, now) }
     let former = jobs[id]
     let isNews = former?.fingerprint != fingerprint || former?.isGone == true
     jobs[id] = Told(fingerprint: fingerprint, changedAt: changedAt, listing: listing)
@@ -41,8 +49,9 @@ struct ToldJobs {
 
   /// Ends a listing of all jobs.
   /// - Returns: jobs that an earlier one named, and this one did not.
-  mutating func end() -> [String] {
+  mutating func end(now: Double) -> [String] {
     var gone: [String] = []
+    let since = since(now: now)
     for (id, told) in jobs where told.listing != listing {
       if !told.isGone { gone.append(id) }
       jobs[id]?.isGone = true
