@@ -16,22 +16,67 @@ enum QsubArguments {
       throw .refused("\"\(shown(job.name))\" cannot be a job's name")
     }
     for chunk in job.chunks {
-      for word in chunk.others.keys + [chunk.host].compactMap(\.self) {
+      for word in Array(chunk.others.keys) + chunk.words.keys + [chunk.host].compactMap(\.self) {
         guard !word.isEmpty, word.utf8.allSatisfy({ isOfName($0) && $0 != UInt8(ascii: "+") })
         else { throw .refused("\"\(shown(word))\" cannot be a host or a resource") }
       }
+      for (name, value) in chunk.words { _ = try word(value, name, not: ":+,=") }
     }
     // -f: no background qsub. It would go on submitting when we are dead.
     var arguments = ["-f", "-r", "n", "-N", job.name, "-l", "select=\(job.select)"]
-    if let walltime = job.walltime { arguments += ["-l", "walltime=\(walltime)"] }
+    arguments += try resources(of: job)
     if let queue = job.queue {
       guard !queue.isEmpty, queue.utf8.allSatisfy(isOfName) else {
         throw .limit("\"\(shown(queue))\" cannot be a queue's name")
       }
       arguments += ["-q", queue]
     }
+    if let project = job.project { arguments += ["-P", try word(project, "project", not: ",")] }
+    if let account = job.account { arguments += ["-A", try word(account, "account", not: ",")] }
+    if let priority = job.priority { arguments += ["-p", "\(priority)"] }
+    if job.isHeld { arguments.append("-h") }
+    if let time = job.beginTime {
+      guard let text = LocalTime.text(time) else { throw .refused("\(time) cannot be a time") }
+      arguments += ["-a", text]
+    }
+    // -W: an equals sign would begin another attribute.
+    if let group = job.group {
+      arguments += ["-W", "group_list=\(try word(group, "group", not: ",=@"))"]
+    }
+    if let depend = job.depend {
+      arguments += ["-W", "depend=\(try word(depend, "dependencies", not: "="))"]
+    }
     arguments += ["-v", try variables(job.environment)]
     return arguments + ["-o", "/dev/null", "-e", "/dev/null", "--"] + placeholder
+  }
+
+  /// What is asked for besides the select.
+  private static func resources(of job: JobDescription) throws(PBSError) -> [String] {
+    var items = job.resources.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+    if let place = job.place { items.insert(("place", place), at: 0) }
+    if let walltime = job.walltime { items.insert(("walltime", "\(walltime)"), at: 0) }
+    var arguments: [String] = []
+    for (name, value) in items {
+      let isPlace = name == "place"
+      arguments += [
+        "-l",
+        "\(try word(name, "resource", not: ",=:"))=\(try word(value, name, not: isPlace ? "," : ",="))",
+      ]
+    }
+    return arguments
+  }
+
+  /// A value that stands alone, or in a list in which `separators` mean something: printable ASCII
+  /// without blanks, quotes and backslashes, which qsub's parsers take away.
+  private static func word(
+    _ text: String, _ what: String, not separators: String
+  ) throws(PBSError) -> String {
+    guard !text.isEmpty,
+      text.utf8.allSatisfy({
+        (0x21...0x7E).contains($0) && !"\"'\\".utf8.contains($0) && !separators.utf8.contains($0)
+      })
+    else { throw .refused("the \(what) cannot be given to qsub: \"\(shown(text))\"") }
+    return text
   }
 
   /// The value of `-v`.

@@ -5,9 +5,11 @@ import FoundationEssentials
 
 private let context: TranslationContext = {
   var policy = TranslationPolicy()
-  policy.defaults["cpu"] = try? Quantity("1")
-  policy.defaults["memory"] = try? Quantity("256Mi")
-  policy.resources = ["nvidia.com/gpu": "ngpus", "example.com/fpga": "nfpgas"]
+  policy.base.defaults["cpu"] = try? Quantity("1")
+  policy.base.defaults["memory"] = try? Quantity("256Mi")
+  policy.resources = [
+    "nvidia.com/gpu": .resource("ngpus"), "example.com/fpga": .resource("nfpgas"),
+  ]
   let node = Node(metadata: ObjectMeta(name: "node1"), ready: true)
   return TranslationContext(
     policy: policy, cluster: "c-1",
