@@ -55,7 +55,7 @@ if Context.environment["PBS_CONNECTOR_FUZZ"] != nil {
     .target(
       name: "pbs-broker",
       dependencies: ["Shared", .product(name: "ArgumentParser", package: "swift-argument-parser")],
-      exclude: ["PBSBroker.swift"]),
+      exclude: ["PBSBroker.swift", "Explain/ExplainCommand.swift"]),
     .executableTarget(
       name: "fuzz", dependencies: ["Shared", "pbs-broker"], path: "Tests/fuzz/Targets"),
   ]

@@ -11,15 +11,22 @@ extension TranslationPolicy {
       // With a unit of its own, a pod need not hold a whole CPU.
       leastCPU = try Quantity("100m")
     }
-    func quantity(_ key: String, _ value: inout Quantity) throws {
-      if let own = try settings.quantity(key) { value = own }
-    }
-    try quantity("least-cpu", &leastCPU)
-    try quantity("least-memory", &leastMemory)
-    deadlineMargin = try settings.count("deadline-margin", in: 0...86400) ?? deadlineMargin
-    nodeLabels = try settings.table("node-labels") ?? [:]
-    for (label, resource) in nodeLabels {
+    leastCPU = try settings.quantity("least-cpu") ?? leastCPU
+    leastMemory = try settings.quantity("least-memory") ?? leastMemory
+    deadlineMargin =
+      try settings.count("deadline-margin", in: 0...86400) ?? deadlineMargin
+    for (label, resource) in try settings.table("node-labels") ?? [:] {
       try Self.check(resource, settings, "node-labels.\(label)")
+      let isTaken = resources.values.contains { counterpart in
+        if case .resource(let name, _) = counterpart {
+          return name.lowercased() == resource.lowercased()
+        }
+        return false
+      }
+      if isTaken {
+        throw settings.problem("node-labels.\(label)", "\(resource) is one of pbs-broker.resources")
+      }
+      nodeLabels[label] = resource.lowercased()
     }
     for (name, section) in try settings.sections("priority-classes") ?? [] {
       priorityClasses[name] = try Self.priorityClass(section, settings, "priority-classes.\(name)")
@@ -28,7 +35,7 @@ extension TranslationPolicy {
       var entries: [String: NamespacePolicy?] = [:]
       for (name, section) in sections {
         guard KubernetesName.isSubdomain(String(name.map { $0 == "*" ? "a" : $0 })) else {
-          throw settings.wrong("namespaces.\(name)", "named as a namespace, or a pattern with *")
+          throw settings.problem("namespaces.\(name)", "no namespace is called that")
         }
         switch section {
         case .keys(let keys):
@@ -46,7 +53,7 @@ extension TranslationPolicy {
     var counterparts: [String: Counterpart] = [:]
     for (name, section) in try settings.sections("resources") ?? [] {
       let place = "resources.\(name)"
-      if name == "memory" { throw settings.wrong(place, "left out: memory is always mem") }
+      if name == "memory" { throw settings.problem(place, "memory is mem, always") }
       switch section {
       case .text("ignore") where name != "cpu": counterparts[name] = .ignored
       case .text(let resource):
@@ -75,8 +82,8 @@ extension TranslationPolicy {
     guard OptionValue.isResource(resource[...]), !reserved.contains(resource.lowercased()),
       !resource.lowercased().hasPrefix("k8s_")
     else {
-      throw settings.wrong(
-        place, "the name of a PBS resource, other than those that each job has")
+      throw settings.problem(
+        place, "\(PlainText.quoted(resource)) is no resource that a pod may become")
     }
   }
 
@@ -161,7 +168,7 @@ extension NamespacePolicy {
     do throws(OptionError) {
       return Sourced(value: try OptionValue.walltime(text), source: "\(settings.key).\(key)")
     } catch {
-      throw settings.wrong(key, "a walltime (HH:MM:SS, seconds, or 1h30m)")
+      throw settings.problem(key, error.words)
     }
   }
 
@@ -178,7 +185,8 @@ extension NamespacePolicy {
       let name = item.prefix { $0 != "=" }
       guard let key = OptionKey(rawValue: String(name)) else {
         let known = OptionKey.allCases.map(\.rawValue).joined(separator: ", ")
-        throw settings.wrong("annotations", "a list of all, or of KEY or KEY=VALUE of \(known)")
+        throw settings.problem(
+          "annotations", "\(PlainText.quoted(String(name))) is none of all, \(known)")
       }
       if name.count == item.count {
         allowed[key] = .some(nil)
@@ -199,7 +207,7 @@ extension JobOptions {
     do throws(OptionError) {
       try set(key, text, source: "\(settings.key).\(place)")
     } catch {
-      throw settings.wrong(place, "a \(key.rawValue): it \(error.words)")
+      throw settings.problem(place, error.words)
     }
   }
 }

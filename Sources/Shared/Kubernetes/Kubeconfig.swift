@@ -118,7 +118,7 @@ struct Kubeconfig {
 
 /// Reads a whole file.
 /// - Parameter field: what names the file, for the error.
-func readFile(_ path: String, _ field: String) throws -> Data {
+public func readFile(_ path: String, _ field: String) throws -> Data {
   let descriptor = open(path, O_RDONLY | O_CLOEXEC)
   guard descriptor >= 0 else {
     throw StartupError("\(field): \(path): \(errorText(errno))")

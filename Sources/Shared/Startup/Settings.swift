@@ -173,6 +173,11 @@ public final class Settings {
     StartupError("\(path): \(program).\(key) must be \(expected)")
   }
 
+  /// An error about a key's value, in words of its own.
+  public func problem(_ key: String, _ words: String) -> StartupError {
+    StartupError("\(path): \(program).\(key): \(words)")
+  }
+
   private func value(_ key: String) -> YAMLValue? {
     asked.insert(key)
     let value = own[key] ?? shared[key]

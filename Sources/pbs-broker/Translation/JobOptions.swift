@@ -14,7 +14,7 @@ struct JobOptions: Sendable, Equatable {
   var group: Sourced<String>?
   var priority: Sourced<Int>?
   var place: Sourced<String>?
-  /// Of the chunk, by resource.
+  /// Of the chunk, by resource; names are in small letters.
   var select: [String: Sourced<String>] = [:]
   /// Of the job, by resource.
   var resources: [String: Sourced<String>] = [:]
@@ -40,7 +40,7 @@ struct JobOptions: Sendable, Equatable {
     case .place: place = Sourced(value: try OptionValue.place(text), source: source)
     case .select:
       let values = try OptionValue.chunkResources(text)
-      for name in values.keys.sorted() where Self.ofThePod.contains(name.lowercased()) {
+      for name in values.keys.sorted() where Self.ofThePod.contains(name) {
         throw OptionError("names \(name), which follows from the pod's own spec")
       }
       try Self.refuseReserved(values)
@@ -48,10 +48,10 @@ struct JobOptions: Sendable, Equatable {
     case .resources:
       let values = try OptionValue.jobResources(text)
       for name in values.keys.sorted() {
-        if name.lowercased().hasSuffix("walltime") {
+        if name.hasSuffix("walltime") {
           throw OptionError("names \(name): the walltime has a key of its own")
         }
-        if Self.ofTheSelect.contains(name.lowercased()) {
+        if Self.ofTheSelect.contains(name) {
           throw OptionError("names \(name), which is not a resource of the job as a whole")
         }
       }
@@ -98,7 +98,7 @@ struct JobOptions: Sendable, Equatable {
 
   /// The connector's own resources, by which jobs prove whose they are.
   private static func refuseReserved(_ values: [String: String]) throws(OptionError) {
-    for name in values.keys.sorted() where name.lowercased().hasPrefix("k8s_") {
+    for name in values.keys.sorted() where name.hasPrefix("k8s_") {
       throw OptionError("names \(name), which is the connector's")
     }
   }

@@ -17,7 +17,8 @@ enum OptionKey: String, CaseIterable, Sendable {
   case group
   /// The job's priority, a whole number from -1024 to 1023.
   case priority
-  /// How the job is placed: `free`, `pack`, `scatter` or `vscatter`; `excl`, `exclhost` or `shared`; `group=RESOURCE`; parts are joined by colons.
+  /// How the job is placed: `free`, `pack`, `scatter` or `vscatter`; `excl`, `exclhost` or
+  /// `shared`; `group=RESOURCE`; parts are joined by colons.
   case place
   /// More resources of the chunk, `NAME=VALUE` joined by colons.
   case select
@@ -27,9 +28,11 @@ enum OptionKey: String, CaseIterable, Sendable {
   case reservation
   /// `true` submits the job with a user hold: it waits until somebody releases it with qrls.
   case hold
-  /// What has to happen first: `TYPE:WHAT` joined by commas, where WHAT is one job id or `pod/NAME`, or more joined by colons.
+  /// What has to happen first: `TYPE:WHAT` joined by commas, where WHAT is one job id or
+  /// `pod/NAME`, or more joined by colons.
   case depend
-  /// The job waits until then: a time such as `2027-01-31T08:00:00Z`, or `CCYYMMDDhhmm` in the time of pbs-broker's host.
+  /// The job waits until then: a time such as `2027-01-31T08:00:00Z`, or `CCYYMMDDhhmm` in the time
+  /// of pbs-broker's host.
   case beginTime = "begin-time"
   /// The job's name in place of the pod's.
   case jobName = "job-name"

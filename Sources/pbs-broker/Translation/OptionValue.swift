@@ -149,7 +149,7 @@ enum OptionValue {
 
   // MARK: Lists of resources
 
-  /// "mpiprocs=4:model=a100", by name.
+  /// "mpiprocs=4:model=a100", by name in small letters: PBS makes no difference.
   static func chunkResources(_ text: String) throws(OptionError) -> [String: String] {
     try resources(text, separator: ":")
   }
@@ -165,7 +165,7 @@ enum OptionValue {
     var resources: [String: String] = [:]
     for item in text.split(separator: separator, omittingEmptySubsequences: false) {
       let sign = item.firstIndex(of: "=") ?? item.endIndex
-      let name = String(item[..<sign])
+      let name = item[..<sign].lowercased()
       let value = item[sign...].dropFirst()
       // Where commas separate, a value may be a time.
       let plain = separator == "," ? value.filter { $0 != ":" } : String(value)

@@ -19,7 +19,7 @@ struct PodOptions {
           + " goes")
     }
     let counterparts = policy.resources.values.compactMap { counterpart in
-      if case .resource(let name, _) = counterpart { name } else { nil }
+      if case .resource(let name, _) = counterpart { name.lowercased() } else { nil }
     }
     for name in Set(counterparts) {
       guard let asked = options.select[name] ?? options.resources[name] else { continue }
@@ -27,7 +27,8 @@ struct PodOptions {
     }
     for (name, asked) in options.select.merging(options.resources, uniquingKeysWith: { a, _ in a })
     {
-      guard let limit = namespace.limits[name] else { continue }
+      guard let limit = namespace.limits.first(where: { $0.key.lowercased() == name })?.value
+      else { continue }
       if let amount = try? Quantity(asked.value), amount <= limit.quantity { continue }
       causes.append("\(asked.source) asks for \(name)=\(asked.value): \(limit.words)")
     }
