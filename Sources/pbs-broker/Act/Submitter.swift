@@ -104,6 +104,7 @@ final class Submitter {
       actions.taken(uid, description, id)
       actions.settled(uid)
     } catch {
+      let error = description.hasOwnTerms ? error.aboutOneJob : error
       switch error {
       case .refused, .unavailable:
         actions.failed(uid, error)
@@ -140,5 +141,16 @@ final class Submitter {
     }
     pause = nil
     width = min(width * 2, inFlight)
+  }
+}
+
+extension PBSError {
+  /// The same of a job on terms of its own: a queue that does not exist, is full or is closed to us
+  /// says nothing about other jobs.
+  var aboutOneJob: PBSError {
+    switch self {
+    case .limit(let words), .unauthorized(let words): .refused(words)
+    case .refused, .unavailable, .busy: self
+    }
   }
 }

@@ -46,6 +46,7 @@ struct Explanation {
     if pod.nodeName != nil {
       notes.append("it names its node already (spec.nodeName): such a pod gets no job")
     }
+    if pod.isGated { notes.append("submitted once its scheduling gates are gone") }
     lines += notes.map { "  \($0)" }
     lines = lines.map(PlainText.escaped)
   }

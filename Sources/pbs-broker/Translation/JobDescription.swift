@@ -26,6 +26,9 @@ struct JobDescription: Sendable, Equatable {
   var depend: String?
   /// Execution_Time, seconds since 1970.
   var beginTime: Int?
+  /// Whether queue, project, account or group are others than all jobs have: what PBS says against
+  /// them is no reason for other pods to wait.
+  var hasOwnTerms = false
 
   /// One chunk of a select: what is needed on one host.
   struct Chunk: Sendable, Equatable {
@@ -51,7 +54,7 @@ struct JobDescription: Sendable, Equatable {
       && a.environment.elementsEqual(b.environment) { $0 == $1 }
       && (a.project, a.account, a.group, a.priority) == (b.project, b.account, b.group, b.priority)
       && (a.place, a.resources, a.isHeld) == (b.place, b.resources, b.isHeld)
-      && (a.depend, a.beginTime) == (b.depend, b.beginTime)
+      && (a.depend, a.beginTime, a.hasOwnTerms) == (b.depend, b.beginTime, b.hasOwnTerms)
   }
 }
 

@@ -88,6 +88,13 @@ struct JobOptions: Sendable, Equatable {
     jobName = other.jobName ?? jobName
   }
 
+  /// Whether PBS would hold the jobs of both to the same limits and rights.
+  func hasSameTerms(as other: JobOptions) -> Bool {
+    (reservation ?? queue)?.value == (other.reservation ?? other.queue)?.value
+      && project?.value == other.project?.value && account?.value == other.account?.value
+      && group?.value == other.group?.value
+  }
+
   /// What of a chunk the pod's requests and its node say.
   private static let ofThePod: Set<String> = ["ncpus", "mem", "host", "vnode"]
 
