@@ -115,8 +115,14 @@ extension NamespacePolicy {
     if let text = try settings.text("project") { try set(.project, text, settings) }
     if let text = try settings.text("account") { try set(.account, text, settings) }
     if let text = try settings.text("group") { try set(.group, text, settings) }
-    if let cpu = try settings.quantity("default-cpu") { defaults["cpu"] = cpu }
-    if let memory = try settings.quantity("default-memory") { defaults["memory"] = memory }
+    if let cpu = try settings.quantity("default-cpu") {
+      defaults["cpu"] = cpu
+      defaultKeys["cpu"] = "\(key).default-cpu"
+    }
+    if let memory = try settings.quantity("default-memory") {
+      defaults["memory"] = memory
+      defaultKeys["memory"] = "\(key).default-memory"
+    }
     try readWalltimes(settings)
     for (name, text) in try settings.table("limits") ?? [:] {
       let words = "\(settings.key).limits.\(name) is \(text)"

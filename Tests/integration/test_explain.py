@@ -20,7 +20,7 @@ pbs-broker:
   allowed-peers: [nobody-of-this-machine]
   queue: pods
   namespaces:
-    physics: {annotations: all, project: phys}
+    physics: {annotations: all, project: phys, default-memory: 1Gi}
     kube-*: left-out
     default: {default-walltime: 2h}
 """
@@ -79,14 +79,27 @@ def test_what_has_decided_is_told(tmp_path: Path) -> None:
     status, out, _ = explain(workload("Job", {"template": template}, namespace="physics"), tmp_path, policy=POLICY)
     assert status == 0
     lines = out.splitlines()
-    assert lines[1].startswith("  qsub -f -r n -N web-xxxxx -l select=1:ncpus=1:mem=256mb -l walltime=3600 -q gpu -P phys -v KUBERNETES_POD_UID=")
-    assert lines[2:] == ["  policy: pbs-broker.namespaces.physics", "  queue gpu: annotation pbs-connector/queue",
+    assert lines[1].startswith("  qsub -f -r n -N web-xxxxx -l select=1:ncpus=1:mem=1024mb -l walltime=3600 -q gpu -P phys -v KUBERNETES_POD_UID=")
+    assert lines[2:] == ["  policy: pbs-broker.namespaces.physics", "  cpu of a: pbs-broker.default-cpu",
+                         "  memory of a: pbs-broker.namespaces.physics.default-memory", "  queue gpu: annotation pbs-connector/queue",
                          "  walltime 3600: annotation pbs-connector/walltime", "  project phys: pbs-broker.namespaces.physics.project",
                          "  warning: annotation pbs-connector/qeue is not known, and does nothing"]
     status, out, _ = explain(workload("Pod", TEMPLATE["spec"]), tmp_path, policy=POLICY)
     assert status == 0
-    assert out.splitlines()[2:] == ["  policy: pbs-broker.namespaces.default", "  queue pods: pbs-broker.queue",
+    assert out.splitlines()[2:] == ["  policy: pbs-broker.namespaces.default", "  cpu of a: pbs-broker.default-cpu",
+                                    "  memory of a: pbs-broker.default-memory", "  queue pods: pbs-broker.queue",
                                     "  walltime 7200: pbs-broker.namespaces.default.default-walltime"]
+
+
+def test_what_resources_and_labels_become_is_told_with_its_key(tmp_path: Path) -> None:
+    policy = "pbs-broker: {resources: {nvidia.com/gpu: ngpus, ephemeral-storage: ignore}, node-labels: {disk: disktype}}"
+    container = {"name": "a", "resources": {"limits": {"cpu": 2, "memory": "1Gi", "nvidia.com/gpu": 1, "ephemeral-storage": "1Gi"}}}
+    manifest = workload("Pod", {**TEMPLATE["spec"], "containers": [container], "nodeSelector": {"disk": "ssd"}})
+    status, out, _ = explain(manifest, tmp_path, policy=policy)
+    assert status == 0
+    assert "-l select=1:ncpus=2:mem=1024mb:disktype=ssd:ngpus=1 " in out
+    assert out.splitlines()[3:] == ["  ephemeral-storage: pbs-broker.resources.ephemeral-storage",
+                                    "  nvidia.com/gpu: pbs-broker.resources.nvidia.com/gpu", "  node label disk: pbs-broker.node-labels.disk"]
 
 
 def test_a_refused_pod_is_status_1_whatever_else_there_is(tmp_path: Path) -> None:

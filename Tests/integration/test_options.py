@@ -122,6 +122,15 @@ def test_what_pbs_says_against_a_pods_own_queue_is_told_and_stops_nobody_else(ba
     bare_site.wait_condition("again", "PodScheduled", "PBS refuses the job: qsub: Unknown queue")
 
 
+def test_a_pod_that_asks_for_something_else_after_a_refusal_is_tried_again(bare_site: Site) -> None:
+    start(bare_site)
+    create(bare_site, "redis", {"queue": "nowhere"})
+    bare_site.wait_condition("redis", "PodScheduled", "PBS refuses the job: qsub: Unknown queue")
+    bare_site.kubernetes.request("PATCH", "/api/v1/namespaces/default/pods/redis", {"metadata": {"annotations": {
+        PREFIX + "queue": None}}}, "application/merge-patch+json")
+    bare_site.wait_bound("redis")
+
+
 def test_what_is_not_allowed_is_refused_by_its_key(bare_site: Site) -> None:
     start(bare_site, policy="")
     create(bare_site, "redis", {"queue": "workq", "walltime": "-W block=true"})

@@ -39,6 +39,7 @@ struct Explanation {
     }
     if let namespace = outcome.namespace {
       lines.append("  policy: \(namespace.key)")
+      lines += Self.requests(of: pod, namespace, policy).map { "  \($0)" }
       lines += Self.decisions(outcome.options).map { "  \($0)" }
     }
     let unknown = OptionKey.unknownAnnotations(of: pod)
@@ -65,6 +66,29 @@ struct Explanation {
     return "pod \(item.pod.fullName) (\(words.joined(separator: "; ")))"
   }
 
+  /// What of the select does not follow from the pod alone.
+  private static func requests(
+    of pod: Pod, _ namespace: NamespacePolicy, _ policy: TranslationPolicy
+  ) -> [String] {
+    var lines: [String] = []
+    for name in ["cpu", "memory"] where pod.spec.resources?.asks(for: name) != true {
+      let containers = pod.spec.containers.filter { $0.resources?.asks(for: name) != true }
+      guard !containers.isEmpty, let key = namespace.defaultKeys[name] else { continue }
+      lines.append("\(name) of \(containers.map(\.name).joined(separator: ", ")): \(key)")
+    }
+    let all = pod.spec.containers + (pod.spec.initContainers ?? [])
+    let named = policy.resources.keys.filter { name in
+      all.contains { $0.resources?.asks(for: name) == true }
+        || pod.spec.resources?.asks(for: name) == true
+    }
+    lines += named.sorted().map { "\($0): pbs-broker.resources.\($0)" }
+    let labels = policy.nodeLabels.keys.filter { label in
+      pod.spec.nodeSelector?[label] != nil
+        || pod.requiredExpressions.contains { $0.key == label }
+    }
+    return lines + labels.sorted().map { "node label \($0): pbs-broker.node-labels.\($0)" }
+  }
+
   /// Each option with what has set it.
   private static func decisions(_ options: JobOptions) -> [String] {
     func line<Value>(_ name: String, _ option: Sourced<Value>?) -> [String] {
@@ -88,21 +112,16 @@ struct Explanation {
   /// The nodes that the pod asks for by name or by the label of their host's name.
   private static func nodes(of pod: Pod) -> [String] {
     var names = [pod.spec.nodeSelector?[WellKnown.hostnameLabel]].compactMap(\.self)
-    let required = pod.spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution
-    for term in required?.nodeSelectorTerms ?? [] {
-      for item in (term.matchExpressions ?? []) + (term.matchFields ?? [])
-      where item.key == WellKnown.hostnameLabel || item.key == "metadata.name" {
-        names += item.values ?? []
-      }
+    for item in pod.requiredExpressions
+    where item.key == WellKnown.hostnameLabel || item.key == "metadata.name" {
+      names += item.values ?? []
     }
     return Set(names).sorted()
   }
 
   private static func asksForPlatform(_ pod: Pod) -> Bool {
-    let required = pod.spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution
-    let keys = (required?.nodeSelectorTerms ?? []).flatMap { $0.matchExpressions ?? [] }.map(\.key)
+    let keys = pod.requiredExpressions.map(\.key) + (pod.spec.nodeSelector ?? [:]).keys
     return !NodeNames.platformLabels.isDisjoint(with: keys)
-      || !NodeNames.platformLabels.isDisjoint(with: pod.spec.nodeSelector?.keys.map(\.self) ?? [])
   }
 
   private static func hostMap(_ names: [String], _ table: [String: String]) -> HostMap {
@@ -158,5 +177,21 @@ struct Explanation {
         + word.split(
           separator: "'", omittingEmptySubsequences: false
         ).joined(separator: #"'\''"#) + "'"
+  }
+}
+
+extension Pod {
+  /// What its required node affinity asks of labels and fields, of all terms.
+  fileprivate var requiredExpressions: [NodeSelectorRequirement] {
+    let required = spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution
+    return (required?.nodeSelectorTerms ?? []).flatMap {
+      ($0.matchExpressions ?? []) + ($0.matchFields ?? [])
+    }
+  }
+}
+
+extension ResourceRequirements {
+  fileprivate func asks(for name: String) -> Bool {
+    requests?[name] != nil || limits?[name] != nil
   }
 }

@@ -11,6 +11,8 @@ struct NamespacePolicy: Sendable, Equatable {
   var longestWalltime: Sourced<Int>?
   /// For containers without request and limit.
   var defaults: [String: Quantity] = [:]
+  /// Where these stand in the configuration.
+  var defaultKeys = ["cpu": "pbs-broker.default-cpu", "memory": "pbs-broker.default-memory"]
   /// The most that a pod may ask for, by Kubernetes' resource, or by PBS's in select and resources.
   var limits: [String: Limit] = [:]
   /// The annotations that pods may have, each with the values it may have; nil for any value.

@@ -89,6 +89,7 @@ final class World {
     noteFate(of: pod, before: record.pod, now: now)
     if pod.nodeName != nil, record.boundSince == nil { record.boundSince = now }
     if record.pod?.nodeName != nil, record.pod?.spec != pod.spec { record.isResized = true }
+    record.noteChange(to: pod, now: now)
     record.pod = pod
     directory.enter(pod)
     changed.formUnion(directory.dependants(of: pod.fullName))
