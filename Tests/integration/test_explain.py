@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +135,24 @@ def test_what_cannot_be_read_is_status_2_and_one_line(manifest: str, policy: str
     status, out, err = explain(manifest, tmp_path, policy=policy)
     assert (status, out) == (2, "")
     assert words in err and err.count("\n") == 1 and err.startswith("pbs-broker: ")
+
+
+def first_example(document: str) -> str:
+    """The first indented block of a document."""
+    text = (Path(__file__).parents[2] / "docs" / document).read_text()
+    block = re.search(r"(?:^    .*\n|^\n)+", text[text.index("\n    "):].lstrip("\n"), re.MULTILINE)
+    assert block
+    return textwrap.dedent(block[0])
+
+
+def test_the_examples_of_the_documentation_are_right(tmp_path: Path) -> None:
+    manifest, policy = first_example("annotations.md"), first_example("policy.md")
+    status, out, err = explain(manifest, tmp_path, policy=policy)
+    assert (status, err) == (1, "")
+    assert "annotation pbs-connector/queue is not allowed here (pbs-broker.annotations)" in out
+    status, out, err = explain(manifest, tmp_path, "--namespace", "physics", policy=policy)
+    assert (status, err) == (0, "")
+    assert "select=1:ncpus=8:mem=32768mb:ngpus=1 -l walltime=28800 -q gpu -A physics-2027 -p 100 " in out
 
 
 @pytest.mark.parametrize("name", sorted(EXPECTED))
