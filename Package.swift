@@ -97,7 +97,9 @@ if Context.environment["PBS_CONNECTOR_FUZZ"] != nil {
   package.products = [.executable(name: "fuzz", targets: ["fuzz"])]
   package.targets.removeAll { programs.contains($0.name) }
   package.targets += [
-    .target(name: "pbs-broker", dependencies: broker, exclude: ["PBSBroker.swift"]),
+    .target(
+      name: "pbs-broker", dependencies: broker,
+      exclude: ["PBSBroker.swift", "Explain/ExplainCommand.swift"]),
     .executableTarget(
       name: "fuzz",
       dependencies: common + [

@@ -147,7 +147,8 @@ extension Broker {
     else { return nil }
     let context = TranslationContext(
       policy: settings.policy, cluster: world.cluster?.id, hostMap: world.hostMap,
-      claims: world.cluster?.claims == true ? world.claims : nil, claimUsers: world.claimUsers)
+      claims: world.cluster?.claims == true ? world.claims : nil, claimUsers: world.claimUsers,
+      namedPods: world.namedPods(of: pod))
     do throws(Refusal) {
       return .success(try PodTranslation.job(for: pod, in: context))
     } catch {

@@ -1,4 +1,3 @@
-import Kubernetes
 import Startup
 
 /// All that can be set for pbs-broker, with its defaults.
@@ -42,31 +41,9 @@ struct BrokerSettings: Sendable {
   init(_ settings: Settings, pbsBackend flag: BackendKind? = nil) throws {
     pbsBackend = try settings.word("pbs-backend", BackendKind.self) ?? pbsBackend
     if let flag { pbsBackend = flag }
-    var defaults = ["cpu": "1", "memory": "256Mi"]
-    for (name, key) in [("cpu", "default-cpu"), ("memory", "default-memory")] {
-      if let text = try settings.text(key) { defaults[name] = text }
-      do throws(QuantityError) {
-        policy.defaults[name] = try Quantity(defaults[name] ?? "0")
-      } catch {
-        throw settings.wrong(key, "a quantity")
-      }
-    }
-    func quantity(_ key: String, _ value: inout Quantity) throws {
-      guard let text = try settings.text(key) else { return }
-      do throws(QuantityError) {
-        value = try Quantity(text)
-      } catch {
-        throw settings.wrong(key, "a quantity")
-      }
-    }
-    try quantity("least-cpu", &policy.leastCPU)
-    try quantity("least-memory", &policy.leastMemory)
-    policy.deadlineMargin =
-      try settings.count("deadline-margin", in: 0...86400) ?? policy.deadlineMargin
+    policy = try TranslationPolicy(settings)
     connectionsPerMinute =
       try settings.count("connections-per-minute", in: 10...100_000) ?? connectionsPerMinute
-    policy.resources = try settings.table("resources") ?? [:]
-    policy.queue = try settings.text("queue")
     bindWhen = try settings.word("bind-when", BindWhen.self) ?? bindWhen
     hosts = try settings.table("hosts") ?? hosts
     submissionsInFlight =

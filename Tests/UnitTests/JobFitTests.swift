@@ -49,6 +49,19 @@ import Testing
       description.fit(select: "1:ncpus=2:mem=640mb:ngpus=1") == .less("ngpus=1 instead of 2"))
   }
 
+  /// What a site's hooks make of words, and what PBS adds, is no reason to submit anew.
+  @Test(arguments: [
+    "1:ncpus=2:mem=640mb:model=a100:mpiprocs=2", "1:ncpus=2:mem=640mb",
+    "1:ncpus=2:mem=640mb:model=v100:site=x:k8s_pod=y",
+  ])
+  func ofASelectWithWords(_ select: String) {
+    var description = Self.description()
+    description.chunks[0].words = ["model": "a100", "mpiprocs": "2"]
+    description.resources = ["software": "x"]
+    description.place = "exclhost"
+    #expect(description.fit(select: select) == .exactly)
+  }
+
   /// What is submitted is what is found again, however it was rounded.
   @Test(arguments: [1, 1023, 1024, 1025, 100_000_000, 671_088_640, Int.max])
   func ofItsOwnSelect(_ memory: Int) {

@@ -13,7 +13,7 @@ import Testing
     margin: Int = 300
   ) throws -> JobDescription {
     var policy = try TranslationPolicy.usual(resources: resources)
-    policy.queue = queue
+    policy.base.options.queue = queue.map { Sourced(value: $0, source: "here") }
     policy.deadlineMargin = margin
     return try PodTranslation.job(
       for: pod, in: TranslationContext(policy: policy, cluster: cluster))

@@ -151,7 +151,8 @@ import Testing
 
   @Test func pbsBrokerHasDefaults() throws {
     let settings = try BrokerSettings(settings(""))
-    #expect(try settings.policy.defaults == ["cpu": Quantity("1"), "memory": Quantity("256Mi")])
+    #expect(
+      try settings.policy.base.defaults == ["cpu": Quantity("1"), "memory": Quantity("256Mi")])
     #expect(settings.bindWhen == .run)
     #expect(settings.commandTimeout == 60)
     #expect(settings.terminatingPatience == 300)
@@ -183,9 +184,10 @@ import Testing
       """)
     let broker = try BrokerSettings(settings)
     try settings.finish()
-    #expect(try broker.policy.defaults == ["cpu": Quantity("100m"), "memory": Quantity("1Gi")])
-    #expect(broker.policy.resources == ["nvidia.com/gpu": "ngpus"])
-    #expect(broker.policy.queue == "pods")
+    #expect(
+      try broker.policy.base.defaults == ["cpu": Quantity("100m"), "memory": Quantity("1Gi")])
+    #expect(broker.policy.resources == ["nvidia.com/gpu": .resource("ngpus")])
+    #expect(broker.policy.base.options.queue?.value == "pods")
     #expect(broker.bindWhen == .prerun)
     #expect(broker.hosts == ["mom1": "node1"])
     #expect(broker.submissionsInFlight == 2)

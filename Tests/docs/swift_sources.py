@@ -54,7 +54,7 @@ def settings(program: str) -> dict[str, str | None]:
     """The keys that a program reads from the configuration file, with the range where the source gives one ("1...256")."""
     found: dict[str, str | None] = {}
     source = text_of(program) + text_of("Shared/Startup/CommonOptions.swift")
-    for match in re.finditer(r"(?:settings\.(?:text|texts|table|number|count|flag|word)|try quantity)\(", source):
+    for match in re.finditer(r"(?:settings\.(?:text|texts|table|sections|quantity|number|count|flag|word)|try quantity)\(", source):
         arguments = balanced(source, match.end() - 1)
         limits = re.search(r"in: ([\d_.]+?)\.\.\.([\d_.]+)", arguments)
         literal = re.match(r'"([^"]+)"', arguments)
@@ -128,6 +128,19 @@ def environment_variables() -> set[str]:
 def event_reasons() -> set[str]:
     """The reasons of all Events: what the broker reports, and what the binder writes by itself."""
     return set(re.findall(r'reason: "(\w+)",\s*message', text_of("pbs-broker", "binder/Binder.swift")))
+
+
+def options() -> dict[str, tuple[str, bool]]:
+    """The options that a pod may ask for by annotation: what each does, and whether a pod may without a policy."""
+    source = text_of("pbs-broker/Translation/OptionKey.swift")
+    allowed = re.search(r"allowedByDefault: Set<OptionKey> = \[([^\]]*)\]", source)
+    assert allowed, "no list of what is allowed"
+    by_default = set(re.findall(r"\.(\w+)", allowed.group(1)))
+    found = {}
+    for words, name, value in re.findall(r'((?:^  /// .*\n)+)  case (\w+)(?: = "([^"]+)")?$', source, re.MULTILINE):
+        text = " ".join(line.strip().removeprefix("/// ") for line in words.splitlines())
+        found[value or name] = (text, name in by_default)
+    return found
 
 
 def conditions() -> set[tuple[str, str, str]]:

@@ -11,7 +11,7 @@ from docs import markdown, swift_sources
 CONFIGURATION = "docs/configuration.md"
 PROTOCOL = "docs/protocol.md"
 RELIABILITY = "docs/reliability.md"
-DOCUMENTS = ("README.md", "docs/architecture.md", CONFIGURATION, "docs/operations.md", PROTOCOL, RELIABILITY, "docs/security.md")
+DOCUMENTS = ("README.md", "docs/annotations.md", "docs/architecture.md", CONFIGURATION, "docs/policy.md", "docs/operations.md", PROTOCOL, RELIABILITY, "docs/security.md")
 
 # A message's type, its heading in the protocol, and the struct that holds its fields, if one does.
 MESSAGES = (
@@ -139,6 +139,36 @@ def test_each_event_and_condition_is_documented_and_no_other() -> None:
     events = {markdown.codes(row[0])[0] for row in rows if not markdown.codes(row[1])}
     assert conditions == swift_sources.conditions()
     assert events == swift_sources.event_reasons()
+
+
+def test_each_option_is_documented_in_the_sources_words_and_no_other() -> None:
+    rows = markdown.rows(markdown.section("docs/annotations.md", "## What a pod can ask for"))
+    documented = {markdown.codes(row[0])[0].removeprefix("pbs-connector/"): (row[1], row[3] == "yes") for row in rows}
+    assert len(documented) == len(rows), "an annotation stands twice"
+    assert documented == swift_sources.options()
+
+
+def test_each_annotation_on_pods_is_documented_as_such() -> None:
+    written = {name for name in swift_sources.well_known_names() if name.startswith("pbs-connector/")}
+    text = markdown.section("docs/annotations.md", "## What the connector writes")
+    assert {markdown.codes(row[0])[0] for row in markdown.rows(text)} == written
+
+
+def test_a_namespace_may_have_the_documented_keys() -> None:
+    source = swift_sources.text_of("pbs-broker/PolicySettings.swift")
+    reads = swift_sources.balanced(source, source.index("extension NamespacePolicy {") + len("extension NamespacePolicy "), "{", "}")
+    keys = set(re.findall(r'settings\.(?:text|texts|table|sections|quantity)\("([\w-]+)"\)', reads))
+    rows = markdown.rows(markdown.section("docs/policy.md", "## Namespaces"))
+    assert {markdown.codes(row[0])[0] for row in rows} == keys
+
+
+def test_explain_takes_every_configuration_that_the_broker_takes() -> None:
+    """Keys that pbs-broker reads outside of BrokerSettings say nothing about pods: explain passes over them."""
+    read = set(re.findall(r'settings\.(?:text|texts)\(\s*"([\w-]+)"', swift_sources.text_of("pbs-broker/PBSBroker.swift")))
+    common = {"log-level", "instance"}
+    listed = re.search(r"elsewhere = \[(.*?)\]", swift_sources.text_of("pbs-broker/Explain/ExplainCommand.swift"), re.DOTALL)
+    assert listed and read
+    assert set(re.findall(r'"([\w-]+)"', listed.group(1))) == read | common
 
 
 # Protocol

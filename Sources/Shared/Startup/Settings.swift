@@ -10,6 +10,13 @@ public final class Settings {
   /// Where the file is when `--config` does not say.
   public static let defaultPath = "/etc/pbs-connector/config.yaml"
 
+  /// One of the values of a mapping of ``sections(_:)``.
+  public enum Section {
+    case text(String)
+    /// Its keys; its ``finish()`` is the caller's to call.
+    case keys(Settings)
+  }
+
   private static let common: Set<String> = ["log-level"]
   private static let processes: Set<String> = ["kube-watcher", "pbs-broker", "binder"]
 
@@ -48,6 +55,16 @@ public final class Settings {
     }
   }
 
+  /// The keys below a key.
+  private init(_ path: String, _ key: String, _ own: [String: YAMLValue]) {
+    self.path = path
+    program = key
+    self.own = own
+  }
+
+  /// Where these keys stand in the file: "pbs-broker", "pbs-broker.namespaces.team-*".
+  public var key: String { program }
+
   /// Ends the reading.
   /// - Throws: ``StartupError`` when a key was in the file but not asked for.
   public func finish() throws {
@@ -80,14 +97,38 @@ public final class Settings {
   /// A mapping from texts to texts.
   public func table(_ key: String) throws -> [String: String]? {
     guard let value = value(key) else { return nil }
-    guard case .mapping(let pairs) = value else { throw wrong(key, "a mapping") }
     var table: [String: String] = [:]
-    for (name, value) in pairs {
+    for (name, value) in try mapping(value, at: "\(program).\(key)") {
       guard let text = value.text else { throw wrong("\(key).\(name)", "a text") }
       table[name] = text
     }
     return table
   }
+
+  /// A mapping whose values are mappings of keys, or texts; one without a value has no keys.
+  public func sections(_ key: String) throws -> [(name: String, value: Section)]? {
+    guard let value = value(key) else { return nil }
+    return try mapping(value, at: "\(program).\(key)").map { name, value in
+      let place = "\(key).\(name)"
+      switch value {
+      case .scalar(let text, _): return (name, .text(text))
+      case .null: return (name, .keys(Settings(path, "\(program).\(place)", [:])))
+      case .mapping:
+        let pairs = try mapping(value, at: "\(program).\(place)")
+        let keys = Dictionary(uniqueKeysWithValues: pairs.map { ($0.key, $0.value) })
+        return (name, .keys(Settings(path, "\(program).\(place)", keys)))
+      case .sequence: throw wrong(place, "a mapping or a text")
+      }
+    }
+  }
+
+  /// Lets these keys be, whether they are there or not.
+  public func passOver(_ keys: [String]) {
+    asked.formUnion(keys)
+  }
+
+  /// All keys that are there.
+  public var keys: [String] { own.keys.sorted() }
 
   /// A number within a range.
   public func number(_ key: String, in range: ClosedRange<Double>) throws -> Double? {
@@ -130,6 +171,11 @@ public final class Settings {
   /// An error about a key's value, in the form of all others.
   public func wrong(_ key: String, _ expected: String) -> StartupError {
     StartupError("\(path): \(program).\(key) must be \(expected)")
+  }
+
+  /// An error about a key's value, in words of its own.
+  public func problem(_ key: String, _ words: String) -> StartupError {
+    StartupError("\(path): \(program).\(key): \(words)")
   }
 
   private func value(_ key: String) -> YAMLValue? {

@@ -23,31 +23,48 @@ public indirect enum YAMLValue: Sendable, Equatable {
   /// Reads the first document of a text.
   /// - Throws: ``YAMLError`` with the line; aliases are refused.
   public init(parsing text: String) throws(YAMLError) {
+    self = try Self.documents(parsing: text, most: 1).first ?? .null
+  }
+
+  /// Reads the documents of a text, empty ones left out.
+  /// - Parameter most: after so many no more are read.
+  /// - Throws: as ``init(parsing:)``.
+  public static func documents(
+    parsing text: String, most: Int = .max
+  ) throws(YAMLError) -> [YAMLValue] {
     var parser = yaml_parser_t()
     guard yaml_parser_initialize(&parser) == 1 else {
       throw YAMLError(line: 0, problem: "out of memory")
     }
     defer { yaml_parser_delete(&parser) }
     let bytes = Array(text.utf8)
-    var result: Result<YAMLValue, YAMLError> = .success(.null)
+    var result: Result<[YAMLValue], YAMLError> = .success([])
     bytes.withUnsafeBufferPointer { buffer in
       yaml_parser_set_input_string(&parser, buffer.baseAddress, buffer.count)
-      var document = yaml_document_t()
-      guard yaml_parser_load(&parser, &document) == 1 else {
-        let problem = parser.problem.map { String(cString: $0) } ?? "not YAML"
-        result = .failure(YAMLError(line: Int(parser.problem_mark.line) + 1, problem: problem))
-        return
-      }
-      defer { yaml_document_delete(&document) }
-      guard let root = yaml_document_get_root_node(&document) else { return }
       do throws(YAMLError) {
-        var visited: Set<UnsafeMutablePointer<yaml_node_t>> = []
-        result = .success(try Self.value(of: root, in: &document, depth: 0, &visited))
+        var documents: [YAMLValue] = []
+        while documents.count < most, let document = try next(&parser) {
+          if document != .null || most == 1 { documents.append(document) }
+        }
+        result = .success(documents)
       } catch {
         result = .failure(error)
       }
     }
-    self = try result.get()
+    return try result.get()
+  }
+
+  /// The next document; nil at the end of the text.
+  private static func next(_ parser: inout yaml_parser_t) throws(YAMLError) -> YAMLValue? {
+    var document = yaml_document_t()
+    guard yaml_parser_load(&parser, &document) == 1 else {
+      let problem = parser.problem.map { String(cString: $0) } ?? "not YAML"
+      throw YAMLError(line: Int(parser.problem_mark.line) + 1, problem: problem)
+    }
+    defer { yaml_document_delete(&document) }
+    guard let root = yaml_document_get_root_node(&document) else { return nil }
+    var visited: Set<UnsafeMutablePointer<yaml_node_t>> = []
+    return try value(of: root, in: &document, depth: 0, &visited)
   }
 
   private static func value(

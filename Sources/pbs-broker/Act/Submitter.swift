@@ -129,15 +129,18 @@ final class Submitter {
   private func submit(_ item: Item) async {
     let uid = item.uid
     var token: String?
+    var hasOwnTerms = false
     do throws(PBSError) {
       guard let description = try actions.job(uid) else { return actions.settled(uid) }
       token = description.token
+      hasOwnTerms = description.hasOwnTerms
       let id = try await backend.submit(description)
       if doubtedSince == nil { resume() } else { hold("") }
       actions.taken(uid, description, id)
       actions.settled(uid)
     } catch {
-      let error = error.hiding(token)
+      let hidden = error.hiding(token)
+      let error = hasOwnTerms ? hidden.aboutOneJob : hidden
       switch error {
       case .refused, .unavailable:
         actions.failed(uid, error)
@@ -194,6 +197,15 @@ extension PBSError {
     case .limit: .limit(words)
     case .refused: .refused(words)
     case .unauthorized: .unauthorized(words)
+    }
+  }
+
+  /// The same of a job on terms of its own: a queue that does not exist, is full or is closed to us
+  /// says nothing about other jobs.
+  var aboutOneJob: PBSError {
+    switch self {
+    case .limit(let words), .unauthorized(let words): .refused(words)
+    case .refused, .unavailable, .busy: self
     }
   }
 }

@@ -17,7 +17,7 @@ enum Reconciliation {
         return releasing(situation.jobs, "its pod has finished")
       }
       if pod.nodeName != nil {
-        return bound(pod, reference, situation)
+        return noting(pod, reference, bound(pod, reference, situation))
       }
       if pod.isTerminating {
         return releasing(situation.jobs, "its pod was deleted before it was bound")
@@ -25,8 +25,23 @@ enum Reconciliation {
       if pod.isGated {
         return releasing(situation.jobs, "its pod has scheduling gates")
       }
-      return waiting(pod, reference, situation)
+      return noting(pod, reference, waiting(pod, reference, situation))
     }
+  }
+
+  /// Adds a word on annotations that mean nothing, where nothing else is to be said.
+  private static func noting(
+    _ pod: Pod, _ reference: PodReference, _ decision: Decision
+  ) -> Decision {
+    let unknown = OptionKey.unknownAnnotations(of: pod)
+    guard decision.message == nil, !pod.isTerminating, !unknown.isEmpty else { return decision }
+    var decision = decision
+    decision.message = .report(
+      .init(
+        pod: reference, job: nil, reason: "UnknownAnnotation",
+        message: "nobody knows what is meant by \(unknown.prefix(10).joined(separator: ", "))",
+        warning: true, unscheduled: false))
+    return decision
   }
 
   // MARK: A pod that waits for a node

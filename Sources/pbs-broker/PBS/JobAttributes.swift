@@ -18,12 +18,15 @@ enum JobAttributes {
       JobAttribute("Error_Path", "/dev/null"),
       JobAttribute("Resource_List", job.select, resource: "select"),
     ]
-    if let token = job.token {
-      attributes.append(
-        JobAttribute("Resource_List", token, resource: QsubArguments.tokenResource))
+    for (name, value) in QsubArguments.resources(of: job) {
+      attributes.append(JobAttribute("Resource_List", value, resource: name))
     }
-    if let walltime = job.walltime {
-      attributes.append(JobAttribute("Resource_List", "\(walltime)", resource: "walltime"))
+    for (name, value) in [
+      ("project", job.project), ("Account_Name", job.account), ("group_list", job.group),
+      ("depend", job.depend), ("Execution_Time", job.beginTime.map(String.init)),
+      ("Priority", job.priority.map(String.init)), ("Hold_Types", job.isHeld ? "u" : nil),
+    ] {
+      if let value { attributes.append(JobAttribute(name, value)) }
     }
     let own = try QsubArguments.variables(job.environment)
     let variables = origin.map { "\($0.name)=\(escaped($0.value))" } + (own.isEmpty ? [] : [own])
@@ -34,7 +37,8 @@ enum JobAttributes {
       "<jsdl-hpcpa:Argument>\(xml($0))</jsdl-hpcpa:Argument>"
     }
     if !arguments.isEmpty { attributes.append(JobAttribute("argument_list", arguments.joined())) }
-    return attributes + defaults
+    let given = Set(attributes.map(\.name))
+    return attributes + defaults.filter { !given.contains($0.name) }
   }
 
   /// What qsub sends where no option says otherwise (qsub.c, set_opt_defaults).

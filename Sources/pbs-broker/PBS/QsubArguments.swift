@@ -24,9 +24,15 @@ enum QsubArguments {
     try check(job)
     // -f: no background qsub. It would go on submitting when we are dead.
     var arguments = ["-f", "-r", "n", "-N", job.name, "-l", "select=\(job.select)"]
-    if let token = job.token { arguments += ["-l", "\(tokenResource)=\(token)"] }
-    if let walltime = job.walltime { arguments += ["-l", "walltime=\(walltime)"] }
+    for (name, value) in resources(of: job) { arguments += ["-l", "\(name)=\(value)"] }
     if let queue = job.queue { arguments += ["-q", queue] }
+    if let project = job.project { arguments += ["-P", project] }
+    if let account = job.account { arguments += ["-A", account] }
+    if let priority = job.priority { arguments += ["-p", "\(priority)"] }
+    if job.isHeld { arguments.append("-h") }
+    if let time = job.beginTime.flatMap(LocalTime.text) { arguments += ["-a", time] }
+    if let group = job.group { arguments += ["-W", "group_list=\(group)"] }
+    if let depend = job.depend { arguments += ["-W", "depend=\(depend)"] }
     arguments += ["-v", try variables(job.environment)]
     return arguments + ["-o", "/dev/null", "-e", "/dev/null", "--"] + placeholder
   }
@@ -38,16 +44,54 @@ enum QsubArguments {
       throw .refused("\"\(shown(job.name))\" cannot be a job's name")
     }
     for chunk in job.chunks {
-      for word in chunk.others.keys + [chunk.host].compactMap(\.self) {
+      for word in Array(chunk.others.keys) + chunk.words.keys + [chunk.host].compactMap(\.self) {
         guard !word.isEmpty, word.utf8.allSatisfy({ isOfName($0) && $0 != UInt8(ascii: "+") })
         else { throw .refused("\"\(shown(word))\" cannot be a host or a resource") }
       }
+      for (name, value) in chunk.words { _ = try word(value, name, not: ":+,=") }
     }
     if let queue = job.queue {
       guard !queue.isEmpty, queue.utf8.allSatisfy(isOfName) else {
         throw .limit("\"\(shown(queue))\" cannot be a queue's name")
       }
     }
+    for (value, name, separators) in [
+      (job.project, "project", ","), (job.account, "account", ","),
+      // -W: an equals sign would begin another attribute.
+      (job.group, "group", ",=@"), (job.depend, "dependencies", "="),
+    ] {
+      if let value { _ = try word(value, name, not: separators) }
+    }
+    for (name, value) in resources(of: job) {
+      let isPlace = name == "place"
+      _ = try word(name, "resource", not: ",=:")
+      _ = try word(value, name, not: isPlace ? "," : ",=")
+    }
+    if let time = job.beginTime, LocalTime.text(time) == nil {
+      throw .refused("\(time) cannot be a time")
+    }
+  }
+
+  /// What is asked for besides the select, in the order of the command line.
+  static func resources(of job: JobDescription) -> [(name: String, value: String)] {
+    var items = job.resources.sorted { $0.key < $1.key }.map { (name: $0.key, value: $0.value) }
+    if let place = job.place { items.insert((name: "place", value: place), at: 0) }
+    if let walltime = job.walltime { items.insert((name: "walltime", value: "\(walltime)"), at: 0) }
+    if let token = job.token { items.insert((name: tokenResource, value: token), at: 0) }
+    return items
+  }
+
+  /// A value that stands alone, or in a list in which `separators` mean something: printable ASCII
+  /// without blanks, quotes and backslashes, which qsub's parsers take away.
+  private static func word(
+    _ text: String, _ what: String, not separators: String
+  ) throws(PBSError) -> String {
+    guard !text.isEmpty,
+      text.utf8.allSatisfy({
+        (0x21...0x7E).contains($0) && !"\"'\\".utf8.contains($0) && !separators.utf8.contains($0)
+      })
+    else { throw .refused("the \(what) cannot be given to qsub: \"\(shown(text))\"") }
+    return text
   }
 
   /// The value of `-v`.

@@ -9,8 +9,8 @@ extension JobDescription {
     case less(String)
   }
 
-  /// Compares with the select of a job (`Resource_List.select`). Only resources that this
-  /// description has count: a site's hooks may add others.
+  /// Compares with the select of a job (`Resource_List.select`). Only amounts that this
+  /// description has count, and the host: a site's hooks may add others, and write words anew.
   func fit(select text: String) -> Fit {
     guard let select = PBSSelect(text) else { return .less("select=\(text.prefix(100))") }
     guard select.chunks.count == chunks.count else {

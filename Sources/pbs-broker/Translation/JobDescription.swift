@@ -12,6 +12,25 @@ struct JobDescription: Sendable, Equatable {
   var environment: [(name: String, value: String)]
   /// The proof of its submission (k8s_token), a new one each time: no part of what the job is.
   var token: String?
+  var project: String?
+  /// Account_Name.
+  var account: String?
+  /// group_list.
+  var group: String?
+  var priority: Int?
+  /// Resource_List.place; nil for PBS's default.
+  var place: String?
+  /// Of the job as a whole (Resource_List), by name, besides walltime, select and place.
+  var resources: [String: String] = [:]
+  /// Submitted with a user hold.
+  var isHeld = false
+  /// depend, in PBS's own form: "afterany:5.pbsserver:6.pbsserver,after:7.pbsserver".
+  var depend: String?
+  /// Execution_Time, seconds since 1970.
+  var beginTime: Int?
+  /// Whether queue, project, account or group are others than all jobs have: what PBS says against
+  /// them is no reason for other pods to wait.
+  var hasOwnTerms = false
 
   /// One chunk of a select: what is needed on one host.
   struct Chunk: Sendable, Equatable {
@@ -23,6 +42,8 @@ struct JobDescription: Sendable, Equatable {
     var host: String?
     /// Further resources by their PBS names, whole numbers.
     var others: [String: Int]
+    /// Further resources whose values are no amounts to compare, by their PBS names.
+    var words: [String: String] = [:]
   }
 
   /// The text of `-l select=`. (PBS Professional User's Guide, "Requesting Resources".)
@@ -33,6 +54,9 @@ struct JobDescription: Sendable, Equatable {
   static func == (a: JobDescription, b: JobDescription) -> Bool {
     a.name == b.name && a.chunks == b.chunks && a.walltime == b.walltime && a.queue == b.queue
       && a.environment.elementsEqual(b.environment) { $0 == $1 }
+      && (a.project, a.account, a.group, a.priority) == (b.project, b.account, b.group, b.priority)
+      && (a.place, a.resources, a.isHeld) == (b.place, b.resources, b.isHeld)
+      && (a.depend, a.beginTime, a.hasOwnTerms) == (b.depend, b.beginTime, b.hasOwnTerms)
   }
 }
 
@@ -40,7 +64,8 @@ extension JobDescription.Chunk {
   var text: String {
     var parts = ["1", "ncpus=\(ncpus)"]
     if let memory { parts.append("mem=\(Self.size(memory))") }
-    for (name, count) in others.sorted(by: { $0.key < $1.key }) { parts.append("\(name)=\(count)") }
+    let resources = others.mapValues { "\($0)" }.merging(words) { own, _ in own }
+    parts += resources.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
     if let host { parts.append("host=\(host)") }
     return parts.joined(separator: ":")
   }

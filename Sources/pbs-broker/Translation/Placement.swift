@@ -3,24 +3,33 @@ import Kubernetes
 /// The host that a pod insists on, by its nodeSelector, its required node affinity and its volume
 /// claims; and what PBS cannot honour of these.
 ///
-/// A select can ask for one host and knows no labels. So a constraint is honoured that names one
-/// node, or that all nodes which are hosts of PBS fulfil anyway.
+/// A select can ask for one host, or for one value of a resource, and knows no labels. So a
+/// constraint is honoured that names one node, that asks for one value of a label which the site
+/// has given to PBS as a resource, or that all nodes which are hosts of PBS fulfil anyway.
 struct Placement {
   /// For `select=host=`.
   private(set) var host: String?
+  /// Further resources of the select, by name, that stand for labels.
+  private(set) var resources: [String: String] = [:]
   private(set) var causes: [String] = []
   private(set) var waits: [String] = []
   /// Whether another word of PBS on its hosts may change the result.
   private(set) var dependsOnHosts = false
 
   private let hostMap: HostMap
+  private let labels: [String: String]
   /// Nodes asked for, with the words for who asks.
   private var pins: [(node: String, source: String)] = []
   /// On the labels of ``NodeNames/platformLabels``.
   private var requirements: [(requirement: NodeSelectorRequirement, source: String)] = []
 
-  init(_ pod: Pod, selectedNodes: [(claim: String, node: String)], hostMap: HostMap) {
+  /// - Parameter labels: PBS's resources by labels of nodes.
+  init(
+    _ pod: Pod, selectedNodes: [(claim: String, node: String)], hostMap: HostMap,
+    labels: [String: String] = [:]
+  ) {
     self.hostMap = hostMap
+    self.labels = labels
     for (key, value) in pod.spec.nodeSelector ?? [:] {
       let requirement = NodeSelectorRequirement(key: key, operator: "In", values: [value])
       take(requirement, "nodeSelector \(key)")
@@ -77,10 +86,26 @@ struct Placement {
       case .several(let names):
         causes.append("\(source): \(value) could be \(names.joined(separator: ", "))")
       }
+    } else if let resource = labels[requirement.key] {
+      take(requirement, source, resource)
     } else if NodeNames.platformLabels.contains(requirement.key) {
       requirements.append((requirement, source))
     } else {
       causes.append("\(source) cannot be honoured by PBS")
+    }
+  }
+
+  private mutating func take(
+    _ requirement: NodeSelectorRequirement, _ source: String, _ resource: String
+  ) {
+    guard let value = requirement.onlyValue, OptionValue.isResourceValue(value) else {
+      causes.append(
+        "\(source) cannot be honoured by PBS: only one value of a label, and not an empty one, can")
+      return
+    }
+    let before = resources.updateValue(value, forKey: resource)
+    if let before, before != value {
+      causes.append("\(source): PBS cannot give \(resource) both as \(before) and as \(value)")
     }
   }
 

@@ -1,4 +1,5 @@
 import Kubernetes
+import Text
 
 /// From a pod to a job: pure, and the only place that knows how.
 enum PodTranslation {
@@ -10,49 +11,73 @@ enum PodTranslation {
 
   /// The job that stands for a pod.
   /// - Throws: ``Refusal`` with all causes, when the pod asks for something that PBS would not
-  ///   honour, or has to wait.
+  ///   honour or that the site does not allow, or has to wait.
   static func job(
     for pod: Pod, in context: TranslationContext
   ) throws(Refusal) -> JobDescription {
+    try outcome(for: pod, in: context).job.get()
+  }
+
+  /// What becomes of a pod, and what has decided it.
+  struct Outcome {
+    var job: Result<JobDescription, Refusal>
+    /// nil where the pod's namespace is left out.
+    var namespace: NamespacePolicy?
+    var options = JobOptions()
+  }
+
+  static func outcome(for pod: Pod, in context: TranslationContext) -> Outcome {
     let policy = context.policy
+    let name = pod.metadata.namespace ?? "default"
+    guard let namespace = policy.policy(for: name) else {
+      let words = "namespace \(PlainText.quoted(name)) is left out (pbs-broker.namespaces)"
+      return Outcome(job: .failure(Refusal(words)))
+    }
     let names = PodNames(pod, cluster: context.cluster)
     let needs = ClaimNeeds(pod, context)
-    let place = Placement(pod, selectedNodes: needs.selectedNodes, hostMap: context.hostMap)
-    var causes = names.causes + unsupported(pod) + needs.causes + place.causes
+    let place = Placement(
+      pod, selectedNodes: needs.selectedNodes, hostMap: context.hostMap,
+      labels: policy.nodeLabels)
+    let chosen = PodOptions(pod, namespace, policy)
+    let options = chosen.options
+    let dependencies = ResolvedDependencies(options.depend?.value ?? []) {
+      context.namedPods[$0] ?? .unknown
+    }
+    var causes =
+      names.causes + unsupported(pod) + needs.causes + place.causes + chosen.causes
+      + dependencies.causes
     var request: [String: Quantity] = [:]
     do throws(Refusal) {
-      request = try EffectiveRequest.of(pod, defaults: policy.defaults)
+      request = try EffectiveRequest.of(pod, defaults: namespace.defaults)
     } catch {
       causes += error.causes
     }
-    var others: [String: Quantity] = [:]
-    for (name, quantity) in request where name != "cpu" && name != "memory" && quantity > .zero {
-      if let resource = policy.resources[name] {
-        others[resource] = others[resource, default: .zero] + quantity
-      } else {
-        causes.append("the resource \(name) has no counterpart in PBS (pbs-broker.resources)")
-      }
+    let resources = ChunkResources(request, namespace, policy)
+    causes += resources.causes
+    for (name, value) in place.resources {
+      guard let asked = options.select[name], asked.value != value else { continue }
+      causes.append("\(asked.source) asks for \(name)=\(asked.value), a node label for \(value)")
     }
-    let waits = needs.waits + place.waits
+    let waits = needs.waits + place.waits + dependencies.waits
     guard causes.isEmpty, waits.isEmpty else {
       var refusal = Refusal(causes.isEmpty ? .waits : .cannot, causes: causes + waits)
       refusal.dependsOnHosts = place.dependsOnHosts
-      throw refusal
+      return Outcome(job: .failure(refusal), namespace: namespace, options: options)
     }
     let chunk = JobDescription.Chunk(
-      ncpus: max(request["cpu"] ?? .zero, policy.leastCPU).roundedUp,
-      memory: max(request["memory"] ?? .zero, policy.leastMemory).roundedUp,
-      host: place.host, others: others.mapValues(\.roundedUp))
-    return JobDescription(
-      name: String(pod.metadata.name.prefix(nameLimit)), chunks: [chunk],
-      walltime: walltime(pod, policy), queue: policy.queue, environment: names.environment)
-  }
-
-  /// Seconds. kubelet counts activeDeadlineSeconds from when it has seen the pod, later than PBS.
-  private static func walltime(_ pod: Pod, _ policy: TranslationPolicy) -> Int? {
-    guard let deadline = pod.spec.activeDeadlineSeconds else { return nil }
-    let (sum, overflow) = max(deadline, 0).addingReportingOverflow(max(policy.deadlineMargin, 0))
-    return overflow ? walltimeLimit : min(sum, walltimeLimit)
+      ncpus: resources.ncpus, memory: resources.memory, host: place.host, others: resources.others,
+      words: options.select.mapValues(\.value).merging(place.resources) { own, _ in own })
+    let job = JobDescription(
+      name: options.jobName?.value ?? String(pod.metadata.name.prefix(nameLimit)),
+      chunks: [chunk], walltime: options.walltime?.value,
+      queue: options.reservation?.value ?? options.queue?.value, environment: names.environment,
+      project: options.project?.value, account: options.account?.value,
+      group: options.group?.value, priority: options.priority?.value,
+      place: options.place?.value, resources: options.resources.mapValues(\.value),
+      isHeld: options.hold?.value ?? false, depend: dependencies.text,
+      beginTime: options.beginTime?.value,
+      hasOwnTerms: !options.hasSameTerms(as: policy.base.options))
+    return Outcome(job: .success(job), namespace: namespace, options: options)
   }
 
   /// A constraint that PBS cannot honour is never ignored. Those on the node are ``Placement``'s.

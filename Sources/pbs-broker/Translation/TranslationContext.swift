@@ -11,6 +11,9 @@ struct TranslationContext: Sendable {
   var claims: [String: VolumeClaim]?
   /// Who uses claims now.
   var claimUsers = ClaimUsers()
+  /// The pods of its namespace that the pod names in ``OptionKey/depend``, by name; those that are
+  /// not here do not exist.
+  var namedPods: [String: PodFate] = [:]
 }
 
 /// Which pods of ours use a volume claim: those that are bound, have a job or are about to get

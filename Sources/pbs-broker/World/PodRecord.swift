@@ -58,6 +58,18 @@ final class PodRecord {
     if ended.count > 4 { ended.removeFirst() }
   }
 
+  /// A pod that waits after a refusal and asks for something else now is tried again soon. Not at
+  /// once: whoever changes it again and again would have PBS asked as often.
+  func noteChange(to new: Pod, now: Double) {
+    guard let pod, pod.nodeName == nil,
+      pod.spec != new.spec || pod.metadata.annotations != new.metadata.annotations
+    else { return }
+    notBefore = min(notBefore, now + Self.patience)
+  }
+
+  /// Seconds.
+  private static let patience = 2.0
+
   /// A poll of PBS that began at this moment has been taken in.
   /// - Returns: whether a submission waited for it.
   func pollTaken(begun: Double) -> Bool {

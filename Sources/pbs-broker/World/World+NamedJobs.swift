@@ -48,4 +48,13 @@ extension World {
     )
     markChanged(record.uid)
   }
+
+  /// Records the job with which a pod is bound, once the job itself says that it is the pod's. An
+  /// annotation that names another, or that is not there, was changed by the pod's owner: then it is
+  /// the job that runs on the pod's node.
+  func recognise(_ record: PodRecord) {
+    guard record.boundJob == nil, let pod = record.pod, pod.nodeName != nil else { return }
+    let told = record.jobs.compactMap { jobs[$0] }.filter { $0.statAt > 0 }.map(\.job)
+    record.boundJob = Pairing.job(of: pod, among: told, remembered: nil, hostMap: hostMap)?.id
+  }
 }

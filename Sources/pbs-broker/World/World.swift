@@ -18,6 +18,8 @@ final class World {
   private(set) var nodes: [String: Node] = [:]
   /// Which pods of ours use claims.
   private(set) var claimUsers = ClaimUsers()
+  /// Pods by name.
+  private(set) var directory = PodDirectory()
   /// By "namespace/name".
   private(set) var claims: [String: VolumeClaim] = [:]
   /// Jobs of our user that are not ours: another cluster's, another connector's, or no pod's.
@@ -92,7 +94,10 @@ final class World {
     noteFate(of: pod, before: record.pod, now: now)
     if pod.nodeName != nil, record.boundSince == nil { record.boundSince = now }
     if record.pod?.nodeName != nil, record.pod?.spec != pod.spec { record.isResized = true }
+    record.noteChange(to: pod, now: now)
     record.pod = pod
+    directory.enter(pod)
+    changed.formUnion(directory.dependants(of: pod.fullName))
     record.owner = owner
     // It may have been missing from one list, and its job may be on its way out: that is found out
     // as ever.
@@ -213,7 +218,7 @@ final class World {
     record.jobs.insert(job.id)
     if !record.isPresent { isAbsenceChanged = true }
     recognise(record)
-    changed.insert(uid)
+    changed.formUnion(directory.dependants(of: record.name).union([uid]))
   }
 
   /// A job that is not ours to follow.
@@ -277,14 +282,7 @@ final class World {
     }
   }
 
-  /// Records the job with which a pod is bound, once the job itself says that it is the pod's. An
-  /// annotation that names another, or that is not there, was changed by the pod's owner: then it is
-  /// the job that runs on the pod's node.
-  private func recognise(_ record: PodRecord) {
-    guard record.boundJob == nil, let pod = record.pod, pod.nodeName != nil else { return }
-    let told = record.jobs.compactMap { jobs[$0] }.filter { $0.statAt > 0 }.map(\.job)
-    record.boundJob = Pairing.job(of: pod, among: told, remembered: nil, hostMap: hostMap)?.id
-  }
+  // MARK: Questions
 
   func record(_ uid: String) -> PodRecord {
     if let record = pods[uid] { return record }
@@ -295,6 +293,7 @@ final class World {
 
   func forget(_ uid: String) {
     claimUsers.remove(uid)
+    directory.remove(uid)
     pods[uid] = nil
   }
 }

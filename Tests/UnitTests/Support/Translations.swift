@@ -35,8 +35,10 @@ struct ExpectedTranslation: Sendable, Equatable {
 extension TranslationPolicy {
   /// The default settings.
   static func usual(resources: [String: String] = [:]) throws -> TranslationPolicy {
-    TranslationPolicy(
-      defaults: ["cpu": try Quantity("1"), "memory": try Quantity("256Mi")], resources: resources)
+    var policy = TranslationPolicy()
+    policy.base.defaults = ["cpu": try Quantity("1"), "memory": try Quantity("256Mi")]
+    policy.resources = resources.mapValues { .resource($0) }
+    return policy
   }
 }
 

@@ -6,9 +6,14 @@ import FoundationEssentials
 
 private let context: TranslationContext = {
   var policy = TranslationPolicy()
-  policy.defaults["cpu"] = try? Quantity("1")
-  policy.defaults["memory"] = try? Quantity("256Mi")
-  policy.resources = ["nvidia.com/gpu": "ngpus", "example.com/fpga": "nfpgas"]
+  policy.base.defaults["cpu"] = try? Quantity("1")
+  policy.base.defaults["memory"] = try? Quantity("256Mi")
+  policy.resources = [
+    "nvidia.com/gpu": .resource("ngpus"), "example.com/fpga": .resource("nfpgas"),
+  ]
+  policy.base.annotations.value = Dictionary(
+    uniqueKeysWithValues: OptionKey.allCases.map { ($0, nil) })
+  policy.nodeLabels = ["disk": "disktype"]
   let node = Node(metadata: ObjectMeta(name: "node1"), ready: true)
   return TranslationContext(
     policy: policy, cluster: "c-1",
@@ -36,10 +41,31 @@ func translatePod(_ octets: UnsafeRawBufferPointer) {
     for (name, value) in job.environment {
       precondition(value.utf8.allSatisfy { isOfName($0) }, "more than a name: \(name)=\(value)")
     }
+    checkCommandLine(of: job)
     decide(pod, .success(job))
   } catch {
     precondition(!error.description.isEmpty, "refused without a word")
     decide(pod, .failure(error))
+  }
+}
+
+/// Whatever a pod says, each word of qsub's command line is one word, and no option of its own.
+private func checkCommandLine(of job: JobDescription) {
+  guard let words = try? QsubArguments.arguments(for: job, placeholder: ["/bin/true"]) else {
+    return
+  }
+  let options: Set<String> = [
+    "-f", "-r", "-N", "-l", "-q", "-P", "-A", "-p", "-h", "-a", "-W", "-v", "-o", "-e", "--",
+  ]
+  var isValue = false
+  for word in words {
+    precondition(word.utf8.allSatisfy { (0x21...0x7E).contains($0) }, "not one word: \(word)")
+    if isValue {
+      isValue = false
+    } else if word != "/bin/true" {
+      precondition(options.contains(word), "an option of the pod's own: \(word)")
+      isValue = !["-f", "-h", "--"].contains(word)
+    }
   }
 }
 
@@ -66,8 +92,7 @@ private func decide(_ pod: Pod, _ translation: Result<JobDescription, Refusal>) 
 }
 
 private func isOfSelect(_ octet: UInt8) -> Bool {
-  (0x30...0x39).contains(octet) || (0x61...0x7A).contains(octet) || octet == UInt8(ascii: ":")
-    || octet == UInt8(ascii: "=")
+  isOfName(octet) || ":=@/".utf8.contains(octet)
 }
 
 private func isOfName(_ octet: UInt8) -> Bool {
