@@ -49,7 +49,6 @@ struct PBSBroker: ConnectorCommand {
       let signer = try own.proofKeys.map {
         try ProofSigner(path: $0, user: backend.user, host: own.proofHost, log: log)
       }
-      log.notice("\(Self.words(on: own.reliance, user: backend.user, signer))")
       let publisher = try Publisher(
         path: socket, role: .pbsBroker, instance: instance, consumers: .binder,
         allowedPeers: peers, log: log)
@@ -59,6 +58,7 @@ struct PBSBroker: ConnectorCommand {
       let broker = Broker(
         settings: own, instance: instance, backend: backend, signer: signer,
         subscription: subscription, publisher: publisher, log: log)
+      log.notice("\(Self.words(on: own.reliance, user: backend.user, signer))")
       hintListener.onHint = { broker.hint($0) }
       let confirmation = EventSource.signal(SIGUSR1) { broker.confirmAbsence() }
       subscription.start()
