@@ -76,6 +76,7 @@ struct PBSBroker: ConnectorCommand {
       let broker = Broker(
         settings: own, instance: instance, backend: backend, signer: signer,
         subscription: subscription, publisher: publisher, log: log)
+      log.notice("\(Self.words(on: own.reliance, user: backend.user, signer))")
       hintListener.onHint = { broker.hint($0) }
       let confirmation = EventSource.signal(SIGUSR1) { broker.confirmAbsence() }
       subscription.start()

@@ -243,11 +243,11 @@ def test_a_resource_of_the_same_name_that_users_can_set_is_refused(site: Site) -
 def test_a_resource_that_jobs_have_is_left_and_said_so(site: Site) -> None:
     site.install()
     site.change(used=["k8s_pod"])
-    result = site.install("--remove")
+    result = site.install("--remove-resources")
     assert result.returncode == 0 and site.hooks == {} and list(site.resources) == ["k8s_pod"]
     assert "left: resource k8s_pod" in result.stderr and "job_history_duration" in result.stderr
     site.change(used=[])
-    assert site.install("--remove").returncode == 0 and site.resources == {}
+    assert site.install("--remove-resources").returncode == 0 and site.resources == {}
 
 
 def test_a_new_hook_is_off_until_it_is_whole(site: Site) -> None:
@@ -268,7 +268,7 @@ def test_dry_run_shows_and_changes_nothing(site: Site) -> None:
     # All that differs is the copy of the configuration that PBS is given.
     done = [re.sub(r"\S+/pbs_kubernetes\.json", str(site.configuration), directive) for directive in site.directives]
     assert [line[len("qmgr -c "):].strip("'") for line in shown] == done
-    assert site.install("--dry-run", "--remove").stdout == (
+    assert site.install("--dry-run", "--remove-resources").stdout == (
         "qmgr -c 'set hook pbs_kubernetes enabled = false'\n"
         "qmgr -c 'set hook pbs_kubernetes event += periodic'\n"
         "qmgr -c 'delete hook pbs_kubernetes'\n"
@@ -284,6 +284,7 @@ def test_remove(site: Site) -> None:
     site.configuration.write_text("broken")
     assert site.install("--remove").returncode == 0
     assert site.hooks == {}
+    assert list(site.resources) == ["k8s_pod", "k8s_token"], "a server that has met them may crash without them"
     assert site.install("--remove").returncode == 0, "safe to repeat"
     assert site.install("--remove", "--dry-run").stdout == "nothing to do\n"
 

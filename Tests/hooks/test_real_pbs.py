@@ -91,7 +91,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             pbs.close()
             made.install("--remove")
             assert "Hook pbs_kubernetes" not in pbs.run("qmgr", "-c", "list hook")
-            assert "Resource k8s_" not in pbs.run("qmgr", "-c", "list resource")
 
 
 def hostname(site: Site) -> str:

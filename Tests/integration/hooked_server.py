@@ -13,7 +13,8 @@ from typing import Any
 
 from hooks.execution_host import HOOKS, SERVER_HOOK
 from hooks.pbs_stand_in import Event, Job, ResourceList, run_hook
-from integration.site_pbs import SitePBS
+from hooks.timing import awaited
+from integration.site_pbs import CLEAN_SECONDS, SitePBS
 from real.pbs import PBSError as RealPBSError
 from real.pbs import RealPBS
 from simulators.pbs import PBSSimulator
@@ -79,7 +80,7 @@ class HookedSimulator:
 
 
 class HookedPBS:
-    """The hooks on a real PBS, installed as a site installs them; close() removes them."""
+    """The hooks on a real PBS, installed as a site installs them; close() removes them, but not their resources."""
 
     def __init__(self, pbs: SitePBS, directory: Path) -> None:
         self.pbs = pbs
@@ -111,15 +112,23 @@ class HookedPBS:
         return {name: str(listed[name]) for name in ("k8s_pod", "k8s_token") if name in listed}
 
     def close(self) -> None:
+        # Out of the history too: a broker of a later test is not to hear of them. The resources stay, since a server
+        # that has met them may crash without them.
         for job_id in self.pbs.jobs:
-            # Out of the history too, or PBS keeps the resources when the hooks are removed.
-            try:
-                self._real.run("qdel", "-x", job_id)
-            except RealPBSError as refused:
-                print(f"qdel -x {job_id}: {refused}")
+            awaited(lambda: self._is_gone(job_id), CLEAN_SECONDS)
         self._real.close()
         self._run("--remove")
         shutil.rmtree(self._directory, ignore_errors=True)
+
+    def _is_gone(self, job_id: str) -> bool:
+        """Whether the server has forgotten a job; if not, it is asked to, which a running one only begins to end."""
+        if self._real.job(job_id) is None:
+            return True
+        try:
+            self._real.run("qdel", "-x", job_id)
+        except RealPBSError as refused:
+            print(f"qdel -x {job_id}: {refused}")
+        return False
 
     def _run(self, *arguments: str) -> None:
         environment = {**os.environ, "PATH": f"{self._real.exec_dir / 'bin'}:{os.environ['PATH']}"}

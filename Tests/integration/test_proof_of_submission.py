@@ -13,7 +13,7 @@ import pytest
 from integration.conftest import BRISK, running_site
 from integration.hooked_server import HookedPBS, HookedSimulator, new_key, write_keys
 from integration.site import Site
-from real.pbs import RealPBS
+from real.pbs import RealPBS, lab_program
 from simulators.kubernetes import Kubelet, KubernetesSimulator
 from simulators.pbs import PBSSimulator
 from simulators.pbs.errors import PBSError
@@ -54,8 +54,8 @@ def proven(tmp_path: Path, pbs: Any) -> Iterator[ProvenSite]:
         hook: HookedSimulator | HookedPBS = HookedSimulator(pbs, tmp_path)
         keys = tmp_path / "proof-keys"
     else:
-        if os.geteuid() != 0:
-            pytest.skip("only root may install hooks")
+        if lab_program() is None or os.geteuid() != 0:
+            pytest.skip("hooks that judge everybody's submissions are installed in a lab only, and by root")
         with RealPBS(tmp_path) as real:
             if "Hook pbs_kubernetes" in real.run("qmgr", "-c", "list hook"):
                 pytest.skip("this site has the hooks installed, and they are not a test's to change")
