@@ -70,7 +70,6 @@ struct PBSBroker: ConnectorCommand {
       let signer = try own.proofKeys.map {
         try ProofSigner(path: $0, user: backend.user, host: own.proofHost, log: log)
       }
-      log.notice("\(Self.words(on: own.reliance, user: backend.user, signer))")
       let subscription = Subscription(
         path: watcher, role: .pbsBroker, instance: instance, allowedServers: servers, log: log)
       let broker = Broker(
