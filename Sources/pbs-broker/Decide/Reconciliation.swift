@@ -48,6 +48,8 @@ enum Reconciliation {
         report(reference, job.id, "job \(job.id) is deleted and submitted anew: \(words)"))
     } else if isStarted(job, situation.bindWhen) {
       decision.message = binding(job, reference, situation)
+      // Its host may be new to PBS.
+      decision.needsHosts = situation.hostMap.node(of: job) == nil
     } else if let words = situation.hindrance ?? waitingWords(job) {
       decision.message = .report(report(reference, job.id, "job \(job.id): \(words)"))
     }
@@ -105,7 +107,7 @@ enum Reconciliation {
   private static func binding(
     _ job: Job, _ reference: PodReference, _ situation: Situation
   ) -> BrokerMessage {
-    guard let host = job.host, let node = situation.hostMap.node(of: host) else {
+    guard let host = job.host, let node = situation.hostMap.node(of: job) else {
       let host = job.host ?? "no host"
       return .report(
         report(
@@ -225,7 +227,7 @@ enum Reconciliation {
       return "job \(job.id) was moved to another server"
     case .running, .suspended, .userSuspended, .begun:
       // A host that is no node (any more) says nothing about where the job was started.
-      if let host = job.host, let node = situation.hostMap.node(of: host), node != pod.nodeName {
+      if let host = job.host, let node = situation.hostMap.node(of: job), node != pod.nodeName {
         return "job \(job.id) was started again on \(host)\(words)"
       }
       if let text = pod.metadata.annotations?[WellKnown.runCount], let count = Int(text),

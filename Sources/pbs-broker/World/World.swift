@@ -128,6 +128,8 @@ final class World {
       isAbsenceChanged = true
       record.missingSince = record.missingSince ?? now
     }
+    // What is to be bound there is not any more.
+    markAllChanged()
   }
 
   func update(_ node: Node) {
