@@ -101,7 +101,8 @@ extension Broker {
       boundJob: record.boundJob, disownedJob: record.disownedJob,
       translation: translation(of: record), submitted: record.submitted, refusal: record.refusal,
       hindrance: poller.hindrance,
-      submissionHindrance: submitter.hindrance ?? ownersHindrance(record, now),
+      submissionHindrance: submitter.hindrance
+        ?? record.pod.flatMap { world.ownersWait($0, now: now)?.words },
       hostMap: world.hostMap,
       nodeHindrance: { node in
         rejections.wait(node, now: now).map { wait in
@@ -109,15 +110,7 @@ extension Broker {
         }
       },
       isHostAway: world.isHostAway(of: record), bindWhen: settings.bindWhen,
-      patience: settings.terminatingPatience)
-  }
-
-  /// Why the pod's owner has to wait with its next pods; nil when it has not.
-  func ownersHindrance(_ record: PodRecord, _ now: Double) -> String? {
-    guard let wait = record.pod?.controllerUID.flatMap({ world.rejections.wait($0, now: now) })
-    else { return nil }
-    return
-      "kubelets reject the pods of its owner (\(wait.reason)), so that its job is submitted later"
+      patience: settings.terminatingPatience, pastGrace: record.pastGrace(now: now))
   }
 
   /// What the pod needs as a job; nil where that does not matter (any more).

@@ -249,8 +249,10 @@ enum Reconciliation {
     guard situation.isHostAway, let text = pod.metadata.deletionTimestamp,
       let deadline = Timestamp.parse(text)
     else { return false }
-    // deletionTimestamp is already the end of the grace period.
+    // deletionTimestamp is already the end of the grace period. It is the API server's time: a clock
+    // that jumps or differs here must not cut it short.
     return situation.now > deadline.addingTimeInterval(situation.patience)
+      && situation.pastGrace > situation.patience
   }
 
   // MARK: Jobs

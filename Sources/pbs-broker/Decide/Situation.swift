@@ -46,6 +46,9 @@ struct Situation: Sendable {
   var bindWhen = BindWhen.run
   /// Seconds that a pod may stay Terminating on a host that is away, past its grace period.
   var patience = 300.0
+  /// Seconds for which a pod that is Terminating has been past its grace period, by our own clock
+  /// alone; less while nobody here saw when it was deleted.
+  var pastGrace = Double.infinity
   var now = Date()
 }
 

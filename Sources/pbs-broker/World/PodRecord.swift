@@ -15,6 +15,9 @@ final class PodRecord {
   var missingSince: Double?
   /// The broker that is to act on the pod.
   var owner: String?
+  /// The earliest moment at which the grace period of a pod that is Terminating can have ended; nil
+  /// while it is not.
+  private var graceEnd: Double?
   /// When the pod was first seen on a node.
   var boundSince: Double?
   /// The job with which the pod was bound, once PBS has said that it is the pod's own.
@@ -64,6 +67,21 @@ final class PodRecord {
     pollNeededAfter = nil
     return true
   }
+
+  /// Notes when the grace period of a pod that was deleted ends, which it may do earlier after all.
+  /// - Parameter before: the pod as it was known until now.
+  func noteGrace(of pod: Pod, before: Pod?, now: Double) {
+    guard pod.isTerminating else {
+      graceEnd = nil
+      return
+    }
+    // One that was deleted before we knew it may have no time left.
+    let seconds = before == nil ? 0 : Double(pod.metadata.deletionGracePeriodSeconds ?? 0)
+    graceEnd = min(graceEnd ?? .infinity, now + max(seconds, 0))
+  }
+
+  /// Seconds since that end; negative before it, or while there is none.
+  func pastGrace(now: Double) -> Double { graceEnd.map { now - $0 } ?? -.infinity }
 
   /// For the logs.
   var name: String { pod?.fullName ?? "with UID \(uid)" }
