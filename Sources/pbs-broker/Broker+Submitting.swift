@@ -53,7 +53,7 @@ extension Broker {
         "pod \(record.name): PBS refuses the job: \(words); again in \(String(rounded: delay)) s")
       record.refusal = words
     case .unavailable(let words), .busy(let words), .limit(let words), .unauthorized(let words):
-      log.warning("pod \(record.name): qsub: \(words)")
+      complaints.warn("pod \(record.name): qsub: \(words)", cause: words)
       record.notBefore = Monotonic.now + record.unansweredBackoff.delay()
       // The job may exist all the same.
       record.pollNeededAfter = Monotonic.now + Self.settling

@@ -22,6 +22,8 @@ final class Broker {
   /// Pods that were not acted on because our ownership was not confirmed.
   var postponed: Set<String> = []
   private var comparedAt = -Double.infinity
+  /// Lines that many pods may cause.
+  private(set) lazy var complaints = RepeatedLine(log: log)
   private(set) lazy var submitter = makeSubmitter()
   private(set) lazy var deleter = makeDeleter()
   private(set) lazy var poller = makePoller()

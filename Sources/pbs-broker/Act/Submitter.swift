@@ -22,6 +22,11 @@ final class Submitter {
 
   /// Seconds after which pods are told why nothing is submitted.
   private static let quiet = 5.0
+  /// Answers of PBS's state after which another pod tries for all; one more after others have
+  /// succeeded, and it is the pod's own fault (a hook that fails at its job).
+  private static let tries = 2
+  /// Submissions in a row without an answer from which on that is PBS's state.
+  private static let silence = 3
 
   private struct Pause {
     var words: String
@@ -40,6 +45,12 @@ final class Submitter {
   private var waits = Backoff(first: 1, longest: 30)
   private var timer: EventSource?
   private var quietTimer: EventSource?
+  /// Submissions that have worked, and since when, by that number, a pod's answers have been PBS's
+  /// state.
+  private var successes = 0
+  private var faults: [String: (count: Int, since: Int)] = [:]
+  /// Submissions in a row that PBS did not answer.
+  private var unanswered = 0
   /// How many at once; after a pause it grows with each success, so that a limit that has one
   /// place free is not met by many.
   private var width: Int
@@ -97,26 +108,53 @@ final class Submitter {
   }
 
   private func submit(_ uid: String) async {
-    guard let description = actions.job(uid) else { return actions.settled(uid) }
+    guard actions.job(uid) != nil else { return settled(uid) }
+    await backend.turn(for: .action)
+    // Things may have changed while it waited for its turn.
+    guard let description = actions.job(uid) else { return settled(uid) }
     do throws(PBSError) {
       let id = try await backend.submit(description)
+      successes += 1
+      unanswered = 0
       resume()
       actions.taken(uid, description, id)
-      actions.settled(uid)
+      settled(uid)
     } catch {
-      switch error {
-      case .refused, .unavailable:
-        actions.failed(uid, error)
-        actions.settled(uid)
-      case .busy(let words), .unauthorized(let words):
-        hold(words, isLimit: false)
-        queue.add(uid, first: true)
-      case .limit(let words):
-        hold(words, isLimit: true)
-        // Of a resource there may be enough left for the next pod, though not for this one.
-        queue.add(uid, first: !words.contains("resource"))
-      }
+      failed(uid, error)
     }
+  }
+
+  private func failed(_ uid: String, _ error: PBSError) {
+    switch error {
+    case .refused:
+      unanswered = 0
+      actions.failed(uid, error)
+      settled(uid)
+    case .unavailable(let words):
+      unanswered += 1
+      actions.failed(uid, error)
+      if unanswered >= Self.silence { hold(words, isLimit: false) }
+      settled(uid)
+    case .busy(let words), .unauthorized(let words):
+      let fault = faults[uid] ?? (0, successes)
+      guard fault.count < Self.tries || fault.since == successes else {
+        log.warning("qsub: \(words): of one pod's job, others are taken")
+        actions.failed(uid, .refused(words))
+        return settled(uid)
+      }
+      faults[uid] = (fault.count + 1, fault.since)
+      hold(words, isLimit: false)
+      queue.add(uid, first: fault.count + 1 < Self.tries)
+    case .limit(let words):
+      hold(words, isLimit: true)
+      // Of a resource there may be enough left for the next pod, though not for this one.
+      queue.add(uid, first: !words.contains("resource"))
+    }
+  }
+
+  private func settled(_ uid: String) {
+    faults[uid] = nil
+    actions.settled(uid)
   }
 
   private func hold(_ words: String, isLimit: Bool) {

@@ -20,10 +20,18 @@ protocol PBSBackend: AnyObject {
   func server() async throws(PBSError) -> String
   /// PBS's execution hosts.
   func hosts() async throws(PBSError) -> PBSHosts
+  /// Waits until a command of one connection may begin, which the next one of this use need not do
+  /// then: whoever calls it looks again before he acts.
+  func turn(for use: ConnectionUse) async
   /// How many connections of one use need not wait in this minute. Submitting and deleting take
   /// one a job, `list` and `hosts` one or two each, `stat` one for up to ``PBSCommands/batch`` ids
   /// and two or three where PBS does not know some of them.
   func connectionsLeft(for use: ConnectionUse) -> Int
+}
+
+extension PBSBackend {
+  /// A backend without a limit never waits.
+  func turn(for use: ConnectionUse) async {}
 }
 
 /// One vnode as `pbsnodes -av` tells it.

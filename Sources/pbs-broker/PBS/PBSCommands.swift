@@ -55,6 +55,8 @@ final class PBSCommands: PBSBackend {
 
   func connectionsLeft(for use: ConnectionUse) -> Int { runner.connectionsLeft(for: use) }
 
+  func turn(for use: ConnectionUse) async { await runner.turn(for: use) }
+
   func submit(_ job: JobDescription) async throws(PBSError) -> String {
     let arguments = try QsubArguments.arguments(for: job, placeholder: placeholder)
     let result = try await runner.run("qsub", arguments, for: .action)
