@@ -63,6 +63,7 @@ extension Broker {
     if decision.needsHosts { world.needsHosts = true }
     if decision.submission != nil { submit(record) }
     world.noteClaims(of: record)
+    if case .evict(let evict) = decision.message { record.noteEviction(evict.message) }
     outbox.want(decision.message, for: uid, name: record.name, isGone: record.isGone)
     if record.jobs.isEmpty, !record.isPresent, !record.isSubmitting {
       world.forget(uid)
@@ -98,7 +99,7 @@ extension Broker {
       olderThanBinding: Set(
         jobs.filter { $0.statBegan < record.boundSince ?? 0 }.map(\.job.id)),
       unconfirmed: Set(jobs.filter(\.isUnconfirmed).map(\.job.id)), ended: record.ended,
-      boundJob: record.boundJob, disownedJob: record.disownedJob,
+      boundJob: record.boundJob, evictions: record.evictions, disownedJob: record.disownedJob,
       translation: translation(of: record), submitted: record.submitted, refusal: record.refusal,
       hindrance: poller.hindrance,
       submissionHindrance: submitter.hindrance

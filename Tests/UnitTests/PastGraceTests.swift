@@ -6,7 +6,7 @@ import Testing
 
 /// When a pod's grace period has ended is the API server's time; a clock of ours that jumps, or is not
 /// the server's, does not release a job too early.
-@Suite struct PastGraceTests {
+@Suite(.runningLoop, .timeLimit(.minutes(1))) struct PastGraceTests {
   private static func pod(deleted: String? = nil, grace: Int? = nil) -> Pod {
     var pod = Pod(
       metadata: ObjectMeta(name: "redis", namespace: "default", uid: "uid-1"),

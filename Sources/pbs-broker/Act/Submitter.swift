@@ -78,7 +78,8 @@ final class Submitter {
 
   /// Why PBS takes nobody's jobs, once that has lasted for some seconds; nil while it does.
   var hindrance: String? {
-    guard let pause, Monotonic.now - pause.since >= Self.quiet else { return nil }
+    // Of a PBS that is away, pods are told once, and not by us.
+    guard let pause, Monotonic.now - pause.since >= Self.quiet, !isAway() else { return nil }
     return pause.isLimit
       ? "a limit of PBS is reached, and the job is submitted when there is room: \(pause.words)"
       : "PBS takes no jobs at present: \(pause.words)"

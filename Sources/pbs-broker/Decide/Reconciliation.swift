@@ -169,6 +169,8 @@ enum Reconciliation {
             message:
               "job \(own.id) is released: the pod is still terminating on a host that is away",
             warning: true, unscheduled: false))
+      } else if own == nil {
+        decision.message = end(of: named, pod, reference, situation)
       }
       return decision
     }
@@ -188,8 +190,7 @@ enum Reconciliation {
         decision.message = resized(own, reference, situation)
       }
     } else if let named, let ended = situation.ended.first(where: { $0.id == named }) {
-      decision.message = .evict(
-        .init(pod: reference, job: named, message: "job \(named) has ended: \(ended.words)"))
+      decision.message = .evict(.init(pod: reference, job: named, message: words(ended)))
     } else if let disowned = situation.disownedJob {
       decision.message = .report(
         .init(

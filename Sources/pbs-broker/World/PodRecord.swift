@@ -22,6 +22,9 @@ final class PodRecord {
   var boundSince: Double?
   /// The job with which the pod was bound, once PBS has said that it is the pod's own.
   var boundJob: String?
+  /// What binders were asked to delete it for, in the words that they put into its condition; the
+  /// last few.
+  private(set) var evictions: [String] = []
   /// Its requests have changed while it was on a node (an in-place resize).
   var isResized = false
   /// The job in the pod's annotation that turned out to be another's, or nobody's.
@@ -58,6 +61,14 @@ final class PodRecord {
   func addEnded(_ job: EndedJob) {
     ended.append(job)
     if ended.count > 4 { ended.removeFirst() }
+  }
+
+  /// Notes that binders are asked to delete it for this reason.
+  func noteEviction(_ message: String) {
+    let words = PlainText.escaped(message, limit: PlainText.conditionLimit)
+    guard evictions.last != words else { return }
+    evictions.append(words)
+    if evictions.count > 4 { evictions.removeFirst() }
   }
 
   /// A poll of PBS that began at this moment has been taken in.

@@ -20,7 +20,7 @@ extension World {
       for key in keys { rejections.accepted(key) }
     }
     // The hooks, which delete a pod at its job's end, are faster than PBS's word for that end.
-    if pod.jobHasEnded, before != nil, before?.jobHasEnded == false {
+    if pod.saidOfJobsEnd != nil, let before, before.saidOfJobsEnd == nil {
       noteEnd(of: record, now: now)
     } else if pod.isFinished, !pod.isTerminating, let owner = pod.controllerUID {
       earlyEnds.accepted(owner)
@@ -58,10 +58,10 @@ extension World {
 }
 
 extension Pod {
-  /// Binder or a hook has said that its job has ended, before deleting it.
-  fileprivate var jobHasEnded: Bool {
-    status?.conditions?.contains {
+  /// What binder or a hook has said of its job's end, before deleting it; nil while nobody has.
+  var saidOfJobsEnd: String? {
+    status?.conditions?.first {
       $0.type == "DisruptionTarget" && $0.status == "True" && $0.reason == WellKnown.jobEnded
-    } ?? false
+    }.map { $0.message ?? "" }
   }
 }
