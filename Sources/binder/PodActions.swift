@@ -117,8 +117,7 @@ final class PodActions {
   /// saying why in its DisruptionTarget condition. A pod that has finished is left alone.
   func evict(_ evict: BrokerMessage.Evict, isWanted: @EventLoop () -> Bool) async -> Answer {
     let condition = PodChanges.Condition(
-      type: "DisruptionTarget", status: "True", reason: WellKnown.jobEnded,
-      message: evict.message)
+      type: "DisruptionTarget", status: "True", reason: "PBSJobEnded", message: evict.message)
     return await untilUnchanged(evict.pod) { pod in
       if pod.isFinished { return Answer(result: .finished) }
       let isExceeded = Grace.isExceeded(by: pod, longest: self.limits.longestGrace)

@@ -18,9 +18,6 @@ public enum WellKnown {
   public static let nativeJobHolds = "pbs-connector/native-job-holds"
   public static let nativeSchedulerName = "pbs-native-job"
 
-  /// The reason in the condition DisruptionTarget of a pod whose job has ended.
-  public static let jobEnded = "PBSJobEnded"
-
   /// The source of our Events, and the name in their reports.
   public static let component = "pbs-connector"
 

@@ -61,7 +61,7 @@ extension Pod {
   /// What binder or a hook has said of its job's end, before deleting it; nil while nobody has.
   var saidOfJobsEnd: String? {
     status?.conditions?.first {
-      $0.type == "DisruptionTarget" && $0.status == "True" && $0.reason == WellKnown.jobEnded
+      $0.type == "DisruptionTarget" && $0.status == "True" && $0.reason == "PBSJobEnded"
     }.map { $0.message ?? "" }
   }
 }
