@@ -13,6 +13,7 @@ struct SubmitterFaultTests {
     let lines = LogLines()
     private(set) var taken: Set<String> = []
     private(set) var failed: [String: [PBSError]] = [:]
+    private(set) var hindrances: [String] = []
     private(set) lazy var submitter: Submitter = Submitter(
       backend: pbs, inFlight: 3, isAway: { false },
       actions: .init(
@@ -21,7 +22,9 @@ struct SubmitterFaultTests {
         },
         taken: { [unowned self] uid, _, _ in taken.insert(uid) },
         failed: { [unowned self] uid, error in failed[uid, default: []].append(error) },
-        settled: { _ in }, hindered: {}), log: lines.logger)
+        settled: { _ in },
+        hindered: { [unowned self] in hindrances += [submitter.hindrance].compactMap(\.self) }),
+      log: lines.logger)
 
     init() { Self.all.append(self) }
   }
@@ -31,8 +34,13 @@ struct SubmitterFaultTests {
     let user = "pbs-broker"
     var faults: [String: PBSError] = [:]
     private(set) var submissions: [String] = []
+    var turnComes = true
 
     nonisolated init() {}
+
+    func turn(for use: ConnectionUse) async {
+      while !turnComes { try? await EventLoop.sleep(seconds: 0.01) }
+    }
 
     func submit(_ job: JobDescription) async throws(PBSError) -> String {
       submissions.append(job.name)
@@ -76,5 +84,17 @@ struct SubmitterFaultTests {
     site.pbs.faults = [:]
     #expect(await soon(within: 40) { site.taken.count + site.failed.count == 50 })
     #expect(site.lines.all.count { $0.contains("PBS takes jobs again") } == 1)
+  }
+
+  @Test @EventLoop func whoWaitsForATurnForLongIsToldSo() async {
+    let site = Site()
+    site.pbs.turnComes = false
+    for number in 0..<5 { site.submitter.add("pod-\(number)") }
+    #expect(await soon(within: 30) { !site.hindrances.isEmpty })
+    #expect(site.hindrances[0].hasPrefix("the job waits to be submitted: PBS may be connected to"))
+    #expect(site.pbs.submissions.isEmpty)
+    site.pbs.turnComes = true
+    #expect(await soon { site.taken.count == 5 })
+    #expect(site.submitter.hindrance == nil)
   }
 }

@@ -22,6 +22,8 @@ final class Submitter {
 
   /// Seconds after which pods are told why nothing is submitted.
   private static let quiet = 5.0
+  /// The same where submissions wait for their turn.
+  private static let quietTurns = 10.0
   /// Answers of PBS's state after which another pod tries for all; one more after others have
   /// succeeded, and it is the pod's own fault (a hook that fails at its job).
   private static let tries = 2
@@ -45,10 +47,14 @@ final class Submitter {
   private var waits = Backoff(first: 1, longest: 30)
   private var timer: EventSource?
   private var quietTimer: EventSource?
+  private var turnsTimer: EventSource?
   /// Submissions that have worked, and since when, by that number, a pod's answers have been PBS's
   /// state.
   private var successes = 0
   private var faults: [String: (count: Int, since: Int)] = [:]
+  /// Submissions that wait for their turn, and since when there have been some.
+  private var turns = 0
+  private var turnsSince: Double?
   /// Submissions in a row that PBS did not answer.
   private var unanswered = 0
   /// How many at once; after a pause it grows with each success, so that a limit that has one
@@ -71,15 +77,25 @@ final class Submitter {
       self?.pause?.until = 0
       self?.start()
     }
-    quietTimer = EventSource.timer { [weak self] in
+    let tell = { @EventLoop [weak self] in
       if self?.hindrance != nil { self?.actions.hindered() }
     }
+    quietTimer = EventSource.timer { tell() }
+    turnsTimer = EventSource.timer { tell() }
   }
 
-  /// Why PBS takes nobody's jobs, once that has lasted for some seconds; nil while it does.
+  /// Why nobody's jobs are submitted, or not soon, once that has lasted for some seconds; nil while
+  /// they are.
   var hindrance: String? {
     // Of a PBS that is away, pods are told once, and not by us.
-    guard let pause, Monotonic.now - pause.since >= Self.quiet, !isAway() else { return nil }
+    if isAway() { return nil }
+    let now = Monotonic.now
+    guard let pause else {
+      guard let turnsSince, now - turnsSince >= Self.quietTurns else { return nil }
+      return
+        "the job waits to be submitted: PBS may be connected to only so often (connections-per-minute)"
+    }
+    guard now - pause.since >= Self.quiet else { return nil }
     return pause.isLimit
       ? "a limit of PBS is reached, and the job is submitted when there is room: \(pause.words)"
       : "PBS takes no jobs at present: \(pause.words)"
@@ -110,7 +126,7 @@ final class Submitter {
 
   private func submit(_ uid: String) async {
     guard actions.job(uid) != nil else { return settled(uid) }
-    await backend.turn(for: .action)
+    await waitForTurn()
     // Things may have changed while it waited for its turn.
     guard let description = actions.job(uid) else { return settled(uid) }
     do throws(PBSError) {
@@ -123,6 +139,19 @@ final class Submitter {
     } catch {
       failed(uid, error)
     }
+  }
+
+  private func waitForTurn() async {
+    turns += 1
+    if turnsSince == nil {
+      turnsSince = Monotonic.now
+      turnsTimer?.schedule(after: Self.quietTurns + 0.1)
+    }
+    await backend.turn(for: .action)
+    turns -= 1
+    guard turns == 0 else { return }
+    turnsSince = nil
+    turnsTimer?.suspend()
   }
 
   private func failed(_ uid: String, _ error: PBSError) {
