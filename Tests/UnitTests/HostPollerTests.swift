@@ -49,4 +49,24 @@ struct HostPollerTests {
     #expect(world.hostMap.knowsHosts)
     #expect(lines.all.count { $0.contains("can be listed again") } == 1)
   }
+
+  /// Whoever is told first, and when a node goes or comes; not only when PBS's hosts are listed again.
+  @Test @EventLoop func namesThatDoNotMatchAreSaidWhenTheyChange() async {
+    let lines = LogLines()
+    let poller = HostPoller(backend: Hosts(), log: lines.logger)
+    let world = World(user: "pbs-broker", hosts: ["node1": "elsewhere"], log: lines.logger)
+    let began = Monotonic.now
+    let count = { lines.all.count { $0.contains("there is no node elsewhere") } }
+    await poller.poll(for: world, begun: began)
+    #expect(count() == 0)
+    world.update(Node("node1"))
+    world.watcherSynced(now: began)
+    await poller.poll(for: world, begun: began + 1)
+    await poller.poll(for: world, begun: began + 2)
+    #expect(count() == 1)
+    #expect(lines.all.count { $0.contains("nodes that are no hosts of PBS: node1") } == 1)
+    world.update(Node("node2"))
+    await poller.poll(for: world, begun: began + 3)
+    #expect(lines.all.count { $0.contains("nodes that are no hosts of PBS: node1, node2") } == 1)
+  }
 }

@@ -30,6 +30,11 @@ final class HostPoller {
   /// Those hosts count as down that two polls in a row call so: a server that has just started
   /// calls all of them down until they have reported.
   func poll(for world: World, begun: Double) async {
+    await look(for: world, begun: begun)
+    if world.takeNamesChanged() { sayUnmatched(world) }
+  }
+
+  private func look(for world: World, begun: Double) async {
     let downMatters = world.hasTerminatingPods
     if !downMatters {
       calledDown = nil
@@ -66,12 +71,10 @@ final class HostPoller {
     hosts.down = now.intersection(calledDown ?? [])
     if downMatters { calledDown = now }
     world.setHosts(hosts)
-    sayUnmatched(world)
   }
 
-  /// Says once each what an administrator may have to mend in the names of hosts and nodes.
+  /// Says once each, when the names have changed, what an administrator may have to mend in the names of hosts and nodes.
   private func sayUnmatched(_ world: World) {
-    guard world.syncedSince != nil else { return }
     let unmatched = world.hostMap.unmatched()
     for line in unmatched.errors where said.insert(line).inserted { log.error("\(line)") }
     for line in unmatched.notes where said.insert(line).inserted { log.notice("\(line)") }

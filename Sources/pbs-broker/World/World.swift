@@ -32,6 +32,8 @@ final class World {
   private var toldSinceConnected: Set<String> = []
   /// UIDs of pods to compare with their jobs.
   private var changed: Set<String> = []
+  /// Names of hosts or nodes have changed since ``takeNamesChanged()``.
+  var isNamesChanged = true
   /// Some pod is missing since the last call of ``takeAbsenceChanged()``.
   private var isAbsenceChanged = false
 
@@ -122,12 +124,15 @@ final class World {
   func update(_ node: Node) {
     let name = node.metadata.name
     nodes[name] = node
-    if hostMap.update(node) { markAllChanged() }
+    guard hostMap.update(node) else { return }
+    isNamesChanged = true
+    markAllChanged()
   }
 
   func removeNode(_ name: String) {
     nodes[name] = nil
     hostMap.removeNode(name)
+    isNamesChanged = true
     // What is to be bound there is not any more.
     markAllChanged()
   }
@@ -213,6 +218,7 @@ final class World {
   func setHosts(_ hosts: PBSHosts) {
     guard hosts != hostMap.hosts else { return }
     hostMap.hosts = hosts
+    isNamesChanged = true
     markAllChanged()
   }
 
