@@ -97,4 +97,21 @@ struct SubmitterFaultTests {
     #expect(await soon { site.taken.count == 5 })
     #expect(site.submitter.hindrance == nil)
   }
+
+  /// Two times of trouble are no pod's fault, though the same pod should meet both.
+  @Test @EventLoop func troubleThatComesAgainIsNobodysFault() async {
+    let site = Site()
+    let busy = PBSError.busy("qsub: Server is busy")
+    for number in 0..<4 { site.pbs.faults["pod-\(number)"] = busy }
+    for number in 0..<4 { site.submitter.add("pod-\(number)") }
+    #expect(await soon { site.pbs.submissions.count >= 5 })
+    // One place comes free, and is taken; then it goes on.
+    site.pbs.faults["pod-3"] = nil
+    #expect(await soon(within: 40) { site.taken == ["pod-3"] })
+    let tried = site.pbs.submissions.count
+    #expect(await soon(within: 40) { site.pbs.submissions.count >= tried + 4 })
+    site.pbs.faults = [:]
+    #expect(await soon(within: 40) { site.taken.count == 4 })
+    #expect(site.failed.isEmpty)
+  }
 }

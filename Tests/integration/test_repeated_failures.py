@@ -136,10 +136,11 @@ def test_a_pod_at_whose_job_a_hook_fails_holds_nobody_up(
     site.connector.start()
     site.create("evil")
     site.connector["pbs-broker"].wait_for_log("encountered an exception")
-    names = [f"good-{index}" for index in range(5)]
-    for name in names:
-        site.create(name)
-    for name in names:
-        site.wait_bound(name, 30)
+    # Among several pods, and when another one comes alone.
+    for names in ([f"good-{index}" for index in range(5)], ["later"], ["last"]):
+        for name in names:
+            site.create(name)
+        for name in names:
+            site.wait_bound(name, 40)
     site.wait_condition("evil", "PodScheduled", "PBS refuses the job", 60)
     assert site.node_of("evil") is None

@@ -24,9 +24,12 @@ final class Submitter {
   private static let quiet = 5.0
   /// The same where submissions wait for their turn.
   private static let quietTurns = 10.0
-  /// Answers of PBS's state after which another pod tries for all; one more after others have
-  /// succeeded, and it is the pod's own fault (a hook that fails at its job).
+  /// Answers of PBS's state after which another pod tries for all.
   private static let tries = 2
+  /// Contrasts after which such an answer is about the pod's own job (a hook that fails at it).
+  private static let contrasts = 2
+  /// Suspects that are remembered.
+  private static let mostSuspects = 100_000
   /// Submissions in a row without an answer from which on that is PBS's state.
   private static let silence = 3
 
@@ -48,10 +51,11 @@ final class Submitter {
   private var timer: EventSource?
   private var quietTimer: EventSource?
   private var turnsTimer: EventSource?
-  /// Submissions that have worked, and since when, by that number, a pod's answers have been PBS's
-  /// state.
-  private var successes = 0
-  private var faults: [String: (count: Int, since: Int)] = [:]
+  /// Pods whose answers were PBS's state: how often, and how often the next answer to another pod was
+  /// that its job is taken.
+  private var suspects: [String: (answers: Int, contrasts: Int)] = [:]
+  /// Whose answer was that last; nil when a job has been taken since.
+  private var lastSuspect: String?
   /// Submissions that wait for their turn, and since when there have been some.
   private var turns = 0
   private var turnsSince: Double?
@@ -131,8 +135,10 @@ final class Submitter {
     guard let description = actions.job(uid) else { return settled(uid) }
     do throws(PBSError) {
       let id = try await backend.submit(description)
-      successes += 1
       unanswered = 0
+      if let lastSuspect, lastSuspect != uid { suspects[lastSuspect]?.contrasts += 1 }
+      lastSuspect = nil
+      suspects[uid] = nil
       resume()
       actions.taken(uid, description, id)
       settled(uid)
@@ -166,15 +172,19 @@ final class Submitter {
       if unanswered >= Self.silence { hold(words, isLimit: false) }
       settled(uid)
     case .busy(let words), .unauthorized(let words):
-      let fault = faults[uid] ?? (0, successes)
-      guard fault.count < Self.tries || fault.since == successes else {
-        log.warning("qsub: \(words): of one pod's job, others are taken")
+      var suspect = suspects[uid] ?? (0, 0)
+      guard suspect.contrasts < Self.contrasts else {
+        // It is remembered: its next tries stop nobody.
         actions.failed(uid, .refused(words))
-        return settled(uid)
+        return actions.settled(uid)
       }
-      faults[uid] = (fault.count + 1, fault.since)
+      suspect.answers += 1
+      // Those that have gone since are not heard of.
+      if suspects.count > Self.mostSuspects { suspects.removeAll() }
+      suspects[uid] = suspect
+      lastSuspect = uid
       hold(words, isLimit: false)
-      queue.add(uid, first: fault.count + 1 < Self.tries)
+      queue.add(uid, first: suspect.answers % Self.tries != 0)
     case .limit(let words):
       hold(words, isLimit: true)
       // Of a resource there may be enough left for the next pod, though not for this one.
@@ -183,7 +193,7 @@ final class Submitter {
   }
 
   private func settled(_ uid: String) {
-    faults[uid] = nil
+    suspects[uid] = nil
     actions.settled(uid)
   }
 
