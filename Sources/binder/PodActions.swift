@@ -126,7 +126,10 @@ final class PodActions {
     return await untilUnchanged(evict.pod) { pod in
       if pod.isFinished { return Answer(result: .finished) }
       let isExceeded = Grace.isExceeded(by: pod, longest: self.limits.longestGrace)
-      if pod.isTerminating, !isExceeded { return Answer(result: .deleted) }
+      if pod.isTerminating, !isExceeded {
+        // In these words it was we who deleted it, though an answer may have been lost.
+        return Answer(result: .deleted, isNew: condition.stands(on: pod))
+      }
       guard isWanted() else { return Self.noLongerWanted }
       var present = pod
       if !pod.isTerminating, !condition.stands(on: pod) {

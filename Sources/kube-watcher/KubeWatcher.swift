@@ -74,8 +74,8 @@ struct KubeWatcher: ConnectorCommand {
             connection, program: "kube-watcher", connections: 2, log: log),
           namespace: leaseNamespace, name: "pbs-connector-kube-watcher")
         let lease = Lease(
-          store: store, name: "\(leaseNamespace)/pbs-connector-kube-watcher", identity: instance,
-          log: log)
+          store: store, name: "\(leaseNamespace)/pbs-connector-kube-watcher",
+          identity: LeaseIdentity.of(instance), log: log)
         lease.onHeld = { publisher.validUntil = $0 }
         lease.onLost = { publisher.setSynced(false) }
         lease.onFailureAtFirst = { watcher.judge($0) }

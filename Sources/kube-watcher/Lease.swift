@@ -75,7 +75,7 @@ final class Lease {
       }
       if let now = observed?.spec.holderIdentity, now != holder, now != identity {
         holder = now
-        log.notice("stands by while \(now) leads")
+        log.notice("stands by while \(LeaseIdentity.name(now)) leads")
       }
       // A cancelled task ends the loop.
       try? await clock.sleep(Self.retryPeriod * Double.random(in: 1...1.2))

@@ -81,6 +81,7 @@ extension Broker {
     if decision.needsHosts { world.needsHosts = true }
     if decision.submission != nil { submit(record) }
     world.noteClaims(of: record)
+    if case .evict(let evict) = decision.message { record.noteEviction(evict.message) }
     outbox.want(decision.message, for: uid, name: record.name, isGone: record.isGone)
     if record.jobs.isEmpty, !record.isPresent, !record.isSubmitting {
       world.forget(uid)
@@ -118,10 +119,11 @@ extension Broker {
       unconfirmed: Set(jobs.filter(\.isUnconfirmed).map(\.job.id)),
       unproven: Set(jobs.map(\.job).filter { world.ownership(of: $0) == .unproven }.map(\.id)),
       ended: record.ended,
-      boundJob: record.boundJob, disownedJob: record.disownedJob,
+      boundJob: record.boundJob, evictions: record.evictions, disownedJob: record.disownedJob,
       translation: translation(of: record), submitted: record.submitted, refusal: record.refusal,
       hindrance: poller.hindrance,
-      submissionHindrance: submitter.hindrance ?? ownersHindrance(record, now),
+      submissionHindrance: submitter.hindrance
+        ?? record.pod.flatMap { world.ownersWait($0, now: now)?.words },
       hostMap: world.hostMap,
       nodeHindrance: { node in
         rejections.wait(node, now: now).map { wait in
@@ -129,15 +131,7 @@ extension Broker {
         }
       },
       isHostAway: world.isHostAway(of: record), bindWhen: settings.bindWhen,
-      patience: settings.terminatingPatience)
-  }
-
-  /// Why the pod's owner has to wait with its next pods; nil when it has not.
-  func ownersHindrance(_ record: PodRecord, _ now: Double) -> String? {
-    guard let wait = record.pod?.controllerUID.flatMap({ world.rejections.wait($0, now: now) })
-    else { return nil }
-    return
-      "kubelets reject the pods of its owner (\(wait.reason)), so that its job is submitted later"
+      patience: settings.terminatingPatience, pastGrace: record.pastGrace(now: now))
   }
 
   /// What the pod needs as a job; nil where that does not matter (any more).

@@ -7,7 +7,7 @@ extension Broker {
   func submit(_ record: PodRecord) {
     guard !record.isSubmitting, record.pollNeededAfter == nil else { return }
     let now = Monotonic.now
-    let owner = record.pod?.controllerUID.flatMap { world.rejections.wait($0, now: now)?.until }
+    let owner = record.pod.flatMap { world.ownersWait($0, now: now)?.until }
     let wait = max(record.notBefore, owner ?? 0) - now
     guard wait <= 0 else {
       let uid = record.uid
@@ -63,7 +63,7 @@ extension Broker {
         "pod \(record.name): PBS refuses the job: \(words); again in \(String(rounded: delay)) s")
       record.refusal = words
     case .unavailable(let words), .busy(let words), .limit(let words), .unauthorized(let words):
-      log.warning("pod \(record.name): qsub: \(words)")
+      complaints.warn("pod \(record.name): qsub: \(words)", cause: words)
       record.notBefore = Monotonic.now + record.unansweredBackoff.delay()
       // The job may exist all the same.
       record.pollNeededAfter = Monotonic.now + Self.settling

@@ -25,6 +25,10 @@ final class Broker {
   /// Pods that were not acted on because our ownership was not confirmed.
   var postponed: Set<String> = []
   private var comparedAt = -Double.infinity
+  /// Lines that many pods may cause.
+  private(set) lazy var complaints = RepeatedLine(log: log)
+  /// Lines about messages that cannot be read.
+  private lazy var messages = RepeatedLine(log: log, burst: 20)
   private(set) lazy var submitter = makeSubmitter()
   private(set) lazy var deleter = makeDeleter()
   private(set) lazy var poller = makePoller()
@@ -72,7 +76,8 @@ final class Broker {
     do {
       message = try JSONDecoder().decode(WatcherMessage.self, from: json)
     } catch {
-      return log.error("kube-watcher: a message cannot be read: \(error)")
+      return messages.warn(
+        "kube-watcher: a message cannot be read: \(error)", cause: "of kube-watcher")
     }
     let now = Monotonic.now
     switch message {
@@ -136,7 +141,8 @@ final class Broker {
     do {
       message = try JSONDecoder().decode(BinderMessage.self, from: json)
     } catch {
-      return log.error("binder \(name): a message cannot be read: \(error)")
+      return messages.warn(
+        "binder \(name): a message cannot be read: \(error)", cause: "of binder \(name)")
     }
     switch message {
     case .outcome(let outcome): settle(outcome, from: name)

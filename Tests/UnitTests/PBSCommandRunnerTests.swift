@@ -78,4 +78,17 @@ struct PBSCommandRunnerTests {
     await waiting.value
     #expect(said.count == 1)
   }
+
+  /// Whoever acts looks again when his turn has come; the command itself does not wait then.
+  @Test @EventLoop func aTurnThatWasWaitedForIsTheNextCommands() async throws {
+    try scripted.script("qsub", "exit 0")
+    let runner = runner(connectionsPerMinute: 6, patience: 60)
+    let left = runner.connectionsLeft(for: .action)
+    await runner.turn(for: .action)
+    #expect(runner.connectionsLeft(for: .action) == left - 1)
+    _ = try await runner.run("qsub", [], for: .action)
+    #expect(runner.connectionsLeft(for: .action) == left - 1)
+    _ = try await runner.run("qsub", [], for: .action)
+    #expect(runner.connectionsLeft(for: .action) == left - 2)
+  }
 }

@@ -166,11 +166,15 @@ import Testing
     Case(
       "nor to a host that is no node of the cluster",
       situation(pod(), jobs: [job(5, .running, on: "mom9")], nodes: ["mom1": "node1"]),
-      Decision(message: waits(5, "job 5.s runs on mom9, which is not a node of this cluster"))),
+      Decision(
+        message: waits(5, "job 5.s runs on mom9, which is not a node of this cluster"),
+        needsHosts: true)),
     Case(
       "nor without a host",
       situation(pod(), jobs: [job(5, .running)]),
-      Decision(message: waits(5, "job 5.s runs on no host, which is not a node of this cluster"))),
+      Decision(
+        message: waits(5, "job 5.s runs on no host, which is not a node of this cluster"),
+        needsHosts: true)),
     Case(
       "nor by a job that has vanished with many others, whose end is doubted; nor is another submitted",
       situation(pod(), jobs: [job(5, .running, on: "node1")], unconfirmed: ["5.s"]),

@@ -222,4 +222,22 @@ struct SubscriptionTests {
     try await reader.hears(#"{"type":"weather"}"#)
     #expect(!peer.isClosed)
   }
+
+  /// As from a container whose monotonic clock is not the host's.
+  @Test(arguments: [1000.0, 1e12]) @EventLoop func aPingOfAnotherClockGivesNothing(
+    _ seconds: Double
+  ) async throws {
+    let server = try Server(path)
+    let reader = Reader(path)
+    let peer = try await server.peer(1)
+    try server.greet(peer)
+    try peer.say(ControlMessage.Ping(ownsUntil: Monotonic.now + seconds))
+    try peer.say(ControlMessage.Ping(ownsUntil: Monotonic.now + seconds))
+    try await peer.hears("pong", times: 2)
+    #expect(!reader.subscription.ownsItsShare)
+    #expect(reader.log.all.count { $0.contains("its CLOCK_MONOTONIC is another one") } == 1)
+    try peer.say(ControlMessage.Ping(ownsUntil: Monotonic.now + 60))
+    try await reader.hears("confirmed")
+    #expect(reader.subscription.ownsItsShare)
+  }
 }

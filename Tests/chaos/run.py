@@ -173,8 +173,9 @@ class _Run:
             self._step(0.2)
 
     def _lease_holder(self) -> str | None:
-        return next((lease["spec"].get("holderIdentity") for lease in self._kubernetes.leases()
-                     if lease["metadata"]["namespace"] == NAMESPACE), None)
+        # After the process's name stands which running kernel it is of.
+        return next((lease["spec"]["holderIdentity"].rsplit("_", 1)[0] for lease in self._kubernetes.leases()
+                     if lease["metadata"]["namespace"] == NAMESPACE and lease["spec"].get("holderIdentity")), None)
 
     def _restless_pods(self) -> list[str]:
         """Pods that wait or terminate."""

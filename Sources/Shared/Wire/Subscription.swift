@@ -2,6 +2,7 @@ import FoundationEssentials
 import Glibc
 import Logging
 import Runtime
+import Text
 
 /// The client side of a socket: connects, says hello, hears everything, and comes back
 /// after a while when the connection ends.
@@ -14,9 +15,12 @@ public final class Subscription {
   /// Seconds in which a server's frame must be whole. Longer than a client's: a snapshot comes as
   /// fast as we read it, and servers are trusted more.
   private static let frameTime = 60.0
+  /// Seconds from now until which a server can say that a share is ours; it says 4.
+  private static let longestOwnership = 120.0
 
   private enum Trouble: Hashable {
     case away
+    case otherClock
     case served(by: uid_t?)
   }
 
@@ -148,7 +152,7 @@ public final class Subscription {
       complaints = []
     case "ping":
       if let ping = read(ControlMessage.Ping.self, type, json) {
-        ownsUntil = ping.ownsUntil
+        ownsUntil = believable(ping.ownsUntil)
         send(ControlMessage.Pong())
         if ownsItsShare { onConfirmed?() }
       }
@@ -163,6 +167,18 @@ public final class Subscription {
     default:
       onMessage?(json)
     }
+  }
+
+  /// A moment on the clock that server and subscriber share; 0 for one so far away that they do not
+  /// (a container with a clock of its own): then nobody would know when a share has moved.
+  private func believable(_ moment: Double) -> Double {
+    let seconds = moment - Monotonic.now
+    guard seconds > Self.longestOwnership else { return moment }
+    complain(
+      .otherClock,
+      "\(path): says what is ours for \(String(rounded: seconds)) s from now: its CLOCK_MONOTONIC is another one; nothing is done"
+    )
+    return 0
   }
 
   /// A control message; nil where it cannot be read, which is logged once for each type.

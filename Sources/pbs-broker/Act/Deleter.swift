@@ -107,6 +107,9 @@ final class Deleter {
     guard let entry = entries[job] else { return }
     defer { entry.isQueued = false }
     guard isWanted(job) else { return forget(job) }
+    await backend.turn(for: .action)
+    // Things may have changed while it waited for its turn.
+    guard isWanted(job) else { return forget(job) }
     do throws(PBSError) {
       try await backend.delete(job, force: entry.deletion.force)
       if entry.isFailing { log.notice("deleting job \(job): PBS takes it now") }

@@ -30,6 +30,8 @@ final class Outbox {
     var asked: (binder: String, since: Double)?
     /// The binder that has answered, and when.
     var answer: (binder: String, at: Double)?
+    /// It was answered that there is no such pod, which kube-watcher tells of all the same.
+    var isAnsweredGone = false
     /// Seconds after which what was answered must show.
     var belief = Outbox.belief
   }
@@ -42,6 +44,7 @@ final class Outbox {
 
   private let publisher: Publisher
   private let log: Logger
+  private let complaints: RepeatedLine
   private var entries: [String: Entry] = [:]
   private var lastID = 0
   private var progress: BinderProgress
@@ -61,6 +64,7 @@ final class Outbox {
   init(publisher: Publisher, patience: Double = BinderProgress.Limits().patience, log: Logger) {
     self.publisher = publisher
     self.log = log
+    complaints = RepeatedLine(log: log)
     progress = BinderProgress(limits: .init(patience: patience))
     lookTimer = EventSource.timer { [unowned self] in look() }
     lookTimer?.schedule(after: Self.lookInterval)
@@ -102,11 +106,15 @@ final class Outbox {
     entry.complaint = nil
     entry.asked = nil
     entry.answer = nil
+    entry.isAnsweredGone = false
     entry.belief = Self.belief
     if let message {
       if case .report(let report) = message {
         entry.throttle.told(report.message, now: Monotonic.now)
-        if report.unscheduled, report.job == nil { log.warning("pod \(name): \(report.message)") }
+        if report.unscheduled, report.job == nil {
+          // Of what many pods are told, one line stands for all.
+          complaints.warn("pod \(name): \(report.message)", cause: report.message)
+        }
       }
       if case .evict(let evict) = message {
         log.warning("pod \(name) is to be deleted: \(evict.message)")
@@ -154,6 +162,7 @@ final class Outbox {
     case .bound, .deleted, .reported, .gone, .finished, .conflict:
       entry.isAnswered = true
       entry.answer = (binder, Monotonic.now)
+      entry.isAnsweredGone = outcome.result == .gone
       entry.backoff.reset()
       if entry.complaint != nil { log.notice("pod \(name): \(outcome.request): works again") }
       entry.complaint = nil
@@ -191,14 +200,17 @@ final class Outbox {
     let hearsSince = hearsSince()
     var waiting: [String: Double] = [:]
     for (uid, entry) in entries {
-      guard let message = entry.message, message.changesPod, owns(uid) else {
+      guard let message = entry.message, message.changesPod || entry.isAnsweredGone, owns(uid)
+      else {
         entry.asked = nil
         continue
       }
       guard let owner = publisher.owner(of: uid) else { continue }
       // What was answered and does not show waits, too.
       if entry.asked?.binder != owner { entry.asked = (owner, now) }
-      waiting[owner] = min(waiting[owner] ?? now, entry.asked?.since ?? now)
+      if message.changesPod {
+        waiting[owner] = min(waiting[owner] ?? now, entry.asked?.since ?? now)
+      }
       guard let answer = entry.answer else { continue }
       if answer.binder != owner {
         ask(again: entry, uid)

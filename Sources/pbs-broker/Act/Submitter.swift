@@ -2,9 +2,10 @@ import Logging
 import Runtime
 
 /// Submits jobs. Namespaces take turns, and within one it is first come, first served. What is PBS's
-/// own state or the site's, and no fault of the pod (PBS is busy, a limit is reached, a proof of
-/// submission is not accepted), stops all submissions but one: it tries for all, after a wait that
-/// grows, and at once when a job of ours has ended.
+/// own state or the site's, and no fault of the pod (PBS is busy or does not answer, a limit is
+/// reached, a proof of submission is not accepted), stops all submissions but one: it tries for all,
+/// after a wait that grows, and at once when a job of ours has ended. See ``TurnedAway`` for how long
+/// one pod does so. Another one's first try does not wait for it.
 @EventLoop
 final class Submitter {
   /// What to do with what has become of a submission.
@@ -24,6 +25,11 @@ final class Submitter {
 
   /// Seconds after which pods are told why nothing is submitted.
   private static let quiet = 5.0
+  /// The same where submissions wait for their turn.
+  private static let quietTurns = 10.0
+  /// Seconds until the next try where qsub did not come to its end, at most: PBS may be back at any
+  /// moment.
+  private static let longestUnanswered = 10.0
 
   private struct Item {
     var uid: String
@@ -33,6 +39,8 @@ final class Submitter {
   private struct Pause {
     var words: String
     var isLimit: Bool
+    /// The pods whose jobs were turned away in it.
+    var pods: Set<String>
     /// When it began, and until when nothing is tried; monotonic seconds.
     var since: Double
     var until: Double
@@ -44,12 +52,17 @@ final class Submitter {
   private let actions: Actions
   private let log: Logger
   private var pause: Pause?
+  private var turned = TurnedAway()
   private var waits = Backoff(first: 1, longest: 30)
   /// Since when jobs are taken that PBS's server does not vouch for, monotonic; nil while it does.
   private var doubtedSince: Double?
   private var doubts = Backoff(first: 10, longest: 300)
   private var timer: EventSource?
   private var quietTimer: EventSource?
+  private var turnsTimer: EventSource?
+  /// Submissions that wait for their turn, and since when there have been some.
+  private var turns = 0
+  private var turnsSince: Double?
   /// How many at once; after a pause it grows with each success, so that a limit that has one
   /// place free is not met by many.
   private var width: Int
@@ -70,23 +83,49 @@ final class Submitter {
       self?.pause?.until = 0
       self?.start()
     }
-    quietTimer = EventSource.timer { [weak self] in
+    let tell = { @EventLoop [weak self] in
       if self?.hindrance != nil { self?.actions.hindered() }
     }
+    quietTimer = EventSource.timer { tell() }
+    turnsTimer = EventSource.timer { tell() }
   }
 
-  /// Why PBS takes nobody's jobs, once that has lasted for some seconds; nil while it does.
+  /// Why nobody's jobs are submitted, or not soon, once that has lasted for some seconds; nil while
+  /// they are, and while PBS is away, of which pods are told otherwise.
   var hindrance: String? {
-    guard let pause, Monotonic.now - pause.since >= Self.quiet else { return nil }
+    if isAway() { return nil }
+    let now = Monotonic.now
+    guard let pause else {
+      guard let turnsSince, now - turnsSince >= Self.quietTurns else { return nil }
+      return
+        "the job waits to be submitted: PBS may be connected to only so often (connections-per-minute)"
+    }
+    guard now - pause.since >= Self.quiet else { return nil }
     return pause.isLimit
       ? "a limit of PBS is reached, and the job is submitted when there is room: \(pause.words)"
       : "PBS takes no jobs at present: \(pause.words)"
   }
 
+  /// The same for one pod: nil while all trouble is another one's.
+  func hindrance(of uid: String) -> String? {
+    if let pause, isOfOneOther(pause, than: uid) { return nil }
+    return hindrance
+  }
+
   /// Queues a submission; the caller sees to it that a pod is in the queue once.
   /// - Parameter namespace: the pod's, whose turn it takes.
   func add(_ uid: String, of namespace: String) {
-    queue.add(Item(uid: uid, namespace: namespace), of: namespace)
+    let item = Item(uid: uid, namespace: namespace)
+    guard let pause, isOfOneOther(pause, than: uid) else {
+      return queue.add(item, of: namespace)
+    }
+    self.pause?.until = 0
+    queue.add(item, of: namespace, first: true)
+  }
+
+  /// Whether one job alone, of another pod, was turned away. A limit is no single job's.
+  private func isOfOneOther(_ pause: Pause, than uid: String) -> Bool {
+    !pause.isLimit && doubtedSince == nil && pause.pods.count == 1 && !pause.pods.contains(uid)
   }
 
   /// Goes on, for example when PBS answers again.
@@ -131,47 +170,88 @@ final class Submitter {
     var token: String?
     var hasOwnTerms = false
     do throws(PBSError) {
-      guard let description = try actions.job(uid) else { return actions.settled(uid) }
+      await waitForTurn()
+      // Things may have changed while it waited for its turn.
+      guard let description = try actions.job(uid) else {
+        turned.forget(uid)
+        return actions.settled(uid)
+      }
       token = description.token
       hasOwnTerms = description.hasOwnTerms
       let id = try await backend.submit(description)
+      turned.taken(uid)
       if doubtedSince == nil { resume() } else { hold("") }
       actions.taken(uid, description, id)
       actions.settled(uid)
     } catch {
       let hidden = error.hiding(token)
-      let error = hasOwnTerms ? hidden.aboutOneJob : hidden
-      switch error {
-      case .refused, .unavailable:
-        actions.failed(uid, error)
-        actions.settled(uid)
-      case .busy(let words), .unauthorized(let words):
-        hold(words)
-        queue.add(item, of: item.namespace, first: true)
-      case .limit(let words):
-        hold(words, isLimit: true)
-        // Of a resource there may be enough left for the next pod, though not for this one.
-        queue.add(item, of: item.namespace, first: !words.contains("resource"))
-      }
+      failed(item, hasOwnTerms ? hidden.aboutOneJob : hidden)
     }
   }
 
-  /// - Parameter words: why; empty for what has been said.
-  private func hold(_ words: String, isLimit: Bool = false) {
+  private func waitForTurn() async {
+    turns += 1
+    if turnsSince == nil {
+      turnsSince = Monotonic.now
+      turnsTimer?.schedule(after: Self.quietTurns + 0.1)
+    }
+    await backend.turn(for: .action)
+    turns -= 1
+    guard turns == 0 else { return }
+    turnsSince = nil
+    turnsTimer?.suspend()
+  }
+
+  private func failed(_ item: Item, _ error: PBSError) {
+    switch error {
+    case .refused:
+      actions.failed(item.uid, error)
+      actions.settled(item.uid)
+    case .unavailable(let words):
+      // It may have taken effect: the pod itself waits for a poll, the next one in the queue tries.
+      hold(words, of: item.uid, longest: Self.longestUnanswered)
+      actions.failed(item.uid, error)
+      actions.settled(item.uid)
+    case .busy(let words), .unauthorized(let words):
+      switch turned.turnedAway(item.uid) {
+      case .isToBlame:
+        actions.failed(item.uid, .refused("\(words) (it takes the jobs of other pods)"))
+        actions.settled(item.uid)
+      case .triesForAll(let isTurnOver):
+        hold(words, of: item.uid)
+        queue.add(item, of: item.namespace, first: !isTurnOver)
+      }
+    case .limit(let words):
+      hold(words, of: item.uid, isLimit: true)
+      // Of a resource there may be enough left for the next pod, though not for this one.
+      queue.add(item, of: item.namespace, first: !words.contains("resource"))
+    }
+  }
+
+  /// - Parameters:
+  ///   - words: why; empty for what has been said.
+  ///   - uid: the pod whose job was turned away, if it was one's.
+  ///   - longest: the longest wait, in seconds.
+  private func hold(
+    _ words: String, of uid: String? = nil, isLimit: Bool = false, longest: Double = .infinity
+  ) {
     let now = Monotonic.now
     width = 1
     if pause == nil {
       if doubtedSince == nil {
-        log.warning("qsub: \(words); one job at a time is tried until PBS takes it")
+        log.warning(
+          "PBS takes no jobs: \(words); one job at a time is tried until PBS takes it")
       }
       quietTimer?.schedule(after: Self.quiet + 0.1)
     }
-    // Commands that were under way together are one failure.
+    if let uid { pause?.pods.insert(uid) }
+    // Submissions that were under way together are one failure.
     if let pause, now < pause.until { return }
-    let delay = doubtedSince == nil ? waits.delay() : doubts.delay()
+    let delay = doubtedSince == nil ? min(waits.delay(), longest) : doubts.delay()
     pause = Pause(
       words: words.isEmpty ? pause?.words ?? "" : words, isLimit: isLimit,
-      since: pause?.since ?? now, until: now + delay)
+      pods: pause?.pods ?? Set([uid].compactMap(\.self)), since: pause?.since ?? now,
+      until: now + delay)
     timer?.schedule(after: delay)
   }
 
@@ -182,30 +262,5 @@ final class Submitter {
     }
     pause = nil
     width = min(width * 2, inFlight)
-  }
-}
-
-extension PBSError {
-  /// The same without a token of ours, wherever PBS repeats it.
-  fileprivate func hiding(_ token: String?) -> PBSError {
-    guard let token, description.contains(token) else { return self }
-    let words = description.split(separator: token, omittingEmptySubsequences: false)
-      .joined(separator: "...")
-    return switch self {
-    case .unavailable: .unavailable(words)
-    case .busy: .busy(words)
-    case .limit: .limit(words)
-    case .refused: .refused(words)
-    case .unauthorized: .unauthorized(words)
-    }
-  }
-
-  /// The same of a job on terms of its own: a queue that does not exist, is full or is closed to us
-  /// says nothing about other jobs.
-  var aboutOneJob: PBSError {
-    switch self {
-    case .limit(let words), .unauthorized(let words): .refused(words)
-    case .refused, .unavailable, .busy: self
-    }
   }
 }

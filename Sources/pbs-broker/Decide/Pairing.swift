@@ -14,7 +14,7 @@ enum Pairing {
     if let remembered, let job = jobs.first(where: { $0.id == remembered }) { return job }
     if let named = namedJob(pod), let job = jobs.first(where: { $0.id == named }) { return job }
     // Its annotation is gone or says something else, or it was bound by hand to where its job runs.
-    return Reconciliation.keeper(of: jobs.filter { $0.host.flatMap(hostMap.node) == pod.nodeName })
+    return Reconciliation.keeper(of: jobs.filter { hostMap.node(of: $0) == pod.nodeName })
   }
 
   /// The job id in the pod's annotation, put together anew; nil when there is none.

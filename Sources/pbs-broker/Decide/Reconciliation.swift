@@ -68,6 +68,8 @@ enum Reconciliation {
         report(reference, job.id, "job \(job.id) is deleted and submitted anew: \(words)"))
     } else if isStarted(job, situation.bindWhen) {
       decision.message = binding(job, reference, situation)
+      // Its host may be new to PBS.
+      decision.needsHosts = situation.hostMap.node(of: job) == nil
     } else if let words = situation.hindrance ?? waitingWords(job) {
       decision.message = .report(report(reference, job.id, "job \(job.id): \(words)"))
     }
@@ -129,7 +131,7 @@ enum Reconciliation {
   private static func binding(
     _ job: Job, _ reference: PodReference, _ situation: Situation
   ) -> BrokerMessage {
-    guard let host = job.host, let node = situation.hostMap.node(of: host) else {
+    guard let host = job.host, let node = situation.hostMap.node(of: job) else {
       let host = job.host ?? "no host"
       return .report(
         report(
@@ -191,6 +193,8 @@ enum Reconciliation {
             message:
               "job \(own.id) is released: the pod is still terminating on a host that is away",
             warning: true, unscheduled: false))
+      } else if own == nil {
+        decision.message = end(of: named, pod, reference, situation)
       }
       return decision
     }
@@ -210,8 +214,7 @@ enum Reconciliation {
         decision.message = resized(own, reference, situation)
       }
     } else if let named, let ended = situation.ended.first(where: { $0.id == named }) {
-      decision.message = .evict(
-        .init(pod: reference, job: named, message: "job \(named) has ended: \(ended.words)"))
+      decision.message = .evict(.init(pod: reference, job: named, message: words(ended)))
     } else if let disowned = situation.disownedJob {
       decision.message = .report(
         .init(
@@ -249,7 +252,7 @@ enum Reconciliation {
       return "job \(job.id) was moved to another server"
     case .running, .suspended, .userSuspended, .begun:
       // A host that is no node (any more) says nothing about where the job was started.
-      if let host = job.host, let node = situation.hostMap.node(of: host), node != pod.nodeName {
+      if let host = job.host, let node = situation.hostMap.node(of: job), node != pod.nodeName {
         return "job \(job.id) was started again on \(host)\(words)"
       }
       if let text = pod.metadata.annotations?[WellKnown.runCount], let count = Int(text),
@@ -271,8 +274,10 @@ enum Reconciliation {
     guard situation.isHostAway, let text = pod.metadata.deletionTimestamp,
       let deadline = Timestamp.parse(text)
     else { return false }
-    // deletionTimestamp is already the end of the grace period.
+    // deletionTimestamp is already the end of the grace period. It is the API server's time: a clock
+    // that jumps or differs here must not cut it short.
     return situation.now > deadline.addingTimeInterval(situation.patience)
+      && situation.pastGrace > situation.patience
   }
 
   // MARK: Jobs

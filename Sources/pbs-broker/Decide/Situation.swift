@@ -26,6 +26,8 @@ struct Situation: Sendable {
   var ended: [EndedJob] = []
   /// The job with which the pod was bound, as this broker has seen it; nil when it has not.
   var boundJob: String?
+  /// What binders were asked to delete the pod for: they tell of that themselves.
+  var evictions: [String] = []
   /// The job that the pod's annotation names although it is none of the pod's.
   var disownedJob: String?
   /// What the pod needs as a job.
@@ -48,6 +50,9 @@ struct Situation: Sendable {
   var bindWhen = BindWhen.run
   /// Seconds that a pod may stay Terminating on a host that is away, past its grace period.
   var patience = 300.0
+  /// Seconds for which a pod that is Terminating has been past its grace period, by our own clock
+  /// alone; less while nobody here saw when it was deleted.
+  var pastGrace = Double.infinity
   var now = Date()
 }
 

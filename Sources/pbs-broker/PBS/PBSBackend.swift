@@ -26,6 +26,14 @@ protocol PBSBackend: AnyObject {
   func server() async throws(PBSError) -> String
   /// PBS's execution hosts.
   func hosts() async throws(PBSError) -> PBSHosts
+  /// Waits until a command of one connection may begin, which the next one of this use need not do
+  /// then: whoever calls it looks again before he acts.
+  func turn(for use: ConnectionUse) async
+}
+
+extension PBSBackend {
+  /// A backend without a limit never waits.
+  func turn(for use: ConnectionUse) async {}
 }
 
 /// How often a backend lets PBS be looked at, by what a look costs there. Seconds between looks.

@@ -9,6 +9,8 @@ import Text
 final class PBSCommandRunner {
   /// Seconds after which a command that has not answered is logged.
   static let patience = 5.0
+  /// Seconds for which a turn that has come lasts.
+  private static let turnLasts = 1.0
   /// Seconds that a command may wait for the budget before that is logged.
   private static let quietWait = 1.0
 
@@ -20,6 +22,8 @@ final class PBSCommandRunner {
   private var budget: ConnectionBudget
   /// Uses whose commands wait, which has been logged.
   private var waiting: Set<ConnectionUse> = []
+  /// Turns that were waited for and not used yet: when each came.
+  private var turns: [ConnectionUse: [Double]] = [:]
   /// Commands that did not answer, which has been logged, and since when.
   private var hanging: [String: Double] = [:]
 
@@ -44,6 +48,18 @@ final class PBSCommandRunner {
     budget.left(for: use, now: Monotonic.now)
   }
 
+  /// Waits for the budget; the next command of one connection for this use runs at once then.
+  func turn(for use: ConnectionUse) async {
+    await waitForTurn(1, use)
+    turns[use, default: []].append(Monotonic.now)
+  }
+
+  private func takeTurn(_ use: ConnectionUse) -> Bool {
+    let now = Monotonic.now
+    turns[use]?.removeAll { now - $0 > Self.turnLasts }
+    return turns[use]?.popLast() != nil
+  }
+
   /// Runs a command when the budget allows, to its end.
   /// - Parameters:
   ///   - name: "qstat".
@@ -52,7 +68,7 @@ final class PBSCommandRunner {
   func run(
     _ name: String, _ arguments: [String], for use: ConnectionUse, connections: Int = 1
   ) async throws(PBSError) -> CommandResult {
-    await waitForTurn(connections, use)
+    if connections != 1 || !takeTurn(use) { await waitForTurn(connections, use) }
     let began = Monotonic.now
     let watch = EventSource.timer { [weak self] in self?.noteHang(of: name, since: began) }
     watch.schedule(after: patience)

@@ -61,6 +61,8 @@ final class PBSCommands: PBSBackend {
   /// Commands are asked about single jobs.
   func changes() async throws(PBSError) -> JobStat? { nil }
 
+  func turn(for use: ConnectionUse) async { await runner.turn(for: use) }
+
   func submit(_ job: JobDescription) async throws(PBSError) -> String {
     let arguments = try QsubArguments.arguments(for: job, placeholder: placeholder)
     let result = try await runner.run("qsub", arguments, for: .action)

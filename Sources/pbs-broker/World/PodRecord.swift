@@ -1,5 +1,6 @@
 import Kubernetes
 import Runtime
+import Text
 
 /// What the broker knows of one pod and of its jobs. All of it can be rebuilt from Kubernetes and
 /// PBS. Moments are seconds on the monotonic clock.
@@ -16,10 +17,16 @@ final class PodRecord {
   var missingSince: Double?
   /// The broker that is to act on the pod.
   var owner: String?
+  /// The earliest moment at which the grace period of a pod that is Terminating can have ended; nil
+  /// while it is not.
+  private var graceEnd: Double?
   /// When the pod was first seen on a node.
   var boundSince: Double?
   /// The job with which the pod was bound, once PBS has said that it is the pod's own.
   var boundJob: String?
+  /// What binders were asked to delete it for, in the words that they put into its condition; the
+  /// last few.
+  private(set) var evictions: [String] = []
   /// Its requests have changed while it was on a node (an in-place resize).
   var isResized = false
   /// The job in the pod's annotation that turned out to be another's, or nobody's.
@@ -70,6 +77,14 @@ final class PodRecord {
   /// Seconds.
   private static let patience = 2.0
 
+  /// Notes that binders are asked to delete it for this reason.
+  func noteEviction(_ message: String) {
+    let words = PlainText.escaped(message, limit: PlainText.conditionLimit)
+    guard evictions.last != words else { return }
+    evictions.append(words)
+    if evictions.count > 4 { evictions.removeFirst() }
+  }
+
   /// A poll of PBS that began at this moment has been taken in.
   /// - Returns: whether a submission waited for it.
   func pollTaken(begun: Double) -> Bool {
@@ -80,6 +95,21 @@ final class PodRecord {
 
   /// Whose turn it takes; empty while only jobs with this UID are known.
   var namespace: String { pod?.metadata.namespace ?? "" }
+
+  /// Notes when the grace period of a pod that was deleted ends, which it may do earlier after all.
+  /// - Parameter before: the pod as it was known until now.
+  func noteGrace(of pod: Pod, before: Pod?, now: Double) {
+    guard pod.isTerminating else {
+      graceEnd = nil
+      return
+    }
+    // One that was deleted before we knew it may have no time left.
+    let seconds = before == nil ? 0 : Double(pod.metadata.deletionGracePeriodSeconds ?? 0)
+    graceEnd = min(graceEnd ?? .infinity, now + max(seconds, 0))
+  }
+
+  /// Seconds since that end; negative before it, or while there is none.
+  func pastGrace(now: Double) -> Double { graceEnd.map { now - $0 } ?? -.infinity }
 
   /// For the logs.
   var name: String { pod?.fullName ?? "with UID \(uid)" }

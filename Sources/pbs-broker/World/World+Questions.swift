@@ -26,6 +26,13 @@ extension World {
       }.map(\.uid))
   }
 
+  /// Whether hosts or nodes have other names than at the last call, and all nodes have been told.
+  func takeNamesChanged() -> Bool {
+    guard syncedSince != nil, isNamesChanged else { return false }
+    isNamesChanged = false
+    return true
+  }
+
   /// How many pods have jobs.
   var podsWithJobs: Int { pods.values.filter { !$0.jobs.isEmpty }.count }
 

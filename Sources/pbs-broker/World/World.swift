@@ -29,13 +29,17 @@ final class World {
   private(set) var hostMap = HostMap()
   /// Some pod asks for a host that is not known.
   var needsHosts = false
-  private(set) var rejections = RejectionBackoff()
+  /// Owners and nodes whose pods kubelets reject, and owners whose pods' jobs end too early.
+  var rejections = RejectionBackoff()
+  var earlyEnds = RejectionBackoff()
   /// Since when kube-watcher's word is complete; nil while it is not.
   private(set) var syncedSince: Double?
   /// Pods told since the connection began: what is not among them at `synced` is missing.
   private var toldSinceConnected: Set<String> = []
   /// UIDs of pods to compare with their jobs.
   private var changed: Set<String> = []
+  /// Names of hosts or nodes have changed since ``takeNamesChanged()``.
+  var isNamesChanged = true
   /// Some pod is missing since the last call of ``takeAbsenceChanged()``.
   private var isAbsenceChanged = false
 
@@ -91,7 +95,8 @@ final class World {
     if syncedSince == nil { toldSinceConnected.insert(uid) }
     let isNew = pods[uid]?.pod == nil
     let record = record(uid)
-    noteFate(of: pod, before: record.pod, now: now)
+    noteFate(of: pod, record, now: now)
+    record.noteGrace(of: pod, before: record.pod, now: now)
     if pod.nodeName != nil, record.boundSince == nil { record.boundSince = now }
     if record.pod?.nodeName != nil, record.pod?.spec != pod.spec { record.isResized = true }
     record.noteChange(to: pod, now: now)
@@ -106,20 +111,6 @@ final class World {
     recognise(record)
     changed.insert(uid)
     return (record, isNew)
-  }
-
-  /// Whether kubelet takes what PBS gives it.
-  private func noteFate(of pod: Pod, before: Pod?, now: Double) {
-    guard let node = pod.nodeName else { return }
-    let keys = [node] + (pod.controllerUID.map { [$0] } ?? [])
-    if let reason = pod.rejection, before != nil, before?.rejection == nil {
-      for key in keys { rejections.rejected(key, reason: reason, now: now) }
-      log.warning(
-        "pod \(pod.fullName) was rejected by the kubelet of \(node) (\(reason)): PBS gives more there than the node has; its owner's next pods wait"
-      )
-    } else if pod.status?.phase == "Running", before?.status?.phase != "Running" {
-      for key in keys { rejections.accepted(key) }
-    }
   }
 
   /// The pod no longer exists.
@@ -141,13 +132,19 @@ final class World {
   }
 
   func update(_ node: Node) {
-    nodes[node.metadata.name] = node
-    if hostMap.update(node) { markAllChanged() }
+    let name = node.metadata.name
+    nodes[name] = node
+    guard hostMap.update(node) else { return }
+    isNamesChanged = true
+    markAllChanged()
   }
 
   func removeNode(_ name: String) {
     nodes[name] = nil
     hostMap.removeNode(name)
+    isNamesChanged = true
+    // What is to be bound there is not any more.
+    markAllChanged()
   }
 
   func update(_ claim: VolumeClaim) {
@@ -230,6 +227,7 @@ final class World {
   func setHosts(_ hosts: PBSHosts) {
     guard hosts != hostMap.hosts else { return }
     hostMap.hosts = hosts
+    isNamesChanged = true
     markAllChanged()
   }
 
@@ -275,11 +273,12 @@ final class World {
     log.debug("job \(id) of pod \(record.name) has ended: \(words)")
     guard !record.isGone else { return }
     record.addEnded(EndedJob(id: id, words: words))
+    if !byUs { noteEnd(of: record, now: now) }
     // The broker of a kube-watcher that stands by knows of jobs, but of no pods.
-    if !byUs, let pod = record.pod, pod.nodeName == nil {
-      record.notBefore = now + record.backoff.delay()
-      log.warning("job \(id) of pod \(record.name) ended before it was bound: \(words)")
-    }
+    guard let pod = record.pod, pod.nodeName == nil else { return }
+    // Also after a job that we have deleted since it does not fit: the next one may not, either.
+    if !byUs || record.jobs.isEmpty { record.notBefore = now + record.backoff.delay() }
+    if !byUs { log.warning("job \(id) of pod \(record.name) ended before it was bound: \(words)") }
   }
 
   // MARK: Questions

@@ -1,0 +1,23 @@
+import Kubernetes
+import Messages
+
+/// What is told of a job's end.
+extension Reconciliation {
+  static func words(_ ended: EndedJob) -> String {
+    "job \(ended.id) has ended: \(ended.words)"
+  }
+
+  /// Tells in PBS's words of a pod's end that a hook has brought about: it has said so in the pod's
+  /// condition, but an Event only binders write. nil when a binder has.
+  static func end(
+    of job: String?, _ pod: Pod, _ reference: PodReference, _ situation: Situation
+  ) -> BrokerMessage? {
+    guard let said = pod.saidOfJobsEnd, let ended = situation.ended.first(where: { $0.id == job }),
+      !(situation.evictions + [words(ended)]).contains(said)
+    else { return nil }
+    return .report(
+      .init(
+        pod: reference, job: ended.id, reason: "JobEnded", message: words(ended), warning: true,
+        unscheduled: false))
+  }
+}
