@@ -101,10 +101,10 @@ extension Broker {
       boundJob: record.boundJob, disownedJob: record.disownedJob,
       translation: translation(of: record), submitted: record.submitted, refusal: record.refusal,
       hindrance: poller.hindrance,
-      submissionHindrance: submitter.hindrance ?? ownersHindrance(record, now),
+      submissionHindrance: submitter.hindrance(of: record.uid) ?? ownersHindrance(record, now),
       hostMap: world.hostMap,
       nodeHindrance: { node in
-        rejections.wait(node, now: now).map { wait in
+        rejections.wait(.node(node), now: now).map { wait in
           "it waits to be bound, since the kubelet of \(node) rejects pods (\(wait.reason))"
         }
       },
@@ -114,10 +114,15 @@ extension Broker {
 
   /// Why the pod's owner has to wait with its next pods; nil when it has not.
   func ownersHindrance(_ record: PodRecord, _ now: Double) -> String? {
-    guard let wait = record.pod?.controllerUID.flatMap({ world.rejections.wait($0, now: now) })
+    guard let wait = ownersWait(record, now)
     else { return nil }
     return
       "kubelets reject the pods of its owner (\(wait.reason)), so that its job is submitted later"
+  }
+
+  /// Until when the next pods of this one's owner wait, and why; nil when they do not.
+  func ownersWait(_ record: PodRecord, _ now: Double) -> (until: Double, reason: String)? {
+    record.pod.flatMap(RejectionBackoff.Key.owner).flatMap { world.rejections.wait($0, now: now) }
   }
 
   /// What the pod needs as a job; nil where that does not matter (any more).

@@ -5,7 +5,7 @@ extension Broker {
   func submit(_ record: PodRecord) {
     guard !record.isSubmitting, record.pollNeededAfter == nil else { return }
     let now = Monotonic.now
-    let owner = record.pod?.controllerUID.flatMap { world.rejections.wait($0, now: now)?.until }
+    let owner = ownersWait(record, now)?.until
     let wait = max(record.notBefore, owner ?? 0) - now
     guard wait <= 0 else {
       let uid = record.uid

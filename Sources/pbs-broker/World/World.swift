@@ -84,7 +84,7 @@ final class World {
     if syncedSince == nil { toldSinceConnected.insert(uid) }
     let isNew = pods[uid]?.pod == nil
     let record = record(uid)
-    noteFate(of: pod, before: record.pod, now: now)
+    noteFate(of: pod, in: record, now: now)
     if pod.nodeName != nil, record.boundSince == nil { record.boundSince = now }
     if record.pod?.nodeName != nil, record.pod?.spec != pod.spec { record.isResized = true }
     record.pod = pod
@@ -98,18 +98,11 @@ final class World {
     return (record, isNew)
   }
 
-  /// Whether kubelet takes what PBS gives it.
-  private func noteFate(of pod: Pod, before: Pod?, now: Double) {
-    guard let node = pod.nodeName else { return }
-    let keys = [node] + (pod.controllerUID.map { [$0] } ?? [])
-    if let reason = pod.rejection, before != nil, before?.rejection == nil {
-      for key in keys { rejections.rejected(key, reason: reason, now: now) }
-      log.warning(
-        "pod \(pod.fullName) was rejected by the kubelet of \(node) (\(reason)): PBS gives more there than the node has; its owner's next pods wait"
-      )
-    } else if pod.status?.phase == "Running", before?.status?.phase != "Running" {
-      for key in keys { rejections.accepted(key) }
-    }
+  /// Whether kubelet takes what PBS gives it. What it says of a pod that PBS has not sent there is no
+  /// trouble of other pods.
+  private func noteFate(of pod: Pod, in record: PodRecord, now: Double) {
+    guard let before = record.pod, !record.jobs.isEmpty else { return }
+    if let line = rejections.note(pod, before: before, now: now) { log.warning("\(line)") }
   }
 
   /// The pod no longer exists.
