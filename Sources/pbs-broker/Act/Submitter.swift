@@ -2,7 +2,7 @@ import Logging
 import Shared
 
 /// Submits jobs, first come, first served. What is PBS's own state, and no fault of the pod (PBS is
-/// busy, a limit is reached), stops all submissions but one: it tries for all, after a wait that
+/// busy, a limit is reached, qsub does not come to its end), stops all submissions but one: it tries for all, after a wait that
 /// grows, and at once when a job of ours has ended.
 ///
 /// The same words may be about one job alone, such as one over which a hook of the site fails. So no
@@ -27,6 +27,8 @@ final class Submitter {
   /// Seconds after which pods are told why nothing is submitted.
   private static let quiet = 5.0
 
+  /// Seconds until the next try where qsub did not come to its end: PBS may be back at any moment.
+  private static let longestUnanswered = 10.0
   /// How often in a row one pod tries for all.
   private static let triesInRow = 2
   /// How often a job is turned away, others being taken in between, until its pod is to blame.
@@ -89,9 +91,10 @@ final class Submitter {
     }
   }
 
-  /// Why PBS takes nobody's jobs, once that has lasted for some seconds; nil while it does.
+  /// Why PBS takes nobody's jobs, once that has lasted for some seconds; nil while it does, and while
+  /// it is away, of which pods are told otherwise.
   var hindrance: String? {
-    guard let pause, Monotonic.now - pause.since >= Self.quiet else { return nil }
+    guard let pause, !isAway(), Monotonic.now - pause.since >= Self.quiet else { return nil }
     return pause.isLimit
       ? "a limit of PBS is reached, and the job is submitted when there is room: \(pause.words)"
       : "PBS takes no jobs at present: \(pause.words)"
@@ -147,7 +150,12 @@ final class Submitter {
       actions.settled(uid)
     } catch {
       switch error {
-      case .refused, .unavailable:
+      case .refused:
+        actions.failed(uid, error)
+        actions.settled(uid)
+      case .unavailable(let words):
+        // It may have taken effect: the pod itself waits for a poll, the next one in the queue tries.
+        hold(uid, words, isLimit: false, longest: Self.longestUnanswered)
         actions.failed(uid, error)
         actions.settled(uid)
       case .busy(let words), .unauthorized(let words):
@@ -178,7 +186,9 @@ final class Submitter {
     }
   }
 
-  private func hold(_ uid: String, _ words: String, isLimit: Bool) {
+  private func hold(
+    _ uid: String, _ words: String, isLimit: Bool, longest: Double = .infinity
+  ) {
     let now = Monotonic.now
     width = 1
     if pause == nil {
@@ -188,7 +198,7 @@ final class Submitter {
     pause?.pods.insert(uid)
     // Commands that were under way together are one failure.
     if let pause, now < pause.until { return }
-    let delay = waits.delay()
+    let delay = min(waits.delay(), longest)
     pause = Pause(
       words: words, isLimit: isLimit, pods: pause?.pods ?? [uid], since: pause?.since ?? now,
       until: now + delay)

@@ -43,6 +43,9 @@ final class PodRecord {
   var submitted: JobDescription?
   /// What PBS said when it refused the last submission.
   var refusal: String?
+  /// Why its submission waited last for what was said of other pods; until a job is submitted, so
+  /// that its owner is told one thing between the tries.
+  var waitsFor: String?
   var submitTimer: EventSource?
 
   init(uid: String) {

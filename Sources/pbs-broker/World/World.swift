@@ -23,7 +23,7 @@ final class World {
   private(set) var hostMap = HostMap()
   /// Some pod asks for a host that is not known.
   var needsHosts = false
-  private(set) var rejections = RejectionBackoff()
+  var rejections = RejectionBackoff()
   /// Since when kube-watcher's word is complete; nil while it is not.
   private(set) var syncedSince: Double?
   /// Pods told since the connection began: what is not among them at `synced` is missing.
@@ -264,6 +264,11 @@ final class World {
     if !byUs, let pod = record.pod, pod.nodeName == nil {
       record.notBefore = now + record.backoff.delay()
       log.warning("job \(id) of pod \(record.name) ended before it was bound: \(words)")
+    } else if !byUs, let pod = record.pod, !pod.isFinished, !pod.isTerminating,
+      let since = record.boundSince,
+      let line = rejections.jobEnded(of: pod, boundSince: since, now: now)
+    {
+      log.warning("\(line)")
     }
   }
 
