@@ -22,10 +22,20 @@ final class Outbox {
     var retryTimer: EventSource?
     /// What the last failure said; the same words are logged once.
     var complaint: String?
+    /// What was answered as done and is wanted all the same is asked for again from then on;
+    /// monotonic seconds.
+    var askAgainAt = Double.infinity
+    var repeats: Backoff
+
+    init(patience: Double) {
+      repeats = Backoff(first: patience, longest: patience * 10)
+    }
   }
 
   private let publisher: Publisher
+  private let patience: Double
   private let log: Logger
+  private let complaints: RepeatedLine
   private var entries: [String: Entry] = [:]
   private var lastID = 0
 
@@ -33,9 +43,13 @@ final class Outbox {
   /// is not told.
   var owns: @EventLoop (String) -> Bool = { _ in false }
 
-  init(publisher: Publisher, log: Logger) {
+  /// - Parameter patience: seconds after which a binding or deletion that was answered as done, and
+  ///   of which kube-watcher tells nothing, is asked for again; later up to ten times as long.
+  init(publisher: Publisher, patience: Double = 60, log: Logger) {
     self.publisher = publisher
+    self.patience = patience
     self.log = log
+    complaints = RepeatedLine(log: log)
     publisher.objects = { [unowned self] in entries.keys.compactMap(published) }
   }
 
@@ -45,9 +59,9 @@ final class Outbox {
   ///   - name: the pod's, for the log.
   func want(_ message: BrokerMessage?, for uid: String, name: String, isGone: Bool) {
     guard message != nil || entries[uid] != nil else { return }
-    let entry = entries[uid] ?? Entry()
+    let entry = entries[uid] ?? Entry(patience: patience)
     entries[uid] = entry
-    guard message != entry.message else { return }
+    guard message != entry.message else { return askAgain(entry, uid, name) }
     if case .report(let report) = message, case .report = entry.message,
       !entry.throttle.allows(report.message, now: Monotonic.now)
     {
@@ -68,10 +82,15 @@ final class Outbox {
     entry.isAnswered = false
     entry.retryTimer = nil
     entry.complaint = nil
+    entry.askAgainAt = .infinity
+    entry.repeats.reset()
     if let message {
       if case .report(let report) = message {
         entry.throttle.told(report.message, now: Monotonic.now)
-        if report.unscheduled, report.job == nil { log.warning("pod \(name): \(report.message)") }
+        if report.unscheduled, report.job == nil {
+          // Of what many pods are told, one line stands for all.
+          complaints.warn("pod \(name): \(report.message)", cause: report.message)
+        }
       }
       if case .evict(let evict) = message {
         log.warning("pod \(name) is to be deleted: \(evict.message)")
@@ -80,6 +99,18 @@ final class Outbox {
     } else if let before, !wasAnswered, let pod = before.pod {
       publisher.announce(key: uid, uid: uid, BrokerMessage.withdraw(pod))
     }
+  }
+
+  /// Asks anew for what was answered as done, but has not become so: the answer was wrong, or what
+  /// was done is undone (an etcd that was restored).
+  private func askAgain(_ entry: Entry, _ uid: String, _ name: String) {
+    guard entry.isAnswered, Monotonic.now >= entry.askAgainAt else { return }
+    log.notice("pod \(name): what a binder has answered has not come about: it is asked again")
+    lastID += 1
+    entry.id = lastID
+    entry.isAnswered = false
+    entry.askAgainAt = .infinity
+    repeatMessage(for: uid)
   }
 
   /// Says again what has not been answered: binders may not have heard it from us.
@@ -111,6 +142,7 @@ final class Outbox {
     case .bound, .deleted, .reported, .gone, .finished, .conflict:
       entry.isAnswered = true
       entry.backoff.reset()
+      if !message.isReport { entry.askAgainAt = Monotonic.now + entry.repeats.delay() }
       if entry.complaint != nil { log.notice("pod \(name): \(outcome.request): works again") }
       entry.complaint = nil
     }
@@ -163,6 +195,8 @@ private struct NumberedMessage: Encodable, Sendable {
 }
 
 extension BrokerMessage {
+  fileprivate var isReport: Bool { if case .report = self { true } else { false } }
+
   /// Whether an outcome is about a message of this kind and job.
   fileprivate func isAnswered(by outcome: BinderMessage.Outcome) -> Bool {
     switch self {

@@ -7,12 +7,16 @@ final class HostPoller {
   /// Seconds between polls; and between those that some pod waits for, which is more than a host
   /// needs to report to a server that has just started.
   private static let interval = 600.0
-  private static let intervalWhenNeeded = 15.0
+  private nonisolated static let intervalWhenNeeded = 15.0
 
   private let backend: any PBSBackend
   private let log: Logger
   private var hosts = PBSHosts()
   private var polledAt = -Double.infinity
+  /// Waits after polls that failed; and since when they have, nil while they do not.
+  private var waits = Backoff(first: HostPoller.intervalWhenNeeded, longest: 300)
+  private var retryAt = 0.0
+  private var failingSince: Double?
   /// Hosts that were down in the last poll; nil while none was made because of that.
   private var calledDown: Set<String>?
   /// What has been said of names that do not match.
@@ -33,18 +37,31 @@ final class HostPoller {
       world.setHosts(hosts)
     }
     let interval = downMatters || world.needsHosts ? Self.intervalWhenNeeded : Self.interval
-    guard downMatters && calledDown == nil || begun - polledAt > interval else { return }
+    if failingSince != nil {
+      guard begun >= retryAt else { return }
+    } else {
+      guard downMatters && calledDown == nil || begun - polledAt > interval else { return }
+    }
     world.needsHosts = false
     polledAt = begun
     do throws(PBSError) {
       hosts = try await backend.hosts()
     } catch {
-      log.warning("PBS's hosts cannot be listed: \(error)")
+      if failingSince == nil {
+        log.warning("PBS's hosts cannot be listed: \(error); trying again until it works")
+      }
+      failingSince = failingSince ?? begun
+      retryAt = begun + waits.delay()
       // A host may have returned meanwhile.
       hosts.down = []
       calledDown = []
       return world.setHosts(hosts)
     }
+    if let since = failingSince {
+      log.notice("PBS's hosts can be listed again after \(Int(begun - since)) s")
+    }
+    failingSince = nil
+    waits.reset()
     let now = hosts.calledDown
     hosts.down = now.intersection(calledDown ?? [])
     if downMatters { calledDown = now }

@@ -1,0 +1,52 @@
+import Testing
+
+@testable import Shared
+@testable import pbs_broker
+
+/// A list of PBS's hosts that fails is tried again with waits that grow, and said once.
+@Suite(.runningLoop, .timeLimit(.minutes(1)))
+struct HostPollerTests {
+  @EventLoop
+  private final class Hosts: PBSBackend {
+    let user = "pbs-broker"
+    var failure: PBSError?
+    private(set) var asked = 0
+
+    nonisolated init() {}
+
+    func hosts() async throws(PBSError) -> PBSHosts {
+      asked += 1
+      if let failure { throw failure }
+      return PBSHosts(vnodes: [PBSVnode(name: "node1", host: "node1")])
+    }
+    func submit(_ job: JobDescription) async throws(PBSError) -> String { "1.pbsserver" }
+    func delete(_ id: String, force: Bool) async throws(PBSError) {}
+    func list() async throws(PBSError) -> JobListing { JobListing(all: [], running: []) }
+    func stat(_ ids: [String]) async throws(PBSError) -> JobStat { JobStat(jobs: [], unknown: []) }
+    func server() async throws(PBSError) -> String { "pbsserver" }
+    func connectionsLeft(for use: ConnectionUse) -> Int { .max }
+  }
+
+  @Test @EventLoop func aFailureIsSaidOnceAndTriedAgainSoonThenSeldom() async {
+    let lines = LogLines()
+    let backend = Hosts()
+    let poller = HostPoller(backend: backend, log: lines.logger)
+    let world = World(user: "pbs-broker", hosts: [:], log: lines.logger)
+    backend.failure = .unavailable("pbsnodes: Connection refused")
+    // A poll of all jobs every two seconds for ten minutes; the poller's own clock stands nearly still.
+    let began = Monotonic.now
+    var moments: [Double] = []
+    for step in 0..<300 {
+      let before = backend.asked
+      await poller.poll(for: world, begun: began + Double(step) * 2)
+      if backend.asked > before { moments.append(Double(step) * 2) }
+    }
+    // Not only after the ten minutes that lie between polls in peace.
+    #expect(moments.count >= 2 && moments[1] <= 20)
+    #expect(lines.all.count { $0.hasPrefix("warning") } == 1)
+    backend.failure = nil
+    await poller.poll(for: world, begun: began + 2000)
+    #expect(world.hostMap.knowsHosts)
+    #expect(lines.all.count { $0.contains("can be listed again") } == 1)
+  }
+}

@@ -1,0 +1,89 @@
+import FoundationEssentials
+import Testing
+
+@testable import Shared
+@testable import pbs_broker
+
+/// What becomes of a message and of the answers to it.
+@Suite(.runningLoop, .timeLimit(.minutes(1)))
+struct OutboxTests {
+  private let folder: TemporaryFolder
+  private let lines = LogLines()
+  private static let pod = PodReference(uid: "uid-1", namespace: "default", name: "redis")
+  private static let bind = BrokerMessage.bind(
+    .init(pod: pod, node: "node1", job: "5.s", runCount: 1))
+  private static let report = BrokerMessage.report(
+    .init(
+      pod: pod, job: "5.s", reason: "FailedScheduling", message: "waits", warning: true,
+      unscheduled: true))
+
+  init() throws {
+    folder = try TemporaryFolder()
+  }
+
+  @EventLoop private func outbox(patience: Double) throws -> Outbox {
+    let publisher = try Publisher(
+      path: "\(folder.path)/b.sock", role: .pbsBroker, instance: "broker-1", consumers: .binder,
+      allowedPeers: [], log: lines.logger)
+    let outbox = Outbox(publisher: publisher, patience: patience, log: lines.logger)
+    outbox.owns = { _ in true }
+    return outbox
+  }
+
+  @EventLoop private func want(_ message: BrokerMessage?, _ outbox: Outbox) {
+    outbox.want(message, for: "uid-1", name: "default/redis", isGone: false)
+  }
+
+  private func answer(
+    _ request: String, _ result: BinderMessage.Result, id: Int? = nil
+  ) -> BinderMessage.Outcome {
+    .init(pod: Self.pod, id: id, request: request, job: "5.s", result: result, message: nil)
+  }
+
+  /// An etcd that was restored has undone a binding, or a binder has told what is not so.
+  @Test(arguments: [BinderMessage.Result.bound, .gone, .finished, .conflict])
+  @EventLoop func whatWasAnsweredAsDoneAndIsNotIsAskedForAgain(
+    _ result: BinderMessage.Result
+  ) async throws {
+    let outbox = try outbox(patience: 0.05)
+    want(Self.bind, outbox)
+    #expect(outbox.settle(answer("bind", result, id: 1), name: "default/redis") != nil)
+    #expect(!outbox.isOpen("uid-1"))
+    let isOpen = await soon {
+      want(Self.bind, outbox)
+      return outbox.isOpen("uid-1")
+    }
+    #expect(isOpen)
+    // The answer to the first asking is not one to the second.
+    #expect(outbox.settle(answer("bind", result, id: 1), name: "default/redis") == nil)
+    #expect(outbox.settle(answer("bind", result, id: 2), name: "default/redis") != nil)
+    #expect(lines.all.count { $0.contains("it is asked again") } == 1)
+  }
+
+  @Test @EventLoop func whatWasAnsweredIsNotAskedForAllTheTime() async throws {
+    let outbox = try outbox(patience: 60)
+    want(Self.bind, outbox)
+    _ = outbox.settle(answer("bind", .bound), name: "default/redis")
+    for _ in 0..<100 { want(Self.bind, outbox) }
+    #expect(!outbox.isOpen("uid-1"))
+  }
+
+  @Test @EventLoop func aReportThatWasTakenIsNotRepeated() async throws {
+    let outbox = try outbox(patience: 0.001)
+    want(Self.report, outbox)
+    _ = outbox.settle(answer("report", .reported), name: "default/redis")
+    try await EventLoop.sleep(seconds: 0.1)
+    want(Self.report, outbox)
+    #expect(!outbox.isOpen("uid-1"))
+  }
+
+  @Test @EventLoop func anAnswerToAnOlderMessageOfTheSameWordsIsNoAnswer() throws {
+    let outbox = try outbox(patience: 60)
+    want(Self.bind, outbox)
+    want(nil, outbox)
+    want(Self.bind, outbox)
+    #expect(outbox.settle(answer("bind", .bound, id: 1), name: "default/redis") == nil)
+    #expect(outbox.isOpen("uid-1"))
+    #expect(outbox.settle(answer("bind", .bound, id: 3), name: "default/redis") != nil)
+  }
+}
