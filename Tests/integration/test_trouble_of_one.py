@@ -36,6 +36,12 @@ def test_a_pod_whose_job_pbs_always_turns_away_holds_up_no_other(site: Site, pbs
     site.wait_condition("poison", "PodScheduled", words, 30)
 
 
+def told(site: Site, name: str) -> str:
+    """All that the pod was ever told, by conditions and Events."""
+    return "\n".join(str(entry.details) for entry in site.kubernetes.record
+                     if entry.name == name and entry.kind in ("condition", "event"))
+
+
 def reject(site: Site, name: str, reason: str) -> None:
     """What a kubelet reports of a pod that it does not admit."""
     status = {"status": {"phase": "Failed", "reason": reason, "message": "Pod was rejected"}}
@@ -54,7 +60,8 @@ def test_a_pod_that_its_user_put_on_a_node_to_be_rejected_holds_up_no_other(bare
         reject(site, f"rejected-{node}", reason)
     # Told after those, so that they are known.
     site.create("after")
-    site.wait_bound("after", 4)
+    site.wait_bound("after", 30)
+    assert "rejects pods" not in told(site, "after")
 
 
 @pytest.mark.parametrize(("reason", "owner"), [("SysctlForbidden", "controller"), ("NodeAffinity", "node1"), ("OutOfcpu", "node2")])
@@ -78,10 +85,12 @@ def test_a_rejected_pod_slows_its_owner_and_at_most_its_node(bare_site: Site, re
     site.connector["pbs-broker"].wait_for_log(f"rejected by the kubelet of node1 ({reason})")
     site.kubernetes.create_pod(owned("next", "node2"))
     site.create("elsewhere", nodeSelector={"kubernetes.io/hostname": "node2"})
-    site.wait_bound("elsewhere", 4)
+    site.wait_bound("elsewhere", 30)
+    assert "rejects pods" not in told(site, "elsewhere")
     site.create("there", nodeSelector={"kubernetes.io/hostname": "node1"})
     if reason == "OutOfcpu":
-        site.wait_condition("there", "PodScheduled", "the kubelet of node1 rejects pods (OutOfcpu)", 4)
+        site.wait_condition("there", "PodScheduled", "the kubelet of node1 rejects pods (OutOfcpu)")
     else:
-        site.wait_bound("there", 4)
-    site.wait_condition("next", "PodScheduled", f"kubelets reject the pods of its owner ({reason})", 4)
+        site.wait_bound("there", 30)
+        assert "rejects pods" not in told(site, "there")
+    site.wait_condition("next", "PodScheduled", f"kubelets reject the pods of its owner ({reason})")
