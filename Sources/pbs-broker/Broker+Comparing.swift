@@ -102,7 +102,8 @@ extension Broker {
       olderThanBinding: Set(
         jobs.filter { $0.statBegan < record.boundSince ?? 0 }.map(\.job.id)),
       unconfirmed: Set(jobs.filter(\.isUnconfirmed).map(\.job.id)), ended: record.ended,
-      boundJob: record.boundJob, disownedJob: record.disownedJob,
+      boundJob: record.boundJob, boundRunCount: record.boundRunCount,
+      disownedJob: record.disownedJob,
       translation: translation, submitted: record.submitted, refusal: record.refusal,
       hindrance: poller.hindrance,
       submissionHindrance: submitter.hindrance(of: record.uid)

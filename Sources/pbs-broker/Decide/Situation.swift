@@ -24,6 +24,8 @@ struct Situation: Sendable {
   var ended: [EndedJob] = []
   /// The job with which the pod was bound, as this broker has seen it; nil when it has not.
   var boundJob: String?
+  /// Its run_count at the binding; nil as above, and then the pod's annotation counts.
+  var boundRunCount: Int?
   /// The job that the pod's annotation names although it is none of the pod's.
   var disownedJob: String?
   /// What the pod needs as a job.

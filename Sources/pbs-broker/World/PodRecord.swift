@@ -19,6 +19,8 @@ final class PodRecord {
   var boundSince: Double?
   /// The job with which the pod was bound, once PBS has said that it is the pod's own.
   var boundJob: String?
+  /// That job's run_count at the binding; nil as above.
+  var boundRunCount: Int?
   /// Its requests have changed while it was on a node (an in-place resize).
   var isResized = false
   /// The job in the pod's annotation that turned out to be another's, or nobody's.
