@@ -142,7 +142,9 @@ final class Outbox {
     case .bound, .deleted, .reported, .gone, .finished, .conflict:
       entry.isAnswered = true
       entry.backoff.reset()
-      if !message.isReport || outcome.result == .gone { entry.askAgainAt = Monotonic.now + entry.repeats.delay() }
+      if !message.isReport || outcome.result == .gone {
+        entry.askAgainAt = Monotonic.now + entry.repeats.delay()
+      }
       if entry.complaint != nil { log.notice("pod \(name): \(outcome.request): works again") }
       entry.complaint = nil
     }
