@@ -79,7 +79,7 @@ extension Broker {
     for job in record.jobs where !deleted.contains(job) { deleter.withdraw(job) }
     if let job = decision.unconfirmed { poller.confirm(job) }
     if decision.needsHosts { world.needsHosts = true }
-    if decision.submission != nil { submit(record) }
+    if let job = decision.submission { submit(record, job) }
     world.noteClaims(of: record)
     if case .evict(let evict) = decision.message { record.noteEviction(evict.message) }
     outbox.want(decision.message, for: uid, name: record.name, isGone: record.isGone)
@@ -112,6 +112,10 @@ extension Broker {
   ) -> Situation {
     let rejections = world.rejections
     let now = Monotonic.now
+    let translation = translation(of: record)
+    if case .success(let job) = translation, let wait = sharedWait(record, job, now) {
+      record.waitsFor = wait.reason
+    }
     return Situation(
       presence: presence, jobs: jobs.map(\.job),
       olderThanBinding: Set(
@@ -119,19 +123,30 @@ extension Broker {
       unconfirmed: Set(jobs.filter(\.isUnconfirmed).map(\.job.id)),
       unproven: Set(jobs.map(\.job).filter { world.ownership(of: $0) == .unproven }.map(\.id)),
       ended: record.ended,
-      boundJob: record.boundJob, evictions: record.evictions, disownedJob: record.disownedJob,
-      translation: translation(of: record), submitted: record.submitted, refusal: record.refusal,
+      boundJob: record.boundJob, boundRunCount: record.boundRunCount,
+      evictions: record.evictions, disownedJob: record.disownedJob,
+      translation: translation, submitted: record.submitted, refusal: record.refusal,
       hindrance: poller.hindrance,
-      submissionHindrance: submitter.hindrance
-        ?? record.pod.flatMap { world.ownersWait($0, now: now)?.words },
+      submissionHindrance: submitter.hindrance(of: record.uid)
+        ?? record.waitsFor.map { "\($0), so that its job is submitted later" },
       hostMap: world.hostMap,
       nodeHindrance: { node in
-        rejections.wait(node, now: now).map { wait in
-          "it waits to be bound, since the kubelet of \(node) rejects pods (\(wait.reason))"
+        rejections.wait(.node(node), now: now).map { wait in
+          "it waits to be bound, since \(wait.reason)"
         }
       },
       isHostAway: world.isHostAway(of: record), bindWhen: settings.bindWhen,
       patience: settings.terminatingPatience, pastGrace: record.pastGrace(now: now))
+  }
+
+  /// Until when the pod's job waits for what was said of others, and why: its owner's, or those that
+  /// ask PBS for the same. nil when it does not.
+  func sharedWait(
+    _ record: PodRecord, _ job: JobDescription, _ now: Double
+  ) -> (until: Double, reason: String)? {
+    guard let pod = record.pod else { return nil }
+    let keys = [RejectionBackoff.Key.owner(of: pod), .request(of: pod, job)].compactMap(\.self)
+    return keys.compactMap { world.rejections.wait($0, now: now) }.max { $0.until < $1.until }
   }
 
   /// What the pod needs as a job; nil where that does not matter (any more).

@@ -4,11 +4,10 @@ import Text
 
 /// What a submission is made of, and what follows from its end.
 extension Broker {
-  func submit(_ record: PodRecord) {
+  func submit(_ record: PodRecord, _ job: JobDescription) {
     guard !record.isSubmitting, record.pollNeededAfter == nil else { return }
     let now = Monotonic.now
-    let owner = record.pod.flatMap { world.ownersWait($0, now: now)?.until }
-    let wait = max(record.notBefore, owner ?? 0) - now
+    let wait = max(record.notBefore, sharedWait(record, job, now)?.until ?? 0) - now
     guard wait <= 0 else {
       let uid = record.uid
       let timer = EventSource.timer { [weak self] in self?.compare(uid) }
@@ -27,7 +26,8 @@ extension Broker {
       owns(uid), record.jobs.isEmpty,
       pod.nodeName == nil, !pod.isTerminating, !pod.isFinished,
       let reference = PodReference(pod), let cluster = world.cluster?.id,
-      case .success(var description) = translation(of: record)
+      case .success(var description) = translation(of: record),
+      sharedWait(record, description, Monotonic.now) == nil
     else { return nil }
     description.token = try signer?.token(
       for: reference, cluster: cluster, select: description.select)
@@ -37,8 +37,10 @@ extension Broker {
   func submitted(_ uid: String, _ description: JobDescription, _ id: String) {
     guard let record = world.pods[uid], let pod = record.pod else { return }
     record.submitted = description
+    world.rejections.accepted(.request(of: pod, description))
     log.info("associating job \(id) to pod \(record.name)")
     record.refusal = nil
+    record.waitsFor = nil
     record.unansweredBackoff.reset()
     var job = Job(
       id: id, state: .queued, substate: 10, execHost: nil, runCount: 0, comment: nil,
@@ -59,9 +61,16 @@ extension Broker {
     case .refused(let words):
       let delay = record.backoff.delay()
       record.notBefore = Monotonic.now + delay
-      log.warning(
+      // The same words again are no news.
+      log.log(
+        level: words == record.refusal ? .debug : .warning,
         "pod \(record.name): PBS refuses the job: \(words); again in \(String(rounded: delay)) s")
       record.refusal = words
+      if let pod = record.pod, case .success(let job) = translation(of: record) {
+        world.rejections.rejected(
+          .request(of: pod, job), reason: "PBS refuses jobs that ask for the same: \(words)",
+          now: Monotonic.now)
+      }
     case .unavailable(let words), .busy(let words), .limit(let words), .unauthorized(let words):
       complaints.warn("pod \(record.name): qsub: \(words)", cause: words)
       record.notBefore = Monotonic.now + record.unansweredBackoff.delay()

@@ -9,6 +9,8 @@ import Testing
 /// What follows from a job's end soon after its pod was bound, and what is told of an end that a hook
 /// has brought about.
 @Suite(.runningLoop, .timeLimit(.minutes(1))) struct EarlyEndTests {
+  private static let owner = RejectionBackoff.Key.owner(namespace: "default", uid: "owner")
+
   private static func pod(
     _ number: Int, node: String? = "node1", phase: String = "Running", deleted: Bool = false,
     saying words: String? = nil
@@ -51,10 +53,10 @@ import Testing
     var waits: [Double] = []
     for number in 1...6 {
       Self.run(world, number, from: now, for: 1)
-      let wait = try #require(world.ownersWait(Self.pod(0, node: nil), now: now + 1))
+      let wait = try #require(world.rejections.wait(Self.owner, now: now + 1))
       #expect(
-        wait.words
-          == "jobs of its owner's pods end soon after they are bound (that of pod default/redis-\(number)), so that its job is submitted later"
+        wait.reason
+          == "jobs of its owner's pods end soon after they are bound (that of pod default/redis-\(number))"
       )
       waits.append(wait.until - now - 1)
       now = wait.until
@@ -69,7 +71,7 @@ import Testing
     for (seconds, byUs) in [(61.0, false), (1, true)] {
       let world = Self.world()
       Self.run(world, 1, from: 0, for: seconds, byUs: byUs)
-      #expect(world.ownersWait(Self.pod(0, node: nil), now: seconds) == nil)
+      #expect(world.rejections.wait(Self.owner, now: seconds) == nil)
     }
   }
 
@@ -81,11 +83,11 @@ import Testing
     // The pod's own end is none of its success.
     _ = world.update(
       Self.pod(1, phase: "Failed", deleted: true, saying: "job 1.s has ended"), owner: "b", now: 2)
-    #expect(world.ownersWait(Self.pod(0, node: nil), now: 2) != nil)
+    #expect(world.rejections.wait(Self.owner, now: 2) != nil)
     // One that finishes by itself is.
     _ = world.update(Self.pod(2), owner: "b", now: 3)
     _ = world.update(Self.pod(2, phase: "Succeeded"), owner: "b", now: 4)
-    #expect(world.ownersWait(Self.pod(0, node: nil), now: 4) == nil)
+    #expect(world.rejections.wait(Self.owner, now: 4) == nil)
   }
 
   @Test @EventLoop func aJobThatNeverFitsIsSubmittedMoreAndMoreSeldom() throws {

@@ -22,10 +22,11 @@ struct HostPollerTests {
     }
     func submit(_ job: JobDescription) async throws(PBSError) -> String { "1.pbsserver" }
     func delete(_ id: String, force: Bool) async throws(PBSError) {}
-    func list() async throws(PBSError) -> JobListing { JobListing(all: [], running: []) }
+    func list(telling _: Set<String>) async throws(PBSError) -> JobListing { JobListing(all: []) }
     func stat(_ ids: [String]) async throws(PBSError) -> JobStat { JobStat(jobs: [], unknown: []) }
     func server() async throws(PBSError) -> String { "pbsserver" }
-    func connectionsLeft(for use: ConnectionUse) -> Int { .max }
+    let pace = LookPace(first: 0.25, second: 0.5)
+    func changes() async throws(PBSError) -> JobStat? { nil }
   }
 
   @Test @EventLoop func aFailureIsSaidOnceAndTriedAgainSoonThenSeldom() async {

@@ -23,12 +23,14 @@ struct OutboxTests {
     folder = try TemporaryFolder()
   }
 
-  @EventLoop private func outbox(patience: Double) throws -> Outbox {
+  @EventLoop private func outbox(belief: Double) throws -> Outbox {
     let publisher = try Publisher(
       path: "\(folder.path)/b.sock", role: .pbsBroker, instance: "broker-1", consumers: .binder,
       allowedPeers: [], log: lines.logger)
-    let outbox = Outbox(publisher: publisher, patience: patience, log: lines.logger)
+    let outbox = Outbox(publisher: publisher, belief: belief, log: lines.logger)
     outbox.owns = { _ in true }
+    outbox.ownerOf = { _ in "binder-1" }
+    outbox.hearsSince = { 0 }
     return outbox
   }
 
@@ -47,9 +49,10 @@ struct OutboxTests {
   @EventLoop func whatWasAnsweredAsDoneAndIsNotIsAskedForAgain(
     _ result: BinderMessage.Result
   ) async throws {
-    let outbox = try outbox(patience: 0.05)
+    let outbox = try outbox(belief: 0.05)
     want(Self.bind, outbox)
-    #expect(outbox.settle(answer("bind", result, id: 1), name: "default/redis") != nil)
+    #expect(
+      outbox.settle(answer("bind", result, id: 1), from: "binder-1", name: "default/redis") != nil)
     #expect(!outbox.isOpen("uid-1"))
     let isOpen = await soon {
       want(Self.bind, outbox)
@@ -57,35 +60,39 @@ struct OutboxTests {
     }
     #expect(isOpen)
     // The answer to the first asking is not one to the second.
-    #expect(outbox.settle(answer("bind", result, id: 1), name: "default/redis") == nil)
-    #expect(outbox.settle(answer("bind", result, id: 2), name: "default/redis") != nil)
-    #expect(lines.all.count { $0.contains("it is asked again") } == 1)
+    #expect(
+      outbox.settle(answer("bind", result, id: 1), from: "binder-1", name: "default/redis") == nil)
+    #expect(
+      outbox.settle(answer("bind", result, id: 2), from: "binder-1", name: "default/redis") != nil)
+    #expect(lines.all.count { $0.contains("asked again") } == 1)
   }
 
   @Test @EventLoop func whatWasAnsweredIsNotAskedForAllTheTime() async throws {
-    let outbox = try outbox(patience: 60)
+    let outbox = try outbox(belief: 60)
     want(Self.bind, outbox)
-    _ = outbox.settle(answer("bind", .bound), name: "default/redis")
+    _ = outbox.settle(answer("bind", .bound), from: "binder-1", name: "default/redis")
     for _ in 0..<100 { want(Self.bind, outbox) }
     #expect(!outbox.isOpen("uid-1"))
   }
 
   @Test @EventLoop func aReportThatWasTakenIsNotRepeated() async throws {
-    let outbox = try outbox(patience: 0.001)
+    let outbox = try outbox(belief: 0.001)
     want(Self.report, outbox)
-    _ = outbox.settle(answer("report", .reported), name: "default/redis")
+    _ = outbox.settle(answer("report", .reported), from: "binder-1", name: "default/redis")
     try await EventLoop.sleep(seconds: 0.1)
     want(Self.report, outbox)
     #expect(!outbox.isOpen("uid-1"))
   }
 
   @Test @EventLoop func anAnswerToAnOlderMessageOfTheSameWordsIsNoAnswer() throws {
-    let outbox = try outbox(patience: 60)
+    let outbox = try outbox(belief: 60)
     want(Self.bind, outbox)
     want(nil, outbox)
     want(Self.bind, outbox)
-    #expect(outbox.settle(answer("bind", .bound, id: 1), name: "default/redis") == nil)
+    #expect(
+      outbox.settle(answer("bind", .bound, id: 1), from: "binder-1", name: "default/redis") == nil)
     #expect(outbox.isOpen("uid-1"))
-    #expect(outbox.settle(answer("bind", .bound, id: 3), name: "default/redis") != nil)
+    #expect(
+      outbox.settle(answer("bind", .bound, id: 3), from: "binder-1", name: "default/redis") != nil)
   }
 }

@@ -75,6 +75,7 @@ import Testing
     ("qsub: Illegal attribute or resource value select.mem", 166, .refused),
     ("qsub: illegal -N value", 2, .refused),
     ("qsub: pods of this project may not ask for gpus", 32, .refused),
+    ("qsub: Job rejected by all possible destinations", 191, .refused),
     // By the number alone.
     ("qsub: Error (15142) submitting job", 38, .limit),
     ("qsub: Error (15007) submitting job", 159, .unauthorized),

@@ -48,25 +48,25 @@ struct SubmitterFaultTests {
       return "\(submissions.count).pbsserver"
     }
     func delete(_ id: String, force: Bool) async throws(PBSError) {}
-    func list() async throws(PBSError) -> JobListing { JobListing(all: [], running: []) }
+    func list(telling _: Set<String>) async throws(PBSError) -> JobListing { JobListing(all: []) }
     func stat(_ ids: [String]) async throws(PBSError) -> JobStat { JobStat(jobs: [], unknown: []) }
     func server() async throws(PBSError) -> String { "pbsserver" }
     func hosts() async throws(PBSError) -> PBSHosts { PBSHosts() }
-    func connectionsLeft(for use: ConnectionUse) -> Int { .max }
+    let pace = LookPace(first: 0.25, second: 0.5)
+    func changes() async throws(PBSError) -> JobStat? { nil }
   }
 
   @Test(arguments: [
     PBSError.busy("qsub: request rejected as filter hook 'site' encountered an exception"),
     .unauthorized("qsub: Bad UID for job execution"),
   ])
-  @EventLoop func aPodWhoseJobAloneFailsIsRefusedAndTheOthersAreTaken(
+  @EventLoop func aPodWhoseJobAloneFailsStopsNoOther(
     _ error: PBSError
   ) async {
     let site = Site()
     site.pbs.faults = ["pod-0": error]
-    for number in 0..<20 { site.submitter.add("pod-\(number)") }
-    #expect(await soon(within: 30) { site.taken.count == 19 && site.failed["pod-0"] != nil })
-    #expect(site.failed == ["pod-0": [.refused(error.description)]])
+    for number in 0..<20 { site.submitter.add("pod-\(number)", of: "default") }
+    #expect(await soon(within: 30) { site.taken.count == 19 })
     // It was tried a few times, and the others once each.
     #expect(site.pbs.submissions.count { $0 == "pod-0" } <= 4)
     #expect(site.pbs.submissions.count <= 19 + 4)
@@ -75,7 +75,7 @@ struct SubmitterFaultTests {
   @Test @EventLoop func aPBSThatDoesNotAnswerIsTriedByOneForAll() async throws {
     let site = Site()
     for number in 0..<50 { site.pbs.faults["pod-\(number)"] = .unavailable("qsub: exit 137") }
-    for number in 0..<50 { site.submitter.add("pod-\(number)") }
+    for number in 0..<50 { site.submitter.add("pod-\(number)", of: "default") }
     #expect(await soon { site.lines.all.contains { $0.contains("one job at a time") } })
     try await EventLoop.sleep(seconds: 3)
     // Three that were under way together, and one after each wait of 0.5 s at the least, 1, 2 ...
@@ -89,7 +89,7 @@ struct SubmitterFaultTests {
   @Test @EventLoop func whoWaitsForATurnForLongIsToldSo() async {
     let site = Site()
     site.pbs.turnComes = false
-    for number in 0..<5 { site.submitter.add("pod-\(number)") }
+    for number in 0..<5 { site.submitter.add("pod-\(number)", of: "default") }
     #expect(await soon(within: 30) { !site.hindrances.isEmpty })
     #expect(site.hindrances[0].hasPrefix("the job waits to be submitted: PBS may be connected to"))
     #expect(site.pbs.submissions.isEmpty)
@@ -103,7 +103,7 @@ struct SubmitterFaultTests {
     let site = Site()
     let busy = PBSError.busy("qsub: Server is busy")
     for number in 0..<4 { site.pbs.faults["pod-\(number)"] = busy }
-    for number in 0..<4 { site.submitter.add("pod-\(number)") }
+    for number in 0..<4 { site.submitter.add("pod-\(number)", of: "default") }
     #expect(await soon { site.pbs.submissions.count >= 5 })
     // One place comes free, and is taken; then it goes on.
     site.pbs.faults["pod-3"] = nil

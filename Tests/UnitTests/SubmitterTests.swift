@@ -82,6 +82,49 @@ struct SubmitterTests {
     #expect(site.words.count { $0.contains("PBS takes jobs again") } == 1)
   }
 
+  /// PBS says of one job what it says of its own state.
+  @Test(arguments: [
+    PBSError.busy("qsub: filter hook encountered an exception"),
+    .unauthorized("qsub: Bad UID for job execution"),
+  ])
+  @EventLoop func whoseJobAloneIsTurnedAwayHasItselfToBlame(_ error: PBSError) async throws {
+    let site = Site()
+    site.pbs.refusals = ["poison": error]
+    site.submitter.add("poison", of: "default")
+    #expect(await soon { site.pbs.submissions.count == 2 })
+    // Whoever comes does not wait for its next try, and is told nothing of it.
+    for number in 1...6 {
+      #expect(site.submitter.hindrance(of: "pod-\(number)") == nil)
+      site.submitter.add("pod-\(number)", of: "default")
+      #expect(await soon { site.taken.count == number })
+      if number == 1 { #expect(site.pbs.submissions.count { $0 == "poison" } <= 3) }
+      let tries = site.pbs.submissions.count { $0 == "poison" }
+      guard site.failed.isEmpty else { break }
+      #expect(
+        await soon {
+          !site.failed.isEmpty || site.pbs.submissions.count { $0 == "poison" } > tries
+        })
+    }
+    #expect(site.failed == ["poison": .refused("\(error) (it takes the jobs of other pods)")])
+    // From then on it stops nobody.
+    site.submitter.add("poison", of: "default")
+    site.submitter.add("last", of: "default")
+    #expect(await soon { site.taken["last"] != nil })
+    #expect(site.submitter.hindrance == nil)
+  }
+
+  @Test @EventLoop func noPodTriesForAllForLong() async {
+    let site = Site()
+    site.pbs.refusals = ["pod-1": .busy("qsub: System error")]
+    site.pbs.isHolding = true
+    site.add(4)
+    #expect(await soon { site.pbs.submissions.count == 3 })
+    site.unwanted = ["pod-2", "pod-3"]
+    site.pbs.release()
+    #expect(await soon { site.taken["pod-4"] != nil })
+    #expect(site.pbs.submissions.count { $0 == "pod-1" } <= 4)
+  }
+
   @Test @EventLoop func aJobThatEndedMakesRoomAtOnce() async {
     let site = Site()
     site.pbs.failure = { $0 < 5 ? .limit("qsub: Maximum number of jobs") : nil }

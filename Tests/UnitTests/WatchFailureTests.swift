@@ -19,7 +19,7 @@ import Testing
   @Test(arguments: [
     (410, "Expired", "too old resource version: 1 (7)", true),
     (410, "Gone", "", true),
-    (504, "Timeout", "Too large resource version: 500, current: 400", true),
+    (504, "Timeout", "Timeout: Too large resource version: 500, current: 400", true),
     (504, "Timeout", "the request timed out", false),
     (500, "InternalError", "etcdserver: request timed out", false),
     (403, "Forbidden", "pods is forbidden", false),

@@ -138,9 +138,11 @@ def stopped_broker(path: Path) -> Any:
 def test_a_broker_in_trouble_costs_the_job_nothing(server: Server, trouble: Any) -> None:
     kept = trouble(server.socket)
     server.run("QUEUEJOB", native_job())  # the first run loads what any hook loads
-    seconds, outcome = elapsed(lambda: server.run("RUNJOB", pods_job()))
+    runs = [elapsed(lambda: server.run("RUNJOB", pods_job())) for _ in range(5)]
+    outcome = runs[0][1]
     assert outcome.rejected is None
-    assert seconds < 0.05
+    # What waits for the broker does so each time; a busy machine is late now and then.
+    assert min(seconds for seconds, _ in runs) < 0.05
     assert all(level == "debug" for level, _ in outcome.log)
     assert bool(outcome.log) == (trouble is not stopped_broker)
     del kept

@@ -70,7 +70,8 @@ def test_leadership_is_given_up_in_time_when_each_answer_is_slow(kubernetes: Kub
         renewed = last_renewal(kubernetes)
         owned, left = until_goodbye(peer, 30)
     watcher.wait_for_log("no longer leads")
-    assert left - renewed < 10.5
+    # 10 s, and what a busy machine is late; another may lead after 15 s.
+    assert left - renewed < 14
     assert owned <= renewed + 10
 
 

@@ -4,17 +4,34 @@ extension Pod {
     metadata.ownerReferences?.first { $0.controller == true }?.uid
   }
 
-  /// Why its kubelet has rejected it; nil when it has not. A rejected pod has never run.
-  /// (Kubernetes: reasons of pkg/kubelet/lifecycle and of the kubelet's admission handlers.)
-  public var rejection: String? {
-    guard status?.phase == "Failed", let reason = status?.reason else { return nil }
-    return reason.hasPrefix("OutOf") || Self.rejections.contains(reason) ? reason : nil
+  /// That a kubelet does not take a pod, or turned it out for want of room.
+  public struct Rejection: Sendable, Equatable {
+    /// Kubelet's word.
+    public var reason: String
+    /// It is about the node, which would reject others as well; else only about this pod.
+    public var isOfNode: Bool
   }
 
-  private static let rejections: Set<String> = [
-    "AppArmor", "InvalidNodeInfo", "NodeAffinity", "NodePorts", "NodeShutdown",
-    "PodFeatureUnsupported", "PodLevelResourcesNotAdmittedReason", "PodOSNotSupported",
-    "PodOSSelectorNodeLabelDoesNotMatch", "SysctlForbidden", "TopologyAffinityError",
-    "UnexpectedAdmissionError", "UnknownReason",
+  /// Why its kubelet has rejected it; nil when it has not. A pod of reason Evicted may have run:
+  /// kubelet uses that word for pods under way and for new ones, while the node lacks memory or disk.
+  /// (Kubernetes: reasons of pkg/kubelet/lifecycle, of pkg/kubelet/eviction and of kubelet's other
+  /// admission handlers.)
+  public var rejection: Rejection? {
+    guard status?.phase == "Failed", let reason = status?.reason else { return nil }
+    let isOfNode = reason.hasPrefix("OutOf") || Self.rejectionsOfNodes.contains(reason)
+    guard isOfNode || Self.rejectionsOfPods.contains(reason) else { return nil }
+    return Rejection(reason: reason, isOfNode: isOfNode)
+  }
+
+  private static let rejectionsOfNodes: Set<String> = [
+    "Evicted", "InvalidNodeInfo", "NodeShutdown", "NodeUnschedulable",
+  ]
+
+  private static let rejectionsOfPods: Set<String> = [
+    "AppArmor", "NodeAffinity", "NodeName", "NodePorts", "PodFeatureUnsupported",
+    "PodLevelResourcesNotAdmittedReason", "PodOSNotSupported",
+    "PodOSSelectorNodeLabelDoesNotMatch", "SysctlForbidden", "TaintToleration",
+    "TopologyAffinityError", "UnexpectedAdmissionError", "UnknownReason",
+    "VolumeAttachmentLimitExceeded",
   ]
 }

@@ -23,7 +23,7 @@ extension Error {
   var meansToListAgain: Bool {
     switch self {
     case let error as KubernetesError:
-      error.isGone || error.message.hasPrefix("Too large resource version")
+      error.isGone || error.message.contains("Too large resource version")
     case let failure as WatchFailure:
       if case .tooShort = failure { false } else { true }
     default: self is LineTooLong || self is DecodingError

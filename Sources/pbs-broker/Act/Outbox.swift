@@ -33,16 +33,21 @@ final class Outbox {
     /// It was answered that there is no such pod, which kube-watcher tells of all the same.
     var isAnsweredGone = false
     /// Seconds after which what was answered must show.
-    var belief = Outbox.belief
+    var belief: Double
+
+    init(belief: Double) {
+      self.belief = belief
+    }
   }
 
   /// Seconds after which what a binder says to have done must show, the first time and at most.
-  private static nonisolated let belief = 30.0
-  private static nonisolated let longestBelief = 600.0
-  /// Seconds between looks at what binders bring about.
-  private static nonisolated let lookInterval = 1.0
+  static nonisolated let belief = 30.0
+  private static let longestBelief = 600.0
+  /// Seconds between looks at what binders bring about, at most.
+  private static let lookInterval = 1.0
 
   private let publisher: Publisher
+  private let belief: Double
   private let log: Logger
   private let complaints: RepeatedLine
   private var entries: [String: Entry] = [:]
@@ -54,20 +59,29 @@ final class Outbox {
   /// is not told.
   var owns: @EventLoop (String) -> Bool = { _ in false }
 
+  /// The binder whose pod of this UID is; nil while it is nobody's.
+  lazy var ownerOf: @EventLoop (String) -> String? = { [unowned self] in publisher.owner(of: $0) }
+
   /// Since when all that has happened to pods is heard at once, monotonic; nil while it is not.
   var hearsSince: @EventLoop () -> Double? = { nil }
 
   /// Whether a pod is as a message asks for, by kube-watcher's word.
   var shows: @EventLoop (BrokerMessage) -> Bool = { _ in false }
 
-  /// - Parameter patience: seconds for which a binder may bring nothing about while others do.
-  init(publisher: Publisher, patience: Double = BinderProgress.Limits().patience, log: Logger) {
+  /// - Parameters:
+  ///   - patience: seconds for which a binder may bring nothing about while others do.
+  ///   - belief: seconds after which what a binder says to have done must show, the first time.
+  init(
+    publisher: Publisher, patience: Double = BinderProgress.Limits().patience,
+    belief: Double = Outbox.belief, log: Logger
+  ) {
     self.publisher = publisher
+    self.belief = belief
     self.log = log
     complaints = RepeatedLine(log: log)
     progress = BinderProgress(limits: .init(patience: patience))
     lookTimer = EventSource.timer { [unowned self] in look() }
-    lookTimer?.schedule(after: Self.lookInterval)
+    lookTimer?.schedule(after: min(Self.lookInterval, belief))
     publisher.objects = { [unowned self] in entries.keys.compactMap(published) }
   }
 
@@ -77,7 +91,7 @@ final class Outbox {
   ///   - name: the pod's, for the log.
   func want(_ message: BrokerMessage?, for uid: String, name: String, isGone: Bool) {
     guard message != nil || entries[uid] != nil else { return }
-    let entry = entries[uid] ?? Entry()
+    let entry = entries[uid] ?? Entry(belief: belief)
     entries[uid] = entry
     guard message != entry.message else { return }
     if case .report(let report) = message, case .report = entry.message,
@@ -95,7 +109,7 @@ final class Outbox {
     let before = entry.message
     let wasAnswered = entry.isAnswered
     // kube-watcher may show it before the answer is here.
-    if let before, shows(before), let binder = entry.answer?.binder ?? publisher.owner(of: uid) {
+    if let before, shows(before), let binder = entry.answer?.binder ?? ownerOf( uid) {
       progress.advanced(binder, now: Monotonic.now)
     }
     lastID += 1
@@ -107,7 +121,7 @@ final class Outbox {
     entry.asked = nil
     entry.answer = nil
     entry.isAnsweredGone = false
-    entry.belief = Self.belief
+    entry.belief = belief
     if let message {
       if case .report(let report) = message {
         entry.throttle.told(report.message, now: Monotonic.now)
@@ -150,7 +164,7 @@ final class Outbox {
     guard let entry = entries[outcome.pod.uid], let message = entry.message, !entry.isAnswered,
       message.isAnswered(by: outcome), outcome.id == nil || outcome.id == entry.id
     else { return nil }
-    guard publisher.owner(of: outcome.pod.uid) == binder else {
+    guard ownerOf( outcome.pod.uid) == binder else {
       log.debug(
         "pod \(name): \(outcome.request): the answer of \(binder) is ignored, which does not own it"
       )
@@ -195,7 +209,7 @@ final class Outbox {
   /// Asks again for what was answered and does not show, and gives the share of binders that bring
   /// nothing about to the others.
   private func look() {
-    lookTimer?.schedule(after: Self.lookInterval)
+    lookTimer?.schedule(after: min(Self.lookInterval, belief))
     let now = Monotonic.now
     let hearsSince = hearsSince()
     var waiting: [String: Double] = [:]
@@ -205,7 +219,7 @@ final class Outbox {
         entry.asked = nil
         continue
       }
-      guard let owner = publisher.owner(of: uid) else { continue }
+      guard let owner = ownerOf( uid) else { continue }
       // What was answered and does not show waits, too.
       if entry.asked?.binder != owner { entry.asked = (owner, now) }
       if message.changesPod {
@@ -229,7 +243,7 @@ final class Outbox {
   }
 
   private func noteDoubt(_ entry: Entry, _ binder: String, _ message: BrokerMessage) {
-    if entry.belief == Self.belief, let pod = message.pod {
+    if entry.belief == belief, let pod = message.pod {
       log.warning(
         "pod \(pod.fullName): binder \(binder) has answered, and nothing shows of it: asked again")
     }
@@ -237,6 +251,8 @@ final class Outbox {
   }
 
   private func ask(again entry: Entry, _ uid: String) {
+    lastID += 1
+    entry.id = lastID
     entry.isAnswered = false
     entry.answer = nil
     repeatMessage(for: uid)

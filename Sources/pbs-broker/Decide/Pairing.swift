@@ -17,6 +17,14 @@ enum Pairing {
     return Reconciliation.keeper(of: jobs.filter { hostMap.node(of: $0) == pod.nodeName })
   }
 
+  /// The run count in the pod's annotation; nil when it is none that PBS can have counted.
+  static func runCount(_ pod: Pod) -> Int? {
+    guard let text = pod.metadata.annotations?[WellKnown.runCount],
+      text.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let count = Int(text), count > 0
+    else { return nil }
+    return count
+  }
+
   /// The job id in the pod's annotation, put together anew; nil when there is none.
   static func namedJob(_ pod: Pod) -> String? {
     pod.metadata.annotations?[WellKnown.jobID].flatMap { JobID($0) }?.description

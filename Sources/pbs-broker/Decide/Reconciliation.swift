@@ -255,9 +255,7 @@ enum Reconciliation {
       if let host = job.host, let node = situation.hostMap.node(of: job), node != pod.nodeName {
         return "job \(job.id) was started again on \(host)\(words)"
       }
-      if let text = pod.metadata.annotations?[WellKnown.runCount], let count = Int(text),
-        job.runCount > count
-      {
+      if let count = situation.boundRunCount ?? Pairing.runCount(pod), job.runCount > count {
         return "job \(job.id) was started again (run \(job.runCount))\(words)"
       }
       return nil

@@ -1,45 +1,129 @@
+import Kubernetes
 import Runtime
 
-/// Slows down who makes pods that kubelets reject (OutOfcpu and the like): a controller makes the
-/// next one at once, and PBS, which sees room, starts a job for each. Kept by owner, which has
+/// Slows down who makes pods that kubelets reject (OutOfcpu and the like), or whose jobs PBS ends as
+/// soon as they are bound: a controller makes the next one at once, and PBS, which sees room, starts a
+/// job for each. The same for jobs that PBS refuses: of many that ask for the same, few try. Kept by owner, which has
 /// other pods' submissions wait, and by node, which has bindings wait. Moments are monotonic
 /// seconds.
 struct RejectionBackoff: Sendable {
+  /// Who waits. An owner's UID is text of who wrote the pod, and counts in his namespace only.
+  enum Key: Hashable, Sendable {
+    case owner(namespace: String, uid: String)
+    case node(String)
+    /// Jobs that ask PBS for the same, of one namespace.
+    case request(namespace: String, text: String)
+
+    /// Seconds. What PBS refuses costs less than what a kubelet rejects.
+    fileprivate var firstWait: Double {
+      if case .request = self { 1 } else { 10 }
+    }
+
+    /// The controller of a pod, if it has one.
+    static func owner(of pod: Pod) -> Key? {
+      pod.controllerUID.map { .owner(namespace: pod.metadata.namespace ?? "default", uid: $0) }
+    }
+
+    /// What a pod's job asks for.
+    static func request(of pod: Pod, _ job: JobDescription) -> Key {
+      .request(
+        namespace: pod.metadata.namespace ?? "default",
+        text: job.request)
+    }
+  }
+
   /// Seconds without a rejection after which a wait starts over.
   static let calm = 600.0
+  /// Seconds after its binding within which the end of a pod's job counts.
+  static let earlyEnd = 60.0
   /// Owners or nodes that are remembered at most; the oldest go first.
   private static let most = 10_000
 
   private struct Entry: Sendable {
-    var backoff = Backoff(first: 10, longest: 300)
+    var backoff: Backoff
     var reason = ""
+    /// That its pods run says nothing: it is afterwards that they end.
+    var isEarlyEnd = false
     var at = 0.0
     var until = 0.0
   }
 
-  private var entries: [String: Entry] = [:]
+  private var entries: [Key: Entry] = [:]
+
+  /// Takes in what has become of a pod on a node.
+  /// - Returns: a line for the log when kubelet has rejected it.
+  mutating func note(_ pod: Pod, before: Pod, now: Double) -> String? {
+    guard let node = pod.nodeName else { return nil }
+    let owner = Key.owner(of: pod)
+    guard let rejection = pod.rejection, before.rejection == nil else {
+      if pod.status?.phase == "Running", before.status?.phase != "Running" {
+        accepted(.node(node))
+        if let owner { accepted(owner) }
+      }
+      return nil
+    }
+    // What is wrong with one pod is no trouble of the node's other pods.
+    let keys = [owner, rejection.isOfNode ? .node(node) : nil].compactMap(\.self)
+    for key in keys {
+      let who =
+        key == owner
+        ? "kubelets reject the pods of its owner" : "the kubelet of \(node) rejects pods"
+      rejected(key, reason: "\(who) (\(rejection.reason))", now: now)
+    }
+    let others = rejection.isOfNode ? " and that node's" : ""
+    return
+      "pod \(pod.fullName) was rejected by the kubelet of \(node) (\(rejection.reason)): its owner's\(others) next pods wait"
+  }
+
+  /// PBS has ended the job of a bound pod.
+  /// - Returns: a line for the log where its owner begins to wait for that.
+  mutating func jobEnded(of pod: Pod, boundSince: Double, now: Double) -> String? {
+    guard let owner = Key.owner(of: pod) else { return nil }
+    guard now - boundSince < Self.earlyEnd else {
+      finished(pod)
+      return nil
+    }
+    let isNew = wait(owner, now: now) == nil
+    rejected(
+      owner,
+      reason:
+        "jobs of its owner's pods end soon after they are bound (that of pod \(pod.fullName))",
+      now: now, isEarlyEnd: true)
+    guard isNew else { return nil }
+    return
+      "the job of pod \(pod.fullName) ended soon after the binding: its owner's next pods wait"
+  }
+
+  /// A pod has ended by itself, or long after its binding: its owner's jobs do not end early.
+  mutating func finished(_ pod: Pod) {
+    if let owner = Key.owner(of: pod), entries[owner]?.isEarlyEnd == true { entries[owner] = nil }
+  }
 
   /// A pod of this owner, or on this node, was rejected.
-  mutating func rejected(_ key: String, reason: String, now: Double) {
+  /// - Parameters:
+  ///   - reason: words for the pods that wait.
+  ///   - isEarlyEnd: whether it was the end of a job, and not kubelet's word.
+  mutating func rejected(_ key: Key, reason: String, now: Double, isEarlyEnd: Bool = false) {
     if entries.count >= Self.most, let oldest = entries.min(by: { $0.value.at < $1.value.at }) {
       entries[oldest.key] = nil
     }
-    var entry = entries[key] ?? Entry()
+    var entry = entries[key] ?? Entry(backoff: Backoff(first: key.firstWait, longest: 300))
     if now - entry.at > Self.calm { entry.backoff.reset() }
     // Pods that were under way together are one rejection.
     if now >= entry.until { entry.until = now + entry.backoff.delay() }
     entry.at = now
     entry.reason = reason
+    entry.isEarlyEnd = isEarlyEnd
     entries[key] = entry
   }
 
   /// A pod of this owner, or on this node, runs.
-  mutating func accepted(_ key: String) {
-    if !entries.isEmpty { entries[key] = nil }
+  mutating func accepted(_ key: Key) {
+    if entries[key]?.isEarlyEnd == false { entries[key] = nil }
   }
 
-  /// Until when to wait, and kubelet's reason; nil when there is nothing to wait for.
-  func wait(_ key: String, now: Double) -> (until: Double, reason: String)? {
+  /// Until when to wait, and why; nil when there is nothing to wait for.
+  func wait(_ key: Key, now: Double) -> (until: Double, reason: String)? {
     guard let entry = entries[key], now < entry.until else { return nil }
     return (entry.until, entry.reason)
   }

@@ -26,6 +26,8 @@ struct Situation: Sendable {
   var ended: [EndedJob] = []
   /// The job with which the pod was bound, as this broker has seen it; nil when it has not.
   var boundJob: String?
+  /// Its run_count at the binding; nil as above, and then the pod's annotation counts.
+  var boundRunCount: Int?
   /// What binders were asked to delete the pod for: they tell of that themselves.
   var evictions: [String] = []
   /// The job that the pod's annotation names although it is none of the pod's.

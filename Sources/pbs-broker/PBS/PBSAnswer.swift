@@ -101,7 +101,9 @@ struct PBSAnswer: Sendable {
     .init(15021, "Queue is not enabled", .limit),
     .init(15018, "Unknown queue", .limit),
     .init(15037, "No default queue specified", .limit),
-    .init(15039, "Job rejected by all possible destinations", .limit),
+    // Of a routing queue; where limits or disabled queues alone are in the way, PBS takes the job and
+    // routes it later (svr_movejob.c, should_retry_route).
+    .init(15039, "Job rejected by all possible destinations", .refused),
 
     // The server's hook does not accept a proof of submission, or wants one, or the site has not made
     // the resources for it.

@@ -51,6 +51,15 @@ struct JobDescription: Sendable, Equatable {
     chunks.map(\.text).joined(separator: "+")
   }
 
+  /// All that PBS may refuse in it, as one text: jobs that ask for the same are answered alike.
+  var request: String {
+    let others = resources.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
+    return [
+      select, walltime.map(String.init), queue, project, account, group, priority.map(String.init),
+      place, depend, beginTime.map(String.init), "\(isHeld)",
+    ].map { $0 ?? "" }.joined(separator: " ") + " " + others.joined(separator: ",")
+  }
+
   static func == (a: JobDescription, b: JobDescription) -> Bool {
     a.name == b.name && a.chunks == b.chunks && a.walltime == b.walltime && a.queue == b.queue
       && a.environment.elementsEqual(b.environment) { $0 == $1 }

@@ -24,6 +24,8 @@ final class PodRecord {
   var boundSince: Double?
   /// The job with which the pod was bound, once PBS has said that it is the pod's own.
   var boundJob: String?
+  /// That job's run_count at the binding; nil as above.
+  var boundRunCount: Int?
   /// What binders were asked to delete it for, in the words that they put into its condition; the
   /// last few.
   private(set) var evictions: [String] = []
@@ -51,6 +53,9 @@ final class PodRecord {
   var submitted: JobDescription?
   /// What PBS said when it refused the last submission.
   var refusal: String?
+  /// Why its submission waited last for what was said of other pods; until a job is submitted, so
+  /// that its owner is told one thing between the tries.
+  var waitsFor: String?
   var submitTimer: EventSource?
 
   init(uid: String) {

@@ -55,6 +55,8 @@ extension World {
   func recognise(_ record: PodRecord) {
     guard record.boundJob == nil, let pod = record.pod, pod.nodeName != nil else { return }
     let told = record.jobs.compactMap { jobs[$0] }.filter { $0.statAt > 0 }.map(\.job)
-    record.boundJob = Pairing.job(of: pod, among: told, remembered: nil, hostMap: hostMap)?.id
+    let job = Pairing.job(of: pod, among: told, remembered: nil, hostMap: hostMap)
+    record.boundJob = job?.id
+    record.boundRunCount = job.map { Pairing.runCount(pod) ?? $0.runCount }
   }
 }

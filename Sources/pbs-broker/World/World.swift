@@ -29,9 +29,8 @@ final class World {
   private(set) var hostMap = HostMap()
   /// Some pod asks for a host that is not known.
   var needsHosts = false
-  /// Owners and nodes whose pods kubelets reject, and owners whose pods' jobs end too early.
+  /// Owners, nodes and requests whose pods are rejected, refused, or lose their jobs too early.
   var rejections = RejectionBackoff()
-  var earlyEnds = RejectionBackoff()
   /// Since when kube-watcher's word is complete; nil while it is not.
   private(set) var syncedSince: Double?
   /// Pods told since the connection began: what is not among them at `synced` is missing.

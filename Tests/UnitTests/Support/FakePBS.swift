@@ -12,6 +12,8 @@ final class FakePBS: PBSBackend {
   private(set) var moments: [Double] = []
   /// Why the command of this number, from 0 on, does not work; nil when it does.
   var failure: (Int) -> PBSError? = { _ in nil }
+  /// Jobs, by name, that are never taken, and why.
+  var refusals: [String: PBSError] = [:]
   /// Commands wait for ``release()``.
   var isHolding = false
   private var held: [CheckedContinuation<Void, Never>] = []
@@ -37,6 +39,7 @@ final class FakePBS: PBSBackend {
     submissions.append(job.name)
     let number = submissions.count
     try await answer()
+    if let refusal = refusals[job.name] { throw refusal }
     return "\(number).pbsserver"
   }
 

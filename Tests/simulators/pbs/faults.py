@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 from enum import Enum
+from typing import Sequence
 
 
 class FaultKind(Enum):
@@ -33,6 +34,8 @@ class Fault:
     seconds: float = 0.0
     status: int = 0
     text: str = ""
+    # Strikes only calls one argument of which is this; None for all.
+    argument: str | None = None
 
 
 GARBAGE = '{\n\t"timestamp":\t17954,,\n\x00\x01 Segmentation fault'
@@ -60,9 +63,10 @@ class Faults:
         """Carried out and answered only after so many seconds."""
         return self.add(Fault(command, FaultKind.SLOW, probability, count, seconds=seconds))
 
-    def fail(self, command: str, status: int, text: str, probability: float = 1.0, count: int | None = None) -> Fault:
+    def fail(self, command: str, status: int, text: str, probability: float = 1.0, count: int | None = None,
+             argument: str | None = None) -> Fault:
         """Not carried out; exits with the status, text on standard error."""
-        return self.add(Fault(command, FaultKind.FAIL, probability, count, status=status, text=text))
+        return self.add(Fault(command, FaultKind.FAIL, probability, count, status=status, text=text, argument=argument))
 
     def hang(self, command: str, probability: float = 1.0, count: int | None = None) -> Fault:
         """Not carried out, never answered."""
@@ -92,10 +96,12 @@ class Faults:
         """Takes all faults out of force."""
         self._faults.clear()
 
-    def strike(self, command: str) -> Fault | None:
+    def strike(self, command: str, arguments: Sequence[str] = ()) -> Fault | None:
         """The fault of this call, if one strikes."""
         for fault in self._faults:
             if fault.command not in (command, "*") or fault.count == 0:
+                continue
+            if fault.argument is not None and fault.argument not in arguments:
                 continue
             if fault.probability < 1.0 and self._random.random() >= fault.probability:
                 continue

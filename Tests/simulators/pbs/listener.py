@@ -191,7 +191,7 @@ class Listener:
             if call.standard_input is None:
                 connection.logged = Call(time.monotonic(), call.program, tuple(call.arguments), call.user, call.connections)
                 self.calls.append(connection.logged)
-                connection.fault = self._faults.strike(call.kind)
+                connection.fault = self._faults.strike(call.kind, call.arguments)
             fault = connection.fault
             kind = fault.kind if fault is not None else None
             if fault is not None and kind is FaultKind.FAIL:
