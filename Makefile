@@ -4,7 +4,8 @@
 #   make test      install what is missing, build, run every test
 #   make test-real  the tests on the PBS of this site, or of a lab: docs/testing.md first
 #   make build     debug build                make release   static, stripped executables
-#   make bench     speed and memory           make chaos MINUTES=30 [KUBERNETES=real] [SEED=7]
+#   make bench     speed, cost and memory     make bench-compare BASE=old.json [NEW=bench.json]
+#   make chaos MINUTES=30 [KUBERNETES=real] [SEED=7]
 #   make fuzz SECONDS=60 [TARGETS="pod qstat"]
 #   make format    swift format               make lint      the same, as a check
 
@@ -13,12 +14,15 @@ export PYTHONPATH := Tests
 # A Python that has pytest, or Debian's, which gets it from a package.
 PYTHON := $(shell python3 -c 'import pytest' 2>/dev/null && echo python3 || echo /usr/bin/python3)
 MINUTES ?= 30
+# Which benchmarks, all by default; the figures of which run are compared with $(BASE).
+PARTS ?=
+NEW ?= bench.json
 SECONDS ?= 60
 TARGETS ?=
 # What chaos fails against: a simulated API server, or a real one.
 KUBERNETES ?= simulated
 
-.PHONY: demo test test-real build release bench chaos fuzz format lint prepare prepare-tests kubernetes
+.PHONY: demo test test-real build release bench bench-compare chaos fuzz format lint prepare prepare-tests kubernetes
 
 prepare:
 	@Tests/prepare build
@@ -58,7 +62,10 @@ test-real: prepare-tests build kubernetes
 	$(PYTHON) -m pytest Tests -q -rs -m real_pbs
 
 bench: prepare-tests release kubernetes
-	PBS_CONNECTOR_BIN=.build/release $(PYTHON) -m bench
+	PBS_CONNECTOR_BIN=.build/release $(PYTHON) -m bench $(PARTS)
+
+bench-compare:
+	@$(PYTHON) -m bench.compare $(BASE) $(NEW)
 
 chaos: prepare-tests build $(if $(filter real,$(KUBERNETES)),kubernetes)
 	$(PYTHON) -m chaos --minutes $(MINUTES) --kubernetes $(KUBERNETES) $(if $(SEED),--seed $(SEED))

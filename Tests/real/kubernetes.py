@@ -358,6 +358,11 @@ class RealKubernetes:
             "--disable-admission-plugins=ServiceAccount,TaintNodesByCondition")
         self._await_ready("kube-apiserver", self._api_server, self._api_server_ready)
 
+    @property
+    def api_server_pid(self) -> int:
+        """The process id of kube-apiserver, while it runs."""
+        return self._running_api_server().pid
+
     def _running_api_server(self) -> subprocess.Popen[bytes]:
         if self._api_server is None:
             raise RuntimeError("the API server is not running")
