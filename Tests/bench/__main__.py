@@ -2,23 +2,26 @@
 
 Everything runs against a real kube-apiserver, with a simulated PBS that starts jobs at once, and each figure of
 speed stands beside another of the same run: plain Binding posts by a minimal compiled client, and kube-scheduler
-where it is there. docs/performance.md says what the figures were, and on which machine.
+where it is there. Where a real PBS answers (as for `make test-real`), jobs and pods on it are timed as well.
+docs/performance.md says what the figures were, and on which machine.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 from pathlib import Path
 
 from integration.connector import program_folder
 from real.kubernetes import VERSION
+from simulators.pbs import BACKEND
 
-from . import frames, growth, latency, throughput
+from . import frames, growth, latency, real_pbs, throughput
 from .results import Results
 from .site import BenchSite
 
-PARTS = ("throughput", "latency", "growth", "frames")
+PARTS = ("throughput", "latency", "growth", "frames", "real-pbs")
 
 
 def versions() -> dict[str, str]:
@@ -32,6 +35,9 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=30, help="of latency (default: %(default)s)")
     parser.add_argument("--sizes", type=lambda text: [int(size) for size in text.split(",")], default=[1000, 10_000],
                         help="numbers of pods of growth (default: 1000,10000)")
+    parser.add_argument("--jobs", type=int, default=1000, help="of real-pbs (default: %(default)s)")
+    parser.add_argument("--backend", default="libpbs", choices=("libpbs", "commands"),
+                        help="how pbs-broker talks to PBS, simulated or real (default: %(default)s)")
     parser.add_argument("--json", type=Path, default=Path("bench.json"), help="where the figures go, for bench-compare (default: %(default)s)")
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"some of {', '.join(PARTS)} (default: all)")
     arguments = parser.parse_args()
@@ -39,7 +45,8 @@ def main() -> None:
     unknown = set(parts) - set(PARTS)
     if unknown:
         parser.error(f"no such part: {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
-    results = Results(versions())
+    os.environ[BACKEND] = arguments.backend
+    results = Results({**versions(), "backend": arguments.backend})
     with BenchSite.running() as site:
         if "throughput" in parts:
             throughput.measure(site, results, arguments.pods)
@@ -49,6 +56,8 @@ def main() -> None:
             growth.measure(site, results, arguments.sizes)
         if "frames" in parts:
             frames.measure(site, results, arguments.pods)
+        if "real-pbs" in parts:
+            real_pbs.measure(site, results, arguments.jobs, arguments.backend)
     results.write(arguments.json)
     print(f"\nwritten to {arguments.json}")
 
