@@ -3,14 +3,19 @@ host-side hook run on them with the events that PBS would send."""
 import ast
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any, Dict, List, Optional
 
 from hooks.pbs_stand_in import Event, Job, Outcome, run_hook
 
 HOOKS = Path(__file__).resolve().parents[2] / "hooks"
-HOST_HOOK = HOOKS / "pbs_kubernetes.PY"
+# Built from the modules of hooks/pbs_kubernetes when a test run begins (make hooks).
+HOST_HOOK = HOOKS.parent / ".build" / "hooks" / "pbs_kubernetes.PY"
 SERVER_HOOK = HOOKS / "pbs_kubernetes_server.PY"
+
+subprocess.run([sys.executable, str(HOOKS / "installer" / "build.py"), str(HOST_HOOK)], check=True)
 
 POD_UID = "7f1c9a52-0c5e-4a0e-9a37-0f3a2c1b5d11"
 

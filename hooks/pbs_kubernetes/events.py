@@ -1,0 +1,127 @@
+"""What to do at each event of PBS."""
+from typing import Any, Callable, Dict, Optional
+
+import pbs
+
+from .accounting import account, read_usage
+from .agreement import Standing, pod_standing, pods_jobs
+from .api import member
+from .context import Host
+from .endings import end_pod
+from .freezing import heal_freezing, set_frozen, thaw
+from .jobs import event_job, pod_of
+from .mom import job_directory, job_files, jobs_on_host
+from .reservations import heal_reservations, release, reserve
+from .text import printable
+
+
+def job_begins(event: Any, host: Host) -> None:
+    """execjob_begin on each host of a job; execjob_launch (first host only) where a site has that."""
+    job = event_job(event.job)
+    if pod_of(job, host.settings) is None:
+        reserve(job, host)
+
+
+def job_epilogue(event: Any, host: Host) -> None:
+    """execjob_epilogue: the job's processes have ended, its end is not yet reported."""
+    job = event_job(event.job)
+    pod = pod_of(job, host.settings)
+    if pod is None:
+        return
+    standing = pod_standing(job, pod, host)
+    if standing is not Standing.STRANGER:
+        account(event.job, read_usage(host.settings, pod.uid) if standing is Standing.AGREED else None)
+
+
+def job_ends(event: Any, host: Host) -> None:
+    """execjob_end on each host, or execjob_abort for a job that did not get to run."""
+    job = event_job(event.job)
+    # Whatever the job is under today's settings, it may have begun as a native one.
+    release(job.id, host.settings)
+    pod = pod_of(job, host.settings)
+    if pod is not None:
+        thaw(job, pod, host)  # a frozen container cannot end
+        end_pod(job, pod, host)
+
+
+def job_suspended(event: Any, host: Host) -> None:
+    """execjob_postsuspend: PBS gives the job's resources to others."""
+    job = event_job(event.job)
+    pod = pod_of(job, host.settings)
+    if pod is None:
+        release(job.id, host.settings)
+    elif host.settings.suspend == "freeze":
+        if pod_standing(job, pod, host) is Standing.AGREED:
+            set_frozen(job.id, pod, host.settings, True)
+
+
+def job_resumes(event: Any, host: Host) -> None:
+    """execjob_preresume: PBS gives the job its resources back."""
+    job = event_job(event.job)
+    pod = pod_of(job, host.settings)
+    if pod is None:
+        reserve(job, host)
+    elif host.settings.suspend == "freeze":
+        thaw(job, pod, host)
+
+
+def host_starts(event: Any, host: Host) -> None:
+    """exechost_startup: MoM has started, perhaps after a crash of the host."""
+    jobs = jobs_on_host()
+    if jobs is not None:
+        heal_reservations(jobs, [job for job in jobs if pod_of(job, host.settings) is None], host)
+
+
+def host_periodic(event: Any, host: Host) -> None:
+    """exechost_periodic, every `freq` seconds: heal, and account for pods' jobs."""
+    if event.job_list is None:
+        # Seen where a job's value had lines that read like MoM's own: PBS then makes no list at all.
+        pbs.logmsg(pbs.LOG_WARNING, "pbs_kubernetes: PBS hands over no list of jobs, so their files are read instead, "
+                   "and nothing is done to pods")
+        host_starts(event, host)
+        return
+    files = job_files(job_directory())
+    jobs = {}
+    for job_id in event.job_list:
+        # MoM hands the list over as lines of text, so that a value with a line feed in it could
+        # make up a job. Those that MoM has have a file.
+        if job_id in files:
+            jobs[job_id] = event_job(event.job_list[job_id], job_id)
+        else:
+            pbs.logmsg(pbs.LOG_WARNING, "pbs_kubernetes: the event lists job %s, of which MoM has no file: passed over"
+                       % printable(str(job_id)))
+    pods = pods_jobs([job for job in jobs.values() if not job.exiting], host)
+    for job_id, known in pods.items():
+        if known.standing is not Standing.STRANGER:
+            account(event.job_list[job_id],
+                    read_usage(host.settings, known.pod.uid) if known.standing is Standing.AGREED else None)
+    strangers = {job_id for job_id, known in pods.items() if known.standing is Standing.STRANGER}
+    natives = [job for job in jobs.values() if job.id in strangers or pod_of(job, host.settings) is None]
+    heal_reservations(list(jobs.values()), natives, host)
+    for known in pods.values():
+        if known.standing is not Standing.STRANGER:
+            agreed = known.standing is Standing.AGREED
+            terminating = bool(member(known.found or {}, "metadata").get("deletionTimestamp")) if agreed else None
+            heal_freezing(known.job, known.pod, terminating, host.settings)
+
+
+# By name, since not every release of PBS has all of them.
+HANDLERS: Dict[str, Callable[[Any, Host], None]] = {
+    "EXECJOB_BEGIN": job_begins,
+    "EXECJOB_LAUNCH": job_begins,
+    "EXECJOB_EPILOGUE": job_epilogue,
+    "EXECJOB_END": job_ends,
+    "EXECJOB_ABORT": job_ends,
+    "EXECHOST_STARTUP": host_starts,
+    "EXECHOST_PERIODIC": host_periodic,
+    "EXECJOB_POSTSUSPEND": job_suspended,
+    "EXECJOB_PRERESUME": job_resumes,
+}
+
+
+def handler_of(event: Any) -> Optional[Callable[[Any, Host], None]]:
+    """What to do at an event; None for one that this hook has no business with."""
+    for name, handler in HANDLERS.items():
+        if getattr(pbs, name, None) == event.type:
+            return handler
+    return None
