@@ -123,6 +123,6 @@ def printjob_text(job: Job) -> str:
     attributes = {"Account_Name": job.Account_Name,
                   "Variable_List": ",".join("%s=%s" % pair for pair in job.Variable_List.items())}
     attributes.update((name, getattr(job, name)) for name in ("substate", "session_id", "stime"))
-    attributes["Resource_List.k8s_pod"] = job.Resource_List["k8s_pod"]
+    attributes.update(("Resource_List." + name, job.Resource_List[name]) for name in ("place", "k8s_pod"))
     attributes.update((name, getattr(job, name)) for name in ("exec_vnode", "exec_host2", "Job_Owner"))
     return head + "".join("%s = %s\n" % pair for pair in attributes.items() if pair[1] is not None) + "\n\n"

@@ -2,7 +2,7 @@
 import math
 import re
 from fractions import Fraction
-from typing import Dict
+from typing import Dict, NamedTuple
 
 
 # Kubernetes resource name -> amount: thousandths of a CPU for cpu, octets for memory and other
@@ -48,6 +48,12 @@ def parse_quantity(name: str, text: str) -> int:
         raise ValueError("%r is no quantity" % text)
     number = Fraction(match.group(1) or match.group(2)) * QUANTITY_SUFFIXES[match.group(3) or ""]
     return math.ceil(number * (1000 if name == "cpu" else 1))
+
+
+class Held(NamedTuple):
+    """What a job holds on this host."""
+    amounts: Amounts
+    exclusive: bool  # nothing else may run there: all that is free is to be reserved
 
 
 def add(amounts: Amounts, others: Amounts, sign: int = 1) -> None:

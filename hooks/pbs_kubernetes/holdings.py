@@ -1,11 +1,11 @@
 """What a job holds on this host."""
 import collections
 import re
-from typing import List
+from typing import List, Optional
 
 import pbs
 
-from .amounts import Amounts, parse_amount
+from .amounts import Amounts, Held, parse_amount
 from .context import Host
 from .jobs import Job
 from .names import is_here
@@ -25,16 +25,26 @@ def chunks_here(job: Job, host_names: List[str]) -> List[str]:
     return [chunk for chunk, host in zip(chunks, hosts) if is_here(host, host_names)]
 
 
-def held_here(job: Job, host: Host) -> Amounts:
+def is_exclusive(job: Job, chunks: List[str]) -> bool:
+    """Whether a job has a host for itself: place=exclhost, or place=excl where the host is one
+    vnode. With several, which have an index ("node1[0]"), excl counts for those of the job."""
+    words = job.place.split(":")
+    vnodes = [vnode.split(":")[0] for chunk in chunks for vnode in chunk.split("+")]
+    return bool(chunks) and ("exclhost" in words or "excl" in words and not any("[" in name for name in vnodes))
+
+
+def held_here(job: Job, host: Host) -> Optional[Held]:
     """What a job holds on this host, summed over its chunks and their vnodes. ncpus is cpu,
     mem is memory, others count where the `resources` setting names them.
 
-    Nothing, where it is memory alone: PBS runs any number of jobs with ncpus=0 on a host, and
+    None, where it is memory alone: PBS runs any number of jobs with ncpus=0 on a host, and
     static pods for them would use up the node's pods.
     """
+    chunks = chunks_here(job, host.names)
+    exclusive = is_exclusive(job, chunks)
     names = dict(host.settings.resources, ncpus="cpu", mem="memory")
     held: Amounts = collections.OrderedDict()
-    for chunk in chunks_here(job, host.names):
+    for chunk in chunks:
         for vnode in chunk.split("+"):
             for assignment in vnode.split(":")[1:]:
                 resource, _, value = assignment.partition("=")
@@ -46,4 +56,6 @@ def held_here(job: Job, host: Host) -> Amounts:
                         pbs.logjobmsg(job.id, "pbs_kubernetes: cannot reserve %s: %s" % (resource, error))
                         continue
                     held[name] = held.get(name, 0) + amount
-    return held if any(amount for name, amount in held.items() if name != "memory") else {}
+    if exclusive or any(amount for name, amount in held.items() if name != "memory"):
+        return Held(held, exclusive)
+    return None

@@ -43,6 +43,7 @@ class Job(NamedTuple):
     exec_vnode: str
     exec_host2: str
     environment: Dict[str, str]
+    place: str  # Resource_List.place, as in "scatter:exclhost"; empty where it is not set
     proof: str  # the resource k8s_pod, empty where it is not set
     exit_status: Optional[int]  # None until the job has ended
 
@@ -83,6 +84,7 @@ def job_from(attributes: Callable[[str], Any], job_id: str) -> Job:
         exec_vnode=str(attributes("exec_vnode") or ""),
         exec_host2=str(attributes("exec_host2") or ""),
         environment=parse_environment(attributes("Variable_List")),
+        place=str(attributes("Resource_List.place") or ""),
         proof=str(attributes("Resource_List." + PROOF_RESOURCE) or ""),
         exit_status=None if attributes("Exit_status") is None else parse_int(attributes("Exit_status")),
     )

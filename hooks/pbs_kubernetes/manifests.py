@@ -8,7 +8,7 @@ from typing import Any, Dict, NamedTuple
 
 import pbs
 
-from .amounts import Amounts, format_amount, parse_quantity
+from .amounts import Amounts, Held, format_amount, parse_quantity
 from .jobs import JOB_ID
 from .settings import Settings
 from .text import LONGEST_FILE, printable, read_file
@@ -26,7 +26,7 @@ SCHEDULER_NAME = "pbs-native-job"
 class Reservation(NamedTuple):
     """A static pod manifest of this hook, as read from the manifest directory."""
     path: str
-    holds: Amounts
+    holds: Held
     requests: Amounts
 
 
@@ -44,7 +44,19 @@ def manifest_path(directory: str, job_id: str) -> str:
     return os.path.join(directory, pod_name(job_id) + ".json")
 
 
-def manifest(job_id: str, holds: Amounts, requests: Amounts, settings: Settings) -> Dict[str, Any]:
+def format_held(holds: Held) -> str:
+    """What a job holds, for an annotation: amounts by name, and whether all of the host is its own."""
+    return json.dumps(dict(holds.amounts, exclusive=1) if holds.exclusive else holds.amounts)
+
+
+def parse_held(text: str) -> Held:
+    """The reverse of format_held."""
+    amounts = json.loads(text)
+    exclusive = bool(amounts.pop("exclusive", 0))
+    return Held(amounts, exclusive)
+
+
+def manifest(job_id: str, holds: Held, requests: Amounts, settings: Settings) -> Dict[str, Any]:
     """The static pod that reserves `requests` and does nothing."""
     quantities = collections.OrderedDict((name, format_amount(name, amount)) for name, amount in requests.items())
     resources: Dict[str, Any] = {"requests": quantities}
@@ -78,7 +90,7 @@ def manifest(job_id: str, holds: Amounts, requests: Amounts, settings: Settings)
             "name": pod_name(job_id),
             "namespace": settings.namespace,
             "labels": dict(settings.labels, **{JOB_LABEL: pod_name(job_id)}),
-            "annotations": {JOB_ID_ANNOTATION: job_id, HOLDS_ANNOTATION: json.dumps(holds)},
+            "annotations": {JOB_ID_ANNOTATION: job_id, HOLDS_ANNOTATION: format_held(holds)},
         },
         "spec": spec,
     }
@@ -97,7 +109,7 @@ def read_reservations(directory: str) -> Dict[str, Reservation]:
             if not re.fullmatch(JOB_ID, job_id) or path != manifest_path(directory, job_id):
                 raise ValueError("it names job %s" % printable(job_id))
             found[job_id] = Reservation(
-                path, json.loads(annotations[HOLDS_ANNOTATION]),
+                path, parse_held(annotations[HOLDS_ANNOTATION]),
                 {name: parse_quantity(name, quantity) for name, quantity in requests.items()})
         except FileNotFoundError:
             continue  # its job has ended meanwhile

@@ -81,7 +81,7 @@ def printjob(program: str, path: str, deadline: float) -> str:
 # printjob's "name = value" lines that matter here. One that comes twice may be part of a value
 # that its user wrote.
 PRINTJOB_LINE = re.compile(r"^(Job_Owner|substate|stime|session_id|exec_vnode|exec_host2|Variable_List|"
-                           r"Resource_List\.%s) = (.*)$" % PROOF_RESOURCE, re.MULTILINE)
+                           r"Resource_List\.(?:place|%s)) = (.*)$" % PROOF_RESOURCE, re.MULTILINE)
 
 
 def parse_printjob(output: str, job_id: str) -> Job:

@@ -6,7 +6,7 @@ from typing import List, Optional
 
 import pbs
 
-from .amounts import Amounts, add, describe
+from .amounts import Amounts, Held, add, describe
 from .api import LONGEST_WAIT_OF_MOM
 from .context import Host
 from .holdings import held_here
@@ -32,7 +32,7 @@ def reserve(job: Job, host: Host) -> None:
     if not directory:
         return
     held = held_here(job, host)
-    if not held:
+    if held is None:
         pbs.logjobmsg(job.id, "pbs_kubernetes: holds no CPU and no device on this host, so nothing is reserved")
         return
     try:
@@ -49,8 +49,9 @@ def reserve(job: Job, host: Host) -> None:
         pbs.logjobmsg(job.id, "pbs_kubernetes: " + message)
 
 
-def grant(held: Amounts, room: Optional[Amounts]) -> Optional[Amounts]:
-    """What a native job's static pod requests: all that the job holds, but no more than is free.
+def grant(held: Held, room: Optional[Amounts]) -> Optional[Amounts]:
+    """What a native job's static pod requests: all that the job holds, or all of the host where
+    it has that for itself, but no more than is free.
 
     kubelet takes every static pod for a critical one and evicts other pods where there is
     no room for it ("Preempted in order to admit critical pod"). There is none while the pod
@@ -59,19 +60,28 @@ def grant(held: Amounts, room: Optional[Amounts]) -> Optional[Amounts]:
     None means that not even a pod that requests nothing has room.
     """
     if room is None:
-        return held
+        return held.amounts
     if room.get("pods", 1) < 1:
         return None
-    return collections.OrderedDict((name, max(0, min(amount, room.get(name, 0)))) for name, amount in held.items())
+    wanted = held.amounts
+    if held.exclusive:
+        # Devices too, which have a slash in their names.
+        wanted = collections.OrderedDict(
+            (name, room[name]) for name in sorted(room) if name in ("cpu", "memory") or "/" in name)
+        wanted.update((name, 0) for name in held.amounts if name not in wanted)
+    return collections.OrderedDict((name, max(0, min(amount, room.get(name, 0)))) for name, amount in wanted.items())
 
 
-def put_reservation(directory: str, job_id: str, held: Amounts, requests: Optional[Amounts], settings: Settings) -> None:
+def put_reservation(directory: str, job_id: str, held: Held, requests: Optional[Amounts], settings: Settings) -> None:
     """Write a job's manifest, and say how much of what the job holds it requests."""
     if requests is None:
         pbs.logjobmsg(job_id, "pbs_kubernetes: Kubernetes has no room for one more pod on this host")
         return
     write_manifest(directory, manifest(job_id, held, requests, settings), job_id)
-    less = "" if requests == held else " of %s: no more is free there" % describe(held)
+    if held.exclusive:
+        less = ", all that is free there: the host is the job's own"
+    else:
+        less = "" if requests == held.amounts else " of %s: no more is free there" % describe(held.amounts)
     pbs.logjobmsg(job_id, "pbs_kubernetes: reserved %s in Kubernetes%s" % (describe(requests), less))
 
 
@@ -113,8 +123,11 @@ def heal_reservations(jobs: List[Job], natives: List[Job], host: Host) -> None:
     for job in sorted(natives, key=lambda job: (job.start_time, job.id)):
         held = held_here(job, host)
         before = existing.get(job.id)
-        whole = before is not None and before.holds == before.requests == held
-        if held and not whole and not job.suspended and not job.exiting:
+        if held is None:
+            continue
+        # What others leave to an exclusive job changes as long as it runs.
+        whole = before is not None and before.holds == held and before.requests == held.amounts and not held.exclusive
+        if not whole and not job.suspended and not job.exiting:
             wanted.append((job.id, held, before))
     if not wanted:
         return
