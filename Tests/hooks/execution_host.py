@@ -63,7 +63,8 @@ class ExecutionHost:
             path.mkdir(parents=True)
         self.pbs_conf = {"PBS_HOME": str(directory), "PBS_EXEC": str(directory / "pbs"), "PBS_SERVER": "pbsserver"}
         self.configuration = directory / "pbs_kubernetes.CF"
-        self.settings = {"kubelet_config": str(self.manifests), "kubeconfig": "", "cgroup_root": str(self.cgroups)}
+        self.settings = {"kubelet_config": str(self.manifests), "kubeconfig": "", "cgroup_root": str(self.cgroups),
+                         "placeholder": str(directory / "lib" / "placeholder")}
         self.configure(**settings)
 
     def configure(self, **settings: Any) -> None:
@@ -74,6 +75,12 @@ class ExecutionHost:
     def run(self, event: str, job: Optional[Job] = None) -> Outcome:
         """Run the hook for an event of a job."""
         return run_hook(HOST_HOOK, Event(event, job), self.configuration, self.name, self.pbs_conf)
+
+    def attach(self, job: Job, pid: int) -> Outcome:
+        """Run the hook for execjob_attach: this process is to become part of the job."""
+        event = Event("EXECJOB_ATTACH", job)
+        event.pid = pid
+        return run_hook(HOST_HOOK, event, self.configuration, self.name, self.pbs_conf)
 
     def periodic(self, *jobs: Job) -> Outcome:
         """Run the hook for exechost_periodic, with the jobs on this host: MoM has a file of each."""

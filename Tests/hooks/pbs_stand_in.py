@@ -16,7 +16,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Set, Tuple
 EVENTS = {
     "QUEUEJOB": 0x01, "MODIFYJOB": 0x02, "MOVEJOB": 0x08, "RUNJOB": 0x10, "JOBOBIT": 0x800000, "POSTQUEUEJOB": 0x8000000,
     "EXECJOB_BEGIN": 0x40, "EXECJOB_PROLOGUE": 0x80, "EXECJOB_EPILOGUE": 0x100, "EXECJOB_END": 0x200,
-    "EXECJOB_PRETERM": 0x400, "EXECJOB_LAUNCH": 0x800, "EXECHOST_PERIODIC": 0x1000, "EXECHOST_STARTUP": 0x2000,
+    "EXECJOB_PRETERM": 0x400, "EXECJOB_ATTACH": 0x4000, "EXECJOB_LAUNCH": 0x800, "EXECHOST_PERIODIC": 0x1000, "EXECHOST_STARTUP": 0x2000,
     "EXECJOB_ABORT": 0x40000, "EXECJOB_POSTSUSPEND": 0x80000, "EXECJOB_PRERESUME": 0x100000,
 }
 
@@ -136,6 +136,7 @@ class Event:
     """pbs.event()."""
 
     job_list: Optional[Dict[str, "Job"]] = None
+    pid: int  # of execjob_attach alone
 
     def __init__(self, name: str, job: Optional[Job] = None, job_list: Optional[Dict[str, Job]] = None,
                  requestor: str = "pbs_mom", requestor_host: str = "node1", job_o: Optional[Job] = None) -> None:

@@ -15,6 +15,9 @@ import tempfile
 from typing import Dict, Iterator, List, Set, Tuple
 
 PACKAGE = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "pbs_kubernetes")
+# A script that the hook carries to each host, and where its text goes.
+PLACEHOLDER = os.path.join(os.path.dirname(PACKAGE), "placeholder")
+MARK = 'PLACEHOLDER_SCRIPT = ""\n'
 # The module that PBS enters by.
 MAIN = "main"
 
@@ -125,6 +128,12 @@ def build(directory: str = PACKAGE) -> str:
     line = "# " + "-" * 75
     parts += ["%s\n# %s.py: %s\n%s\n\n%s\n" % (line, module.name, module.summary, line, module.body) for module in modules]
     text = "\n\n".join(parts)
+    if MARK in text:
+        with open(PLACEHOLDER, encoding="utf-8") as file:
+            script = file.read()
+        if '"""' in script:
+            raise BuildError("%s: three double quotes in a row" % PLACEHOLDER)
+        text = text.replace(MARK, 'PLACEHOLDER_SCRIPT = r"""%s"""\n' % script)
     compile(text, "pbs_kubernetes.PY", "exec")
     return text
 

@@ -11,8 +11,8 @@ class Hook(NamedTuple):
 # execjob_launch is handled too but not needed: execjob_begin comes earlier, and on every host.
 # freq and alarm are in seconds.
 HOST_HOOK = Hook("pbs_kubernetes", {
-    "event": "execjob_begin,execjob_epilogue,execjob_end,execjob_abort,execjob_postsuspend,"
-             "execjob_preresume,exechost_startup,exechost_periodic",
+    "event": "execjob_begin,execjob_epilogue,execjob_end,execjob_abort,execjob_preterm,execjob_attach,"
+             "execjob_postsuspend,execjob_preresume,exechost_startup,exechost_periodic",
     "freq": "30",
     "alarm": "30",
 })

@@ -14,8 +14,8 @@ configured users. Every other job is native. Before anything is done to a pod, t
 name the job as well.
 
 PBS runs this file once for each event, in a process of its own (pbs_python). It keeps
-no state: what is to be done follows from the event, the job files of MoM, the manifest
-directory, the cgroup tree and the Kubernetes API. Kubernetes being away never keeps a
+no state but what each pod was seen to use: what is to be done follows from the event, the job
+files of MoM, the manifest directory, the cgroup tree and the Kubernetes API. Kubernetes being away never keeps a
 job from running or ending, unless `strict` is set: what fails is logged, the event is
 accepted, and the next exechost_periodic event makes up for it.
 

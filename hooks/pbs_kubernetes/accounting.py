@@ -1,19 +1,15 @@
 """What a pod used, shown in PBS."""
 import re
-from typing import Any, Callable, NamedTuple, Optional
+from typing import Any, Callable, Optional
 
 import pbs
 
 from .amounts import parse_amount
 from .cgroups import find_pod_cgroup, is_unified
+from .jobs import Job
 from .settings import Settings
 from .text import read_text
-
-
-class Usage(NamedTuple):
-    """What a pod has used since it started."""
-    cpu_time: float  # seconds
-    memory: int  # peak, octets
+from .usage_records import Usage, read_record, write_record
 
 
 def read_usage(settings: Settings, uid: str) -> Optional[Usage]:
@@ -55,22 +51,22 @@ def last_seen(used: Any, resource: str, parse: Callable[[str], int]) -> int:
     return 0 if value is None else parse(str(value))
 
 
-def account(job: Any, usage: Optional[Usage]) -> None:
-    """Set resources_used of a pod's job to what its pod has used, None where that cannot be told.
+def account(attributes: Any, job: Job, usage: Optional[Usage]) -> None:
+    """Set resources_used of a pod's job to what its pod has used; `attributes` is PBS's object of
+    the job, and `usage` None where the pod cannot be looked at.
 
     A value that a hook has set is kept by MoM, which would else report the placeholder
-    process, and is sent to the server with the next update. Without a usage the values seen
-    last are set again.
+    process, and is sent to the server with the next update, until another hook sets it.
     """
-    used = job.resources_used
-    cpu_time = last_seen(used, "cput", parse_duration)
-    memory = last_seen(used, "mem", parse_amount)
+    used = attributes.resources_used
+    # kubelet may have made the cgroup anew; what was used before stays used.
+    seen = [Usage(last_seen(used, "cput", parse_duration), last_seen(used, "mem", parse_amount))]
+    seen += [known for known in (read_record(job.id), usage) if known is not None]
+    most = Usage(max(known.cpu_time for known in seen), max(known.memory for known in seen))
     if usage is not None:
-        # kubelet may have made the cgroup anew; what was used before stays used.
-        cpu_time = max(cpu_time, int(usage.cpu_time))
-        memory = max(memory, usage.memory)
+        write_record(job.id, most)
     walltime = last_seen(used, "walltime", parse_duration)
-    used["cput"] = pbs.duration(cpu_time)
-    used["mem"] = pbs.size("%dkb" % ((memory + 1023) // 1024))
+    used["cput"] = pbs.duration(int(most.cpu_time))
+    used["mem"] = pbs.size("%dkb" % ((most.memory + 1023) // 1024))
     # Percent of one CPU, averaged over the job's life, as PBS's own cgroup hook has it.
-    used["cpupercent"] = 100 * cpu_time // walltime if walltime else 0
+    used["cpupercent"] = 100 * int(most.cpu_time) // walltime if walltime else 0

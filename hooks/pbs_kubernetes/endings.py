@@ -10,7 +10,7 @@ from .api import KubernetesAPI, ask_api, failure, member, pod_path
 from .context import Host
 from .jobs import Job, Pod
 from .kubeconfig import KubernetesError
-from .settings import Settings
+from .settings import LONGEST_API_TIMEOUT, Settings
 
 
 DELETE_ATTEMPTS = 5
@@ -121,15 +121,16 @@ def end_words(job: Job) -> str:
     return "job %s has ended: %sexit status %d" % (job.id, reason + ", " if reason else "", job.exit_status)
 
 
-def end_pod(job: Job, pod: Pod, host: Host) -> None:
-    """Delete the pod of a job that has ended, if the API can be reached from here."""
+def end_pod(job: Job, pod: Pod, host: Host, words: str, most: float = LONGEST_API_TIMEOUT) -> None:
+    """Delete the pod of a job that has ended or is being ended, if the API can be reached from
+    here within `most` seconds; `words` tell users why."""
     if not host.settings.kubeconfig:
         return
     if not pod.name or not pod.namespace:
         pbs.logjobmsg(job.id, "pbs_kubernetes: the job does not name its pod, so it is left to the binder")
         return
     try:
-        outcome = ask_api(host, lambda api: delete_pod(api, pod, job.id, end_words(job), host.settings))
+        outcome = ask_api(host, lambda api: delete_pod(api, pod, job.id, words, host.settings), most)
     except KubernetesError as error:
         pbs.logjobmsg(job.id, "pbs_kubernetes: cannot delete pod %s, left to the binder: %s" % (pod, error))
     else:

@@ -1,18 +1,21 @@
 """What to do at each event of PBS."""
+import os
 from typing import Any, Callable, Dict, Optional
 
 import pbs
 
-from .accounting import account, read_usage
+from .accounting import account, last_seen, parse_duration, read_usage
 from .agreement import Standing, pod_standing, pods_jobs
-from .api import member
+from .api import LONGEST_WAIT_OF_MOM, member
 from .context import Host
-from .endings import end_pod
+from .endings import end_pod, end_words
 from .freezing import heal_freezing, set_frozen, thaw
-from .jobs import event_job, pod_of
-from .mom import job_directory, job_files, jobs_on_host
+from .jobs import Job, event_job, pod_of
+from .mom import event_time, job_directory, job_files, jobs_on_host
+from .placeholders import put_placeholder
 from .reservations import heal_reservations, release, reserve
-from .text import printable
+from .text import printable, read_text
+from .usage_records import remove_record, remove_records_but
 
 
 def job_begins(event: Any, host: Host) -> None:
@@ -20,6 +23,8 @@ def job_begins(event: Any, host: Host) -> None:
     job = event_job(event.job)
     if pod_of(job, host.settings) is None:
         reserve(job, host)
+    else:
+        put_placeholder(host)
 
 
 def job_epilogue(event: Any, host: Host) -> None:
@@ -30,7 +35,7 @@ def job_epilogue(event: Any, host: Host) -> None:
         return
     standing = pod_standing(job, pod, host)
     if standing is not Standing.STRANGER:
-        account(event.job, read_usage(host.settings, pod.uid) if standing is Standing.AGREED else None)
+        account(event.job, job, read_usage(host.settings, pod.uid) if standing is Standing.AGREED else None)
 
 
 def job_ends(event: Any, host: Host) -> None:
@@ -38,10 +43,37 @@ def job_ends(event: Any, host: Host) -> None:
     job = event_job(event.job)
     # Whatever the job is under today's settings, it may have begun as a native one.
     release(job.id, host.settings)
+    remove_record(job.id)
     pod = pod_of(job, host.settings)
     if pod is not None:
         thaw(job, pod, host)  # a frozen container cannot end
-        end_pod(job, pod, host)
+        end_pod(job, pod, host, end_words(job))
+
+
+def job_is_deleted(event: Any, host: Host) -> None:
+    """execjob_preterm: somebody deletes the job (qdel). Its processes get SIGTERM next."""
+    begin_end(event_job(event.job), "qdel", host)
+
+
+def job_says_it_ends(event: Any, host: Host) -> None:
+    """execjob_attach: the placeholder has got SIGTERM, and asks by pbs_attach for what it is part of already.
+    PBS has no event of its own for an exceeded walltime, or for a requeue."""
+    job = event_job(event.job)
+    command = read_text("/proc", str(event.pid), "cmdline") or ""
+    # Other processes that somebody attaches to the job say nothing.
+    if any(os.path.basename(argument) == "placeholder" for argument in command.split("\0")):
+        walltime = parse_duration(str(event.job.Resource_List["walltime"] or "0"))
+        exceeded = 0 < walltime <= last_seen(event.job.resources_used, "walltime", parse_duration)
+        begin_end(job, "walltime exceeded" if exceeded else "terminated", host)
+
+
+def begin_end(job: Job, reason: str, host: Host) -> None:
+    """Have the pod of a job end while the job still waits for it, so that both have their time at once.
+    Where that fails, execjob_end deletes the pod."""
+    pod = pod_of(job, host.settings)
+    if pod is not None:
+        thaw(job, pod, host)
+        end_pod(job, pod, host, "job %s is being ended by PBS: %s" % (job.id, reason), LONGEST_WAIT_OF_MOM)
 
 
 def job_suspended(event: Any, host: Host) -> None:
@@ -67,6 +99,7 @@ def job_resumes(event: Any, host: Host) -> None:
 
 def host_starts(event: Any, host: Host) -> None:
     """exechost_startup: MoM has started, perhaps after a crash of the host."""
+    put_placeholder(host)
     jobs = jobs_on_host()
     if jobs is not None:
         heal_reservations(jobs, [job for job in jobs if pod_of(job, host.settings) is None], host)
@@ -80,6 +113,7 @@ def host_periodic(event: Any, host: Host) -> None:
                    "and nothing is done to pods")
         host_starts(event, host)
         return
+    put_placeholder(host)
     files = job_files(job_directory())
     jobs = {}
     for job_id in event.job_list:
@@ -90,10 +124,11 @@ def host_periodic(event: Any, host: Host) -> None:
         else:
             pbs.logmsg(pbs.LOG_WARNING, "pbs_kubernetes: the event lists job %s, of which MoM has no file: passed over"
                        % printable(str(job_id)))
+    remove_records_but(set(jobs).union(files), event_time())
     pods = pods_jobs([job for job in jobs.values() if not job.exiting], host)
     for job_id, known in pods.items():
         if known.standing is not Standing.STRANGER:
-            account(event.job_list[job_id],
+            account(event.job_list[job_id], known.job,
                     read_usage(host.settings, known.pod.uid) if known.standing is Standing.AGREED else None)
     strangers = {job_id for job_id, known in pods.items() if known.standing is Standing.STRANGER}
     natives = [job for job in jobs.values() if job.id in strangers or pod_of(job, host.settings) is None]
@@ -114,6 +149,8 @@ HANDLERS: Dict[str, Callable[[Any, Host], None]] = {
     "EXECJOB_ABORT": job_ends,
     "EXECHOST_STARTUP": host_starts,
     "EXECHOST_PERIODIC": host_periodic,
+    "EXECJOB_PRETERM": job_is_deleted,
+    "EXECJOB_ATTACH": job_says_it_ends,
     "EXECJOB_POSTSUSPEND": job_suspended,
     "EXECJOB_PRERESUME": job_resumes,
 }

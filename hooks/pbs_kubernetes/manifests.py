@@ -143,11 +143,3 @@ def remove_manifest(path: str) -> bool:
     except FileNotFoundError:
         return False
     return True
-
-
-def written_before(path: str, moment: float) -> bool:
-    """Whether a file was last written before a moment (seconds since the epoch)."""
-    try:
-        return os.stat(path).st_mtime < moment
-    except FileNotFoundError:
-        return False

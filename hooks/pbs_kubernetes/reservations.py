@@ -11,11 +11,11 @@ from .api import LONGEST_WAIT_OF_MOM
 from .context import Host
 from .holdings import held_here
 from .jobs import Job
-from .manifests import (
-    manifest, manifest_path, read_reservations, remove_manifest, write_manifest, written_before)
+from .manifests import manifest, manifest_path, read_reservations, remove_manifest, write_manifest
 from .mom import event_time, job_directory, job_files
 from .nodes import free_in_kubernetes
 from .settings import Settings
+from .text import written_before
 
 
 # A temporary file that is older was left by a hook that was killed. Seconds.

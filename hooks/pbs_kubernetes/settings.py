@@ -26,6 +26,7 @@ SETTINGS: Dict[str, Tuple[str, Any]] = {
     "cgroup_root": ("directory", "/sys/fs/cgroup"),
     "kubelet_cgroup_root": ("text", "/"),
     "suspend": ("freeze or ignore", "freeze"),
+    "placeholder": ("file", "/usr/local/lib/pbs-connector/placeholder"),
     "longest_grace": ("whole seconds", 3600),
     "hint_socket": ("file", "/run/pbs-connector/pbs-broker-hints.sock"),
     "hosts": ("map of hosts", {}),
@@ -51,6 +52,7 @@ class Settings(NamedTuple):
     cgroup_root: str
     kubelet_cgroup_root: str
     suspend: str
+    placeholder: str
     longest_grace: int  # seconds
     hint_socket: str
     hosts: Dict[str, Dict[str, Any]]

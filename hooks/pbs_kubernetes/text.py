@@ -28,3 +28,11 @@ def read_text(*path: str) -> Optional[str]:
     except (OSError, ValueError):
         # A cgroup that goes away between open and read answers ENODEV.
         return None
+
+
+def written_before(path: str, moment: float) -> bool:
+    """Whether a file was last written before a moment (seconds since the epoch)."""
+    try:
+        return os.stat(path).st_mtime < moment
+    except FileNotFoundError:
+        return False
