@@ -302,7 +302,7 @@ def test_remove(site: Site) -> None:
     (dict(users=[1]), "users: [1] is not of type list of text"),
     (dict(labels={"a": 1}), 'labels: {"a": 1} is not of type map of text'),
     (dict(resources=[]), "resources: [] is not of type map of text"),
-    (dict(suspend="stop"), 'suspend: "stop" is not of type freeze or ignore'),
+    (dict(suspend="stop"), 'suspend: "stop" is not of type freeze, ignore or end'),
     (dict(api_timeout="5"), 'api_timeout: "5" is not of type seconds'),
     (dict(api_timeout=0), "api_timeout: 0 is not of type seconds"),
     (dict(api_timeout=True), "api_timeout: true is not of type seconds"),

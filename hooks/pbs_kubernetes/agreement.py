@@ -1,6 +1,6 @@
 """Whether a job and a pod name each other."""
 import enum
-from typing import Any, Dict, Iterable, NamedTuple, Optional
+from typing import Any, Dict, Iterable, NamedTuple, Optional, Tuple
 
 import pbs
 
@@ -49,22 +49,27 @@ class Standing(enum.Enum):
 def pod_standing(job: Job, pod: Pod, host: Host) -> Standing:
     """How a job's pod stands to the job, asked at one job's event, for which MoM waits. Where
     the API is never asked, by configuration, the job's word is all there is."""
+    return look_at_pod(job, pod, host)[0]
+
+
+def look_at_pod(job: Job, pod: Pod, host: Host) -> Tuple[Standing, Dict[str, Any]]:
+    """The same, with the pod object where the two are agreed and the API was asked, else an empty one."""
     if not host.settings.kubeconfig:
-        return Standing.AGREED
+        return Standing.AGREED, {}
     if not pod.name or not pod.namespace:
-        return Standing.UNKNOWN
+        return Standing.UNKNOWN, {}
     try:
         status, found = ask_api(host, lambda api: api.request("GET", pod_path(pod)), LONGEST_WAIT_OF_MOM)
     except KubernetesError as error:
         pbs.logjobmsg(job.id, "pbs_kubernetes: cannot look at pod %s: %s" % (pod, error))
-        return Standing.UNKNOWN
+        return Standing.UNKNOWN, {}
     if status != 200:
-        return Standing.UNKNOWN
+        return Standing.UNKNOWN, {}
     reason = stranger(found, pod, job.id, host.settings)
     if reason is None:
-        return Standing.AGREED
+        return Standing.AGREED, found
     pbs.logjobmsg(job.id, "pbs_kubernetes: pod %s %s, and is left alone" % (pod, reason))
-    return Standing.STRANGER
+    return Standing.STRANGER, {}
 
 
 def pods_here(host: Host) -> Optional[Dict[str, Dict[str, Any]]]:

@@ -6,14 +6,15 @@ import pbs
 
 from .accounting import account, last_seen, parse_duration, read_usage
 from .agreement import Standing, pod_standing, pods_jobs
-from .api import LONGEST_WAIT_OF_MOM, member
+from .api import LONGEST_WAIT_OF_MOM
 from .context import Host
 from .endings import end_pod, end_words
-from .freezing import heal_freezing, set_frozen, thaw
+from .freezing import thaw
 from .jobs import Job, event_job, pod_of
 from .mom import event_time, job_directory, job_files, jobs_on_host
 from .placeholders import put_placeholder
 from .reservations import heal_reservations, release, reserve
+from .suspension import heal_suspension, suspend_pod
 from .text import printable, read_text
 from .usage_records import remove_record, remove_records_but
 
@@ -82,9 +83,8 @@ def job_suspended(event: Any, host: Host) -> None:
     pod = pod_of(job, host.settings)
     if pod is None:
         release(job.id, host.settings)
-    elif host.settings.suspend == "freeze":
-        if pod_standing(job, pod, host) is Standing.AGREED:
-            set_frozen(job.id, pod, host.settings, True)
+    else:
+        suspend_pod(job, pod, host)
 
 
 def job_resumes(event: Any, host: Host) -> None:
@@ -93,7 +93,7 @@ def job_resumes(event: Any, host: Host) -> None:
     pod = pod_of(job, host.settings)
     if pod is None:
         reserve(job, host)
-    elif host.settings.suspend == "freeze":
+    else:
         thaw(job, pod, host)
 
 
@@ -135,9 +135,7 @@ def host_periodic(event: Any, host: Host) -> None:
     heal_reservations(list(jobs.values()), natives, host)
     for known in pods.values():
         if known.standing is not Standing.STRANGER:
-            agreed = known.standing is Standing.AGREED
-            terminating = bool(member(known.found or {}, "metadata").get("deletionTimestamp")) if agreed else None
-            heal_freezing(known.job, known.pod, terminating, host.settings)
+            heal_suspension(known, host)
 
 
 # By name, since not every release of PBS has all of them.

@@ -49,10 +49,10 @@ def is_stopped(session_id: int) -> Optional[bool]:
     return None if status is None else status.rpartition(")")[2].split()[0] == "T"
 
 
-def heal_freezing(job: Job, pod: Pod, terminating: Optional[bool], settings: Settings) -> None:
+def heal_freezing(job: Job, pod: Pod, terminating: Optional[bool], freeze: bool, settings: Settings) -> None:
     """Freeze a pod that came up after its job was suspended, and thaw one whose resume was missed.
     `terminating` says whether the pod is being deleted, None where the pod was not seen: such a
-    one may be thawed, but not frozen.
+    one may be thawed, but not frozen. `freeze` says whether the site wants it frozen at all.
 
     The job list may be a moment old, so that it only counts where the job's own process
     agrees with it now.
@@ -69,7 +69,7 @@ def heal_freezing(job: Job, pod: Pod, terminating: Optional[bool], settings: Set
     # A frozen process cannot obey SIGTERM (nor, in cgroup v1, die of SIGKILL): let it.
     if terminating and frozen:
         set_frozen(job.id, pod, settings, False)
-    elif terminating is False and not frozen and settings.suspend == "freeze":
+    elif terminating is False and not frozen and freeze:
         set_frozen(job.id, pod, settings, True)
 
 

@@ -25,7 +25,8 @@ SETTINGS: Dict[str, Tuple[str, Any]] = {
     "api_timeout": ("seconds", 5),
     "cgroup_root": ("directory", "/sys/fs/cgroup"),
     "kubelet_cgroup_root": ("text", "/"),
-    "suspend": ("freeze or ignore", "freeze"),
+    "suspend": ("freeze, ignore or end", "freeze"),
+    "suspend_devices": ("freeze, ignore or end", "end"),
     "placeholder": ("file", "/usr/local/lib/pbs-connector/placeholder"),
     "longest_grace": ("whole seconds", 3600),
     "hint_socket": ("file", "/run/pbs-connector/pbs-broker-hints.sock"),
@@ -52,6 +53,7 @@ class Settings(NamedTuple):
     cgroup_root: str
     kubelet_cgroup_root: str
     suspend: str
+    suspend_devices: str
     placeholder: str
     longest_grace: int  # seconds
     hint_socket: str
@@ -85,7 +87,7 @@ KINDS: Dict[str, Callable[[Any], bool]] = {
     "list of text": lambda value: isinstance(value, list) and all(isinstance(v, str) for v in value),
     "map of text": is_text_map,
     "whole seconds": lambda value: is_number(value) and isinstance(value, int) and 0 < value <= 2 ** 31 - 1,
-    "freeze or ignore": lambda value: value in ("freeze", "ignore"),
+    "freeze, ignore or end": lambda value: value in ("freeze", "ignore", "end"),
     "required or owner": lambda value: value in ("required", "owner"),
     "map of hosts": lambda value: isinstance(value, dict) and all(isinstance(v, dict) for v in value.values()),
 }
