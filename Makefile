@@ -5,6 +5,7 @@
 #   make test-real  the tests on the PBS of this site, or of a lab: docs/testing.md first
 #   make build     debug build                make release   static, stripped executables
 #   make hooks     the hook for execution hosts, as one file: .build/hooks/pbs_kubernetes.PY
+#   make test-hooks  the tests of the hooks on every Python of this machine
 #   make bench     speed and memory           make chaos MINUTES=30 [KUBERNETES=real] [SEED=7]
 #   make fuzz SECONDS=60 [TARGETS="pod qstat"]
 #   make format    swift format               make lint      the same, as a check
@@ -19,7 +20,7 @@ TARGETS ?=
 # What chaos fails against: a simulated API server, or a real one.
 KUBERNETES ?= simulated
 
-.PHONY: demo test test-real build hooks release bench chaos fuzz format lint prepare prepare-tests kubernetes
+.PHONY: demo test test-real build hooks test-hooks release bench chaos fuzz format lint prepare prepare-tests kubernetes
 
 prepare:
 	@Tests/prepare build
@@ -33,6 +34,10 @@ build: prepare
 # hooks/install does the same for itself.
 hooks:
 	$(PYTHON) hooks/installer/build.py .build/hooks/pbs_kubernetes.PY
+
+# The hooks' tests with the hooks on every Python of this machine, from 3.6 on.
+test-hooks: prepare-tests
+	$(PYTHON) Tests/hooks/pythons.py
 
 release: prepare
 	swift build -c release --static-swift-stdlib

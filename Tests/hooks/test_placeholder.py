@@ -39,7 +39,7 @@ class Placeholder:
         """Whether it has started its sleep: the trap stands by then."""
         try:
             children = Path("/proc/%d/task/%d/children" % (self.process.pid, self.process.pid)).read_text().split()
-            return any(b"sleep" in Path("/proc/%s/cmdline" % child).read_bytes() for child in children)
+            return any(Path("/proc/%s/cmdline" % child).read_bytes().startswith(b"sleep") for child in children)
         except OSError:
             return False
 
