@@ -10,7 +10,7 @@ import pytest
 from hooks.execution_host import HOST_HOOK, POD_UID, SERVER_HOOK, literal, native_job, pods_job
 from hooks.pbs_stand_in import Event, Job, Outcome, run_hook
 from hooks.recordings import recorded, recorded_job
-from hooks.timing import elapsed
+from hooks.timing import OTHER_PROCESS, elapsed
 
 EXEC_VNODE = "(node1:ncpus=1:mem=102400kb)"
 
@@ -140,7 +140,7 @@ def test_a_broker_in_trouble_costs_the_job_nothing(server: Server, trouble: Any)
     server.run("QUEUEJOB", native_job())  # the first run loads what any hook loads
     seconds, outcome = elapsed(lambda: server.run("RUNJOB", pods_job()))
     assert outcome.rejected is None
-    assert seconds < 0.05
+    assert seconds < 0.05 + OTHER_PROCESS
     assert all(level == "debug" for level, _ in outcome.log)
     assert bool(outcome.log) == (trouble is not stopped_broker)
     del kept
