@@ -4,6 +4,8 @@
 #   make test      install what is missing, build, run every test
 #   make test-real  the tests on the PBS of this site, or of a lab: docs/testing.md first
 #   make build     debug build                make release   static, stripped executables
+#   make hooks     the hook for execution hosts, as one file: .build/hooks/pbs_kubernetes.PY
+#   make test-hooks  the tests of the hooks on every Python of this machine
 #   make bench     speed, cost and memory     make bench-compare BASE=old.json [NEW=bench.json]
 #   make chaos MINUTES=30 [KUBERNETES=real] [SEED=7]
 #   make fuzz SECONDS=60 [TARGETS="pod qstat"]
@@ -22,7 +24,7 @@ TARGETS ?=
 # What chaos fails against: a simulated API server, or a real one.
 KUBERNETES ?= simulated
 
-.PHONY: demo test test-real build release bench bench-compare chaos fuzz format lint prepare prepare-tests kubernetes
+.PHONY: demo test test-real build hooks test-hooks release bench bench-compare chaos fuzz format lint prepare prepare-tests kubernetes
 
 prepare:
 	@Tests/prepare build
@@ -32,6 +34,14 @@ prepare-tests:
 
 build: prepare
 	swift build
+
+# hooks/install does the same for itself.
+hooks:
+	$(PYTHON) hooks/installer/build.py .build/hooks/pbs_kubernetes.PY
+
+# The hooks' tests with the hooks on every Python of this machine, from 3.6 on.
+test-hooks: prepare-tests
+	$(PYTHON) Tests/hooks/pythons.py
 
 release: prepare
 	swift build -c release --static-swift-stdlib

@@ -3,14 +3,19 @@ host-side hook run on them with the events that PBS would send."""
 import ast
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any, Dict, List, Optional
 
 from hooks.pbs_stand_in import Event, Job, Outcome, run_hook
 
 HOOKS = Path(__file__).resolve().parents[2] / "hooks"
-HOST_HOOK = HOOKS / "pbs_kubernetes.PY"
+# Built from the modules of hooks/pbs_kubernetes when a test run begins (make hooks).
+HOST_HOOK = HOOKS.parent / ".build" / "hooks" / "pbs_kubernetes.PY"
 SERVER_HOOK = HOOKS / "pbs_kubernetes_server.PY"
+
+subprocess.run([sys.executable, str(HOOKS / "installer" / "build.py"), str(HOST_HOOK)], check=True)
 
 POD_UID = "7f1c9a52-0c5e-4a0e-9a37-0f3a2c1b5d11"
 
@@ -58,7 +63,8 @@ class ExecutionHost:
             path.mkdir(parents=True)
         self.pbs_conf = {"PBS_HOME": str(directory), "PBS_EXEC": str(directory / "pbs"), "PBS_SERVER": "pbsserver"}
         self.configuration = directory / "pbs_kubernetes.CF"
-        self.settings = {"kubelet_config": str(self.manifests), "kubeconfig": "", "cgroup_root": str(self.cgroups)}
+        self.settings = {"kubelet_config": str(self.manifests), "kubeconfig": "", "cgroup_root": str(self.cgroups),
+                         "placeholder": str(directory / "lib" / "placeholder")}
         self.configure(**settings)
 
     def configure(self, **settings: Any) -> None:
@@ -69,6 +75,12 @@ class ExecutionHost:
     def run(self, event: str, job: Optional[Job] = None) -> Outcome:
         """Run the hook for an event of a job."""
         return run_hook(HOST_HOOK, Event(event, job), self.configuration, self.name, self.pbs_conf)
+
+    def attach(self, job: Job, pid: int) -> Outcome:
+        """Run the hook for execjob_attach: this process is to become part of the job."""
+        event = Event("EXECJOB_ATTACH", job)
+        event.pid = pid
+        return run_hook(HOST_HOOK, event, self.configuration, self.name, self.pbs_conf)
 
     def periodic(self, *jobs: Job) -> Outcome:
         """Run the hook for exechost_periodic, with the jobs on this host: MoM has a file of each."""
@@ -118,6 +130,6 @@ def printjob_text(job: Job) -> str:
     attributes = {"Account_Name": job.Account_Name,
                   "Variable_List": ",".join("%s=%s" % pair for pair in job.Variable_List.items())}
     attributes.update((name, getattr(job, name)) for name in ("substate", "session_id", "stime"))
-    attributes["Resource_List.k8s_pod"] = job.Resource_List["k8s_pod"]
+    attributes.update(("Resource_List." + name, job.Resource_List[name]) for name in ("place", "k8s_pod"))
     attributes.update((name, getattr(job, name)) for name in ("exec_vnode", "exec_host2", "Job_Owner"))
     return head + "".join("%s = %s\n" % pair for pair in attributes.items() if pair[1] is not None) + "\n\n"

@@ -6,7 +6,10 @@ of each resource's own type only, accept() and reject() end the hook by SystemEx
 (src/modules/python/pbs/v1 in OpenPBS).
 """
 import builtins
+import os
+import pickle
 import re
+import subprocess
 import sys
 import types
 from pathlib import Path
@@ -16,7 +19,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Set, Tuple
 EVENTS = {
     "QUEUEJOB": 0x01, "MODIFYJOB": 0x02, "MOVEJOB": 0x08, "RUNJOB": 0x10, "JOBOBIT": 0x800000, "POSTQUEUEJOB": 0x8000000,
     "EXECJOB_BEGIN": 0x40, "EXECJOB_PROLOGUE": 0x80, "EXECJOB_EPILOGUE": 0x100, "EXECJOB_END": 0x200,
-    "EXECJOB_PRETERM": 0x400, "EXECJOB_LAUNCH": 0x800, "EXECHOST_PERIODIC": 0x1000, "EXECHOST_STARTUP": 0x2000,
+    "EXECJOB_PRETERM": 0x400, "EXECJOB_ATTACH": 0x4000, "EXECJOB_LAUNCH": 0x800, "EXECHOST_PERIODIC": 0x1000, "EXECHOST_STARTUP": 0x2000,
     "EXECJOB_ABORT": 0x40000, "EXECJOB_POSTSUSPEND": 0x80000, "EXECJOB_PRERESUME": 0x100000,
 }
 
@@ -136,6 +139,7 @@ class Event:
     """pbs.event()."""
 
     job_list: Optional[Dict[str, "Job"]] = None
+    pid: int  # of execjob_attach alone
 
     def __init__(self, name: str, job: Optional[Job] = None, job_list: Optional[Dict[str, Job]] = None,
                  requestor: str = "pbs_mom", requestor_host: str = "node1", job_o: Optional[Job] = None) -> None:
@@ -190,7 +194,42 @@ def make_module(event: Event, configuration: Optional[Path], host: str, pbs_conf
 def run_hook(script: Path, event: Event, configuration: Optional[Path], host: str = "node1",
              pbs_conf: Optional[Dict[str, str]] = None, server: Optional[Dict[str, Any]] = None) -> Outcome:
     """Run a hook file the way PBS does: as the module "builtins", anew for each event. `server`
-    has attributes of PBS's server."""
+    has attributes of PBS's server. HOOKS_PYTHON names another interpreter to run it with."""
+    python = os.environ.get("HOOKS_PYTHON")
+    if python:
+        return run_hook_with(python, script, event, configuration, host, pbs_conf, server)
+    return run_hook_here(script, event, configuration, host, pbs_conf, server)
+
+
+def run_hook_with(python: str, script: Path, event: Event, configuration: Optional[Path], host: str,
+                  pbs_conf: Optional[Dict[str, str]], server: Optional[Dict[str, Any]]) -> Outcome:
+    """Run a hook file in a process of another interpreter; event and jobs are changed as if it ran here."""
+    # As text: not every release of Python can read another's pickled paths.
+    asked = (str(script), event, configuration and str(configuration), host, pbs_conf, server)
+    environment = dict(os.environ, PYTHONPATH=str(Path(__file__).parents[1]), PYTHONDONTWRITEBYTECODE="1")
+    for name in ("HOOKS_PYTHON", "PYTEST_CURRENT_TEST"):  # the latter may be longer than a process may be given
+        environment.pop(name, None)
+    done = subprocess.run([python, "-c", "from hooks.pbs_stand_in import answer; answer()"], env=environment, check=True,
+                          input=pickle.dumps(asked, 2), stdout=subprocess.PIPE)
+    rejected, log, changed = pickle.loads(done.stdout)
+    event.rejected = rejected
+    if hasattr(event, "job"):
+        vars(event.job).update(vars(changed.job))
+    for job_id, job in (event.job_list or {}).items():
+        vars(job).update(vars(changed.job_list[job_id]))
+    return Outcome(rejected, log)
+
+
+def answer() -> None:
+    """What run_hook_with runs: the hook for the event on standard input; the answer on standard output."""
+    script, event, configuration, host, pbs_conf, server = pickle.load(sys.stdin.buffer)
+    outcome = run_hook_here(Path(script), event, configuration and Path(configuration), host, pbs_conf, server)
+    pickle.dump((outcome.rejected, outcome.log, event), sys.stdout.buffer, 2)
+
+
+def run_hook_here(script: Path, event: Event, configuration: Optional[Path], host: str,
+                  pbs_conf: Optional[Dict[str, str]], server: Optional[Dict[str, Any]]) -> Outcome:
+    """Run a hook file in this process."""
     log: List[Tuple[str, str]] = []
     before = sys.modules.get("pbs")
     sys.modules["pbs"] = make_module(event, configuration, host, pbs_conf or {}, log, server)

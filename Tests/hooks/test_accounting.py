@@ -1,4 +1,7 @@
 """A pod's job shows in PBS what its pod really used."""
+import os
+from typing import List
+
 import pytest
 
 from hooks.cgroup_tree import PATHS, PodCgroup
@@ -129,3 +132,56 @@ def test_the_recorded_epilogue(host: ExecutionHost) -> None:
     PodCgroup(host.cgroups, 1, POD_UID).use(3, 4096000)
     host.run("EXECJOB_EPILOGUE", job)
     assert str(job.resources_used) == "cput=00:00:03,mem=4000kb,walltime=00:00:04,ncpus=2,cpupercent=75,vmem=2636kb"
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_what_another_hook_sets_in_between_is_not_believed(host: ExecutionHost, version: int) -> None:
+    """pbs_cgroups sets what the placeholder used; the pod's cgroup is gone when the job has ended."""
+    cgroup = PodCgroup(host.cgroups, version, POD_UID)
+    cgroup.use(10, 200 * 2 ** 20)
+    job = pods_job(resources_used=PLACEHOLDER)
+    host.periodic(job)
+    job.resources_used = type(job.resources_used)("cput=00:00:00,mem=0kb,walltime=00:00:20")
+    cgroup.remove()
+    host.periodic(job)
+    assert (str(job.resources_used["cput"]), str(job.resources_used["mem"])) == ("00:00:10", "204800kb")
+    job.resources_used = type(job.resources_used)("cput=00:00:00,mem=0kb,walltime=00:00:20")
+    host.run("EXECJOB_EPILOGUE", job)
+    assert str(job.resources_used) == "cput=00:00:10,mem=204800kb,walltime=00:00:20,cpupercent=50"
+
+
+def records(host: ExecutionHost) -> List[str]:
+    """The jobs of which there is a record on this host."""
+    directory = host.jobs.parent / "pbs_kubernetes"
+    return sorted(path.name for path in directory.iterdir()) if directory.exists() else []
+
+
+def test_a_record_goes_with_its_job(host: ExecutionHost) -> None:
+    PodCgroup(host.cgroups, 2, POD_UID).use(10, 4096)
+    host.periodic(pods_job("6.pbsserver"), pods_job("7.pbsserver"))
+    assert records(host) == ["6.pbsserver", "7.pbsserver"]
+    assert (host.jobs.parent / "pbs_kubernetes").stat().st_mode & 0o777 == 0o700
+    host.run("EXECJOB_END", pods_job("6.pbsserver"))
+    assert records(host) == ["7.pbsserver"]
+    os.utime(str(host.jobs.parent / "pbs_kubernetes" / "7.pbsserver"), (1, 1))
+    host.periodic(native_job())
+    assert records(host) == [], "its end was missed"
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"cpu_time": "x", "memory": 1}', "\x00"])
+def test_a_record_that_cannot_be_read(host: ExecutionHost, text: str) -> None:
+    cgroup = PodCgroup(host.cgroups, 2, POD_UID)
+    cgroup.use(10, 4096)
+    job = pods_job()
+    host.periodic(job)
+    (host.jobs.parent / "pbs_kubernetes" / job.id).write_text(text)
+    cgroup.remove()
+    outcome = host.periodic(job)
+    assert "what its pod used before is not known" in outcome.messages()
+    assert str(job.resources_used["cput"]) == "00:00:10"
+
+
+def test_native_jobs_have_no_record(host: ExecutionHost) -> None:
+    host.run("EXECJOB_EPILOGUE", native_job())
+    host.periodic(native_job())
+    assert records(host) == []

@@ -6,7 +6,7 @@ import pytest
 from hooks.cgroup_tree import PodCgroup
 from hooks.execution_host import POD_UID, pods_job
 from hooks.kubernetes_node import Before, Node
-from hooks.timing import elapsed
+from hooks.timing import OTHER_PROCESS, elapsed
 from simulators.kubernetes import Cut, Fault, Reset, Status
 
 # Pods on this node that no job of ours stands for, the first being kube-proxy's like.
@@ -234,4 +234,4 @@ def test_an_endless_answer_costs_no_more_than_its_limit(answering: Any, host: An
     """120 MB of JSON, with half a second to read them."""
     host.configure(kubeconfig=answering(b'{"a":[' + b"1," * (60 * 2 ** 20) + b"1]}"), api_timeout=0.5)
     seconds, outcome = elapsed(lambda: host.run("EXECJOB_END", pods_job()))
-    assert "left to the binder" in outcome.messages() and seconds < 1.5
+    assert "left to the binder" in outcome.messages() and seconds < 1.5 + OTHER_PROCESS

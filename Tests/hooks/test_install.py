@@ -75,6 +75,9 @@ EVENTS = (
     "execjob_preresume").split(",")
 
 
+PROGRAMS = [HOOKS / "pbs_kubernetes_server.PY", HOOKS / "install"] + sorted(HOOKS.glob("*/*.py"))
+
+
 class Site:
     """A PBS server as far as qmgr shows it, and a configuration to install."""
 
@@ -262,11 +265,13 @@ def test_a_new_hook_is_off_until_it_is_whole(site: Site) -> None:
 def test_dry_run_shows_and_changes_nothing(site: Site) -> None:
     result = site.install("--dry-run")
     assert result.returncode == 0 and site.directives == [] and not site.keys.exists()
-    first, *shown = result.stdout.splitlines()
+    first, second, *shown = result.stdout.splitlines()
     assert first == "# write 1 key(s) into %s" % site.keys
+    assert second == "python3 %s pbs_kubernetes.PY" % (HOOKS / "installer" / "build.py")
     site.install()
-    # All that differs is the copy of the configuration that PBS is given.
+    # All that differs is the copy of the configuration that PBS is given, and where the hook is built.
     done = [re.sub(r"\S+/pbs_kubernetes\.json", str(site.configuration), directive) for directive in site.directives]
+    done = [re.sub(r"\S+/(pbs_kubernetes\.PY)", r"\1", directive) for directive in done]
     assert [line[len("qmgr -c "):].strip("'") for line in shown] == done
     assert site.install("--dry-run", "--remove-resources").stdout == (
         "qmgr -c 'set hook pbs_kubernetes enabled = false'\n"
@@ -298,7 +303,7 @@ def test_remove(site: Site) -> None:
     (dict(users=[1]), "users: [1] is not of type list of text"),
     (dict(labels={"a": 1}), 'labels: {"a": 1} is not of type map of text'),
     (dict(resources=[]), "resources: [] is not of type map of text"),
-    (dict(suspend="stop"), 'suspend: "stop" is not of type freeze or ignore'),
+    (dict(suspend="stop"), 'suspend: "stop" is not of type freeze, ignore or end'),
     (dict(api_timeout="5"), 'api_timeout: "5" is not of type seconds'),
     (dict(api_timeout=0), "api_timeout: 0 is not of type seconds"),
     (dict(api_timeout=True), "api_timeout: true is not of type seconds"),
@@ -379,10 +384,11 @@ def test_the_documentation_explains_every_key() -> None:
         assert columns[1] == "`%s`" % json.dumps(default), key
 
 
-@pytest.mark.parametrize("name", ["pbs_kubernetes.PY", "pbs_kubernetes_server.PY", "install"])
-def test_the_python_that_sites_have_is_enough(name: str) -> None:
+@pytest.mark.parametrize("path", PROGRAMS, ids=lambda path: str(path.relative_to(HOOKS)))
+def test_the_python_that_sites_have_is_enough(path: Path) -> None:
     """PBS's interpreter may be as old as 3.6."""
-    tree = ast.parse((HOOKS / name).read_text(), feature_version=(3, 6))
+    tree = ast.parse(path.read_text(), feature_version=(3, 6))
     imported = {alias.name.split(".")[0] for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
-    imported |= {str(node.module).split(".")[0] for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
-    assert imported - {"pbs"} <= set(sys.stdlib_module_names)
+    imported |= {str(node.module).split(".")[0] for node in ast.walk(tree)
+                 if isinstance(node, ast.ImportFrom) and not node.level}
+    assert imported - {"pbs", "installer", "pbs_kubernetes"} <= set(sys.stdlib_module_names)

@@ -31,7 +31,7 @@ def hook() -> Any:
     ("a:\n  - b: c\n    d: e\n  -\n    f: g\n", {"a": [{"b": "c", "d": "e"}, {"f": "g"}]}),
     ("-   name: x\n    user:\n      token: t\n", [{"name": "x", "user": {"token": "t"}}]),
     ("a: {}\nb: []\nc:\nd: ~\n", {"a": {}, "b": [], "c": None, "d": None}),
-    ("# comment\na: b # comment\n---\nc: 'd # e'\n", {"a": "b", "c": "d # e"}),
+    ("# comment\n---\na: b # comment\nc: 'd # e'\n", {"a": "b", "c": "d # e"}),
     ("a: it's # a comment that isn't read\n", {"a": "it's"}),
     ('a: "b\\n\\"c\\""\nd: \'it\'\'s\'\n', {"a": 'b\n"c"', "d": "it's"}),
     ("server: https://10.77.0.1:6443\n", {"server": "https://10.77.0.1:6443"}),
@@ -55,3 +55,23 @@ def test_what_kubeconfigs_are_written_in(hook: Any, text: str, value: Any) -> No
 def test_other_yaml_is_an_error_not_a_guess(hook: Any, text: str) -> None:
     with pytest.raises(ValueError):
         hook.parse_yaml(text)
+
+
+@pytest.mark.parametrize("text, complaint", [
+    ("a: b\n\n# c\nd: |\n  e\n", "line 4: '|' is more YAML than a kubeconfig needs"),
+    ("a: b\n  continued\n", "line 2: unexpected 'continued'"),
+    ("a:\n  b: c\n  b: d\n", "line 3: key 'b' a second time"),
+    ("a: {b: c, b: d}\n", "line 1: key 'b' a second time"),
+    ("a: b\n---\na: c\n", "line 2: unexpected '---'"),
+    ("a:\n\tb: c\n", "line 2: a tab, where YAML has spaces only"),
+    ("a:\n- insecure-skip-tls-verify: no\n", "line 2: 'no' is a boolean to some readers of YAML and text to others: quote it"),
+    ("? a\n: b\n", "line 1: unexpected '? a'"),
+])
+def test_what_is_refused_is_named_by_its_line(hook: Any, text: str, complaint: str) -> None:
+    with pytest.raises(ValueError) as refusal:
+        hook.parse_yaml(text)
+    assert str(refusal.value) == complaint
+
+
+def test_booleans_in_every_writing_of_yaml(hook: Any) -> None:
+    assert hook.parse_yaml("a: False\nb: TRUE\nc: 'False'\n") == {"a": False, "b": True, "c": "False"}

@@ -1,4 +1,5 @@
 """Proof of submission: what the server believes, and who may change what it has believed."""
+import os
 import time
 from pathlib import Path
 from typing import Any, Dict, Optional
@@ -182,6 +183,7 @@ class Broken(dict):  # type: ignore[type-arg]
         raise RuntimeError("out of order")
 
 
+@pytest.mark.skipif("HOOKS_PYTHON" in os.environ, reason="what is broken is not handed to another process")
 def test_a_check_that_fails_refuses_pods_jobs_and_no_others(server: Server) -> None:
     job = submission(token(expiry=soon()))
     job.Variable_List = Broken(job.Variable_List)

@@ -374,7 +374,7 @@ def test_settings_for_one_host_override_the_others(host: ExecutionHost, tmp_path
 
 
 def test_an_empty_directory_name_turns_reservations_off(host: ExecutionHost) -> None:
-    host.configure(kubelet_config="")
+    host.configure(kubelet_config="", placeholder="")
     assert host.run("EXECJOB_BEGIN", native_job()).log == []
     assert host.periodic(native_job()).log == []
 

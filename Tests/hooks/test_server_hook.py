@@ -10,7 +10,7 @@ import pytest
 from hooks.execution_host import HOST_HOOK, POD_UID, SERVER_HOOK, literal, native_job, pods_job
 from hooks.pbs_stand_in import Event, Job, Outcome, run_hook
 from hooks.recordings import recorded, recorded_job
-from hooks.timing import elapsed
+from hooks.timing import OTHER_PROCESS, elapsed
 
 EXEC_VNODE = "(node1:ncpus=1:mem=102400kb)"
 
@@ -142,7 +142,7 @@ def test_a_broker_in_trouble_costs_the_job_nothing(server: Server, trouble: Any)
     outcome = runs[0][1]
     assert outcome.rejected is None
     # What waits for the broker does so each time; a busy machine is late now and then.
-    assert min(seconds for seconds, _ in runs) < 0.05
+    assert min(seconds for seconds, _ in runs) < 0.05 + OTHER_PROCESS
     assert all(level == "debug" for level, _ in outcome.log)
     assert bool(outcome.log) == (trouble is not stopped_broker)
     del kept

@@ -1,0 +1,1 @@
+"""What hooks/install is made of."""
