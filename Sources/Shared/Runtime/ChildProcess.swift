@@ -87,6 +87,7 @@ public final class ChildProcess {
       return continuation.resume(
         throwing: CommandError.cannotStart(program: program, reason: reason))
     }
+    ChildEnds.prepare()
     let variables = environment.map { "\($0.key)=\($0.value)" }
     let pid = withCStrings([program] + arguments) { argumentVector in
       withCStrings(variables) { environmentVector in

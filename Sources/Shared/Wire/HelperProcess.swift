@@ -35,6 +35,7 @@ public final class HelperProcess {
       throw .cannotStart(program: program, reason: errorText(errno))
     }
     let (own, others) = (ends[0], ends[1])
+    ChildEnds.prepare()
     let variables = environment.map { "\($0.key)=\($0.value)" }
     let pid = withCStrings([name ?? program] + arguments) { argumentVector in
       withCStrings(variables) { environmentVector in
