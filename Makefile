@@ -13,8 +13,13 @@
 
 SHELL := /bin/bash
 export PYTHONPATH := Tests
-# A Python that has pytest, or Debian's, which gets it from a package.
-PYTHON := $(shell python3 -c 'import pytest' 2>/dev/null && echo python3 || echo /usr/bin/python3)
+# A Python that has pytest and pytest-xdist, or Debian's, which gets them from packages.
+PYTHON := $(shell python3 -c 'import pytest, xdist' 2>/dev/null && echo python3 || echo /usr/bin/python3)
+# Most tests wait most of the time: so many run beside each other, each file's in one process.
+BESIDE ?= -n 3 --dist loadfile
+# What is said otherwise where PBS is talked to by its library; all the rest runs by the commands.
+BY_LIBRARY := $(addprefix Tests/integration/test_,association.py broker_down.py cut_submissions.py hints.py job_ends.py \
+  libpbs.py options.py pbs_state.py pod_ends.py proof_of_submission.py recovery.py whose_job.py)
 MINUTES ?= 30
 # Which benchmarks, all by default; the figures of which run are compared with $(BASE).
 PARTS ?=
@@ -61,7 +66,8 @@ kubernetes: prepare-tests
 # On the kube-apiserver that is built here; then what needs a real one also on that in $KUBEBUILDER_ASSETS.
 test: prepare-tests build kubernetes
 	swift test --no-parallel
-	KUBEBUILDER_ASSETS= $(PYTHON) -m pytest Tests -q -rs
+	KUBEBUILDER_ASSETS= $(PYTHON) -m pytest Tests -q -rs $(BESIDE)
+	KUBEBUILDER_ASSETS= PBS_CONNECTOR_BACKEND=libpbs $(PYTHON) -m pytest $(BY_LIBRARY) -q -rs $(BESIDE) -m "not real_pbs"
 ifneq ($(wildcard $(KUBEBUILDER_ASSETS)/kube-apiserver),)
 	$(PYTHON) -m pytest Tests -q -rs -m "real_api and not real_pbs"
 endif

@@ -7,11 +7,12 @@ import subprocess
 import tempfile
 import threading
 import time
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Iterator
 
 from integration.connector import Connector
-from integration.site_pbs import SitePBS
-from real.pbs import RealPBS
+from real.pbs import RealPBS, lab_program
 
 from .processes import Meter
 from .results import Result, Results
@@ -50,43 +51,59 @@ def measure(site: BenchSite, results: Results, count: int, backend: str) -> None
         print(f"\n  no real PBS: {reason}")
         return
     results.title(f"{count} jobs on a real PBS, backend {backend}")
-    # pytest's own folders are for who runs it alone.
+    # A folder that the submitter can reach.
     with tempfile.TemporaryDirectory(prefix="bench-pbs-") as name:
         Path(name).chmod(0o711)
-        pbs = SitePBS(Path(name) / "pbs")
-        try:
-            pbs.require_no_other_connector()
-            for host in pbs.host_names:
-                pbs.set_ncpus(host, count)
-            own = plain(pbs, results, count, Path(name))
+        directory = Path(name) / "pbs"
+        directory.mkdir()
+        with RealPBS(directory) as pbs, room_for(pbs, count):
+            own = plain(pbs, results, count)
             through_pods(site, pbs, results, count, backend, own)
-        finally:
-            pbs.close()
 
 
-def plain(pbs: SitePBS, results: Results, count: int, directory: Path) -> Result:
-    exec_dir = pbs.real.installed
-    program = directory / "pbs_rate"
+@contextmanager
+def room_for(pbs: RealPBS, jobs: int) -> Iterator[None]:
+    """Each host has so many cpus; afterwards as many as before. Only where this PBS is a lab's."""
+    if lab_program() is None:
+        raise SystemExit("bench: real-pbs changes the hosts of PBS, and needs a lab (PBS_CONNECTOR_LAB)")
+    hosts = pbs.hosts()
+    for host in hosts:
+        pbs.run("qmgr", "-c", f"set node {host} resources_available.ncpus = {jobs}")
+    try:
+        yield
+    finally:
+        for host, before in hosts.items():
+            pbs.run("qmgr", "-c", f"unset node {host} resources_available.ncpus" if before.ncpus == before.pcpus
+                    else f"set node {host} resources_available.ncpus = {before.ncpus}")
+
+
+def wait_no_jobs(pbs: RealPBS) -> None:
+    pbs.wait(lambda p: not p.run("qselect", "-u", p.submitter).split(), 300)
+
+
+def plain(pbs: RealPBS, results: Results, count: int) -> Result:
+    exec_dir = pbs.installed
+    program = pbs.directory / "pbs_rate"
     subprocess.run([os.environ.get("CC", "cc"), "-O2", "-Wall", "-Wextra", "-o", program, SOURCE, f"-I{exec_dir}/include",
                     f"-L{exec_dir}/lib", "-lpbs", f"-Wl,-rpath,{exec_dir}/lib"], check=True)
-    output = subprocess.run([*pbs.as_submitter, str(program), str(count)], stdout=subprocess.PIPE, text=True, check=True, cwd=pbs.directory).stdout
+    output = subprocess.run([*pbs.as_submitter(), str(program), str(count)], stdout=subprocess.PIPE, text=True, check=True, cwd=pbs.directory).stdout
     began, submitted, run = (float(moment) for moment in output.split())
     results.add("plain pbs_submit: submissions", count / (submitted - began), "jobs/s", "higher")
-    pbs.wait(lambda p: not any(job.live for job in p.jobs.values()), 120)
+    wait_no_jobs(pbs)
     return results.add("plain pbs_submit: until all run", count / (run - began), "jobs/s", "higher")
 
 
-def through_pods(site: BenchSite, pbs: SitePBS, results: Results, count: int, backend: str, own: Result) -> None:
+def through_pods(site: BenchSite, pbs: RealPBS, results: Results, count: int, backend: str, own: Result) -> None:
     kubeconfig = site.kubernetes.write_kubeconfig(site.directory / "kubeconfig")
     configuration = f"pbs-broker:\n  pbs-backend: {backend}\n"
-    connector = Connector(pbs.directory, {"kube-watcher": kubeconfig, "binder": kubeconfig}, pbs.real.installed, configuration=configuration,
-                          broker_user=pbs.submitter, wrappers={"pbs-broker": ["env", "-C", str(pbs.directory), *pbs.as_submitter]}, log_level="info")
+    connector = Connector(pbs.directory, {"kube-watcher": kubeconfig, "binder": kubeconfig}, pbs.installed, configuration=configuration,
+                          broker_user=pbs.submitter, wrappers={"pbs-broker": ["env", "-C", str(pbs.directory), *pbs.as_submitter()]}, log_level="info")
     try:
         connector.start()
         connector["pbs-broker"].wait_for_log("proof:", 30)
         watch = site.client.watch("real", count, SECONDS)
         meter = Meter(pids(connector))
-        with Questions(pbs.real) as questions:
+        with Questions(pbs) as questions:
             began = now()
             site.client.create("real", count, "pbs")
             moments = watch.moments()
@@ -102,5 +119,5 @@ def through_pods(site: BenchSite, pbs: SitePBS, results: Results, count: int, ba
         raise
     finally:
         site.client.delete("real", count)
-        pbs.wait(lambda p: not any(job.live for job in p.jobs.values()), 300)
+        wait_no_jobs(pbs)
         connector.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 from integration.costs import counted
 from integration.site import Site
-from simulators.pbs import PBSSimulator
+from simulators.pbs import BACKEND, PBSSimulator
 from simulators.pbs.faults import Fault, FaultKind
 
 MANY = 10
@@ -41,6 +42,11 @@ def jobs_ever(site: Site, pod: dict[str, Any]) -> int:
 @pytest.mark.parametrize(("status", "words"), FAULTS)
 def test_a_passing_fault_of_pbs_is_not_the_pods(site: Site, pbs: PBSSimulator, status: int, words: str) -> None:
     site.connector.start()
+    if os.environ.get(BACKEND) == "libpbs":
+        if status == 1:
+            pytest.skip("an exit status of a command alone, and no error of the library")
+        # The library does not name a command.
+        words = words.removeprefix("qsub: ")
     with pbs.lock:
         fault = pbs.faults.fail("qsub", status, words)
     with counted(site) as costs:

@@ -6,7 +6,9 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from simulators.pbs import PBSSimulator
+import pytest
+
+from simulators.pbs import BACKEND, PBSSimulator
 
 from .libpbs import EQ, GE
 from .libpbs_fixtures import library, simulator, start  # noqa: F401
@@ -16,8 +18,9 @@ from .libpbs_scenarios import NEEDED, STATE, job
 SYSTEM, PROTOCOL, UNKNOWN_HOST = 15010, 15031, 15008
 
 
-def test_the_library_is_there_only_if_asked_for(tmp_path: Path) -> None:
+def test_the_library_is_there_only_if_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """By default a simulator has commands alone."""
+    monkeypatch.delenv(BACKEND, raising=False)
     with PBSSimulator(tmp_path, {"node1": {"ncpus": 2}}) as without:
         assert not (without.exec_dir / "lib").exists()
 
