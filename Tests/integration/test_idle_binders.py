@@ -128,7 +128,7 @@ def test_the_only_binder_is_asked_again_for_what_does_not_show(shared: Site) -> 
     played = join(shared, lambda _: "bound")
     try:
         shared.create("pod")
-        broker.wait_for_log("pod default/pod: binder played has answered, and nothing shows of it: asked again", timeout=60)
+        broker.wait_for_log("pod default/pod: binder played has answered, and nothing shows of it: it is asked again", timeout=60)
         awaited(lambda: len(played.asked) == 2, 30)
         assert "brought nothing about" not in broker.log()
         shared.connector.start_process("binder")

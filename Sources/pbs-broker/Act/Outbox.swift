@@ -109,7 +109,7 @@ final class Outbox {
     let before = entry.message
     let wasAnswered = entry.isAnswered
     // kube-watcher may show it before the answer is here.
-    if let before, shows(before), let binder = entry.answer?.binder ?? ownerOf( uid) {
+    if let before, shows(before), let binder = entry.answer?.binder ?? ownerOf(uid) {
       progress.advanced(binder, now: Monotonic.now)
     }
     lastID += 1
@@ -164,7 +164,7 @@ final class Outbox {
     guard let entry = entries[outcome.pod.uid], let message = entry.message, !entry.isAnswered,
       message.isAnswered(by: outcome), outcome.id == nil || outcome.id == entry.id
     else { return nil }
-    guard ownerOf( outcome.pod.uid) == binder else {
+    guard ownerOf(outcome.pod.uid) == binder else {
       log.debug(
         "pod \(name): \(outcome.request): the answer of \(binder) is ignored, which does not own it"
       )
@@ -219,7 +219,7 @@ final class Outbox {
         entry.asked = nil
         continue
       }
-      guard let owner = ownerOf( uid) else { continue }
+      guard let owner = ownerOf(uid) else { continue }
       // What was answered and does not show waits, too.
       if entry.asked?.binder != owner { entry.asked = (owner, now) }
       if message.changesPod {
@@ -245,7 +245,8 @@ final class Outbox {
   private func noteDoubt(_ entry: Entry, _ binder: String, _ message: BrokerMessage) {
     if entry.belief == belief, let pod = message.pod {
       log.warning(
-        "pod \(pod.fullName): binder \(binder) has answered, and nothing shows of it: asked again")
+        "pod \(pod.fullName): binder \(binder) has answered, and nothing shows of it: it is asked again"
+      )
     }
     entry.belief = min(entry.belief * 2, Self.longestBelief)
   }
