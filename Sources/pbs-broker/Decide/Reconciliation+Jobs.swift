@@ -1,0 +1,24 @@
+/// Which of several jobs of one pod stays, and how the others go.
+extension Reconciliation {
+  /// Of several jobs of one pod the running one stays, else the older; in any case one that PBS knows
+  /// and vouches for.
+  static func keeper(of jobs: [Job], doubtful: Set<String> = []) -> Job? {
+    jobs.min { a, b in
+      let ranks = [a, b].map { rank($0) + (doubtful.contains($0.id) ? 10 : 0) }
+      return ranks[0] == ranks[1] ? a.sequence < b.sequence : ranks[0] < ranks[1]
+    }
+  }
+
+  private static func rank(_ job: Job) -> Int {
+    switch job.state {
+    case .running: 0
+    case .suspended, .userSuspended: 1
+    case .exiting: 3
+    default: 2
+    }
+  }
+
+  static func releasing(_ jobs: [Job], _ reason: String) -> Decision {
+    Decision(deletions: jobs.map { .init(job: $0.id, reason: reason) })
+  }
+}
