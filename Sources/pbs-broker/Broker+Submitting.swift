@@ -75,6 +75,7 @@ extension Broker {
       complaints.warn("pod \(record.name): qsub: \(words)", cause: words)
       record.notBefore = Monotonic.now + record.unansweredBackoff.delay()
       // The job may exist all the same.
+      record.isUnanswered = true
       record.pollNeededAfter = Monotonic.now + Self.settling
       poller.pollSoon(within: Self.settling)
     }

@@ -193,6 +193,8 @@ final class Broker {
     if tellsOfAbsence {
       for record in world.pods.values where record.pollTaken(begun: begun) {
         world.markChanged(record.uid)
+        if record.isUnanswered, !record.jobs.isEmpty { submitter.jobFound() }
+        record.isUnanswered = false
       }
     }
     if begun - comparedAt > Self.comparisonInterval {

@@ -6,18 +6,18 @@ is tested. Limits here are for the whole site.
 
 from __future__ import annotations
 
-import os
 import time
 from pathlib import Path
 from typing import Iterator
 
 import pytest
 
+from integration.backend import by_library
 from integration.conftest import running_site
 from integration.costs import Costs, counted
 from integration.site import Site, pod_manifest
 from simulators.kubernetes import Kubelet, KubernetesSimulator, ReplicaSet
-from simulators.pbs import BACKEND, PBSSimulator
+from simulators.pbs import PBSSimulator
 
 pytestmark = pytest.mark.simulated_pbs("the simulator counts what each call costs a PBS")
 
@@ -141,7 +141,7 @@ def test_of_many_pods_deleted_at_once_each_job_is_deleted_once(unlimited_site: S
     pbs.wait(lambda _: len(site.live_jobs()) == DELETED, 60, f"{DELETED} jobs")
     with pbs.lock:
         # By the library deletions follow each other on one connection, by commands several run at once.
-        pbs.faults.slow("qdel", 0.05 if os.environ.get(BACKEND) == "libpbs" else 0.4)
+        pbs.faults.slow("qdel", 0.05 if by_library() else 0.4)
     with counted(site) as costs:
         for index in range(DELETED):
             site.kubernetes.delete_pod("default", f"waits-{index}")

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from integration.backend import said
 from integration.site import Pod, Site, pod_manifest
 from integration.site_job import SiteJob, parse_jobs
 from integration.site_pbs import SitePBS
@@ -115,17 +116,17 @@ def test_a_reservation_is_its_queue(bare_site: Site) -> None:
 def test_what_pbs_says_against_a_pods_own_queue_is_told_and_stops_nobody_else(bare_site: Site, options: dict[str, str]) -> None:
     start(bare_site)
     create(bare_site, "lost", options)
-    bare_site.wait_condition("lost", "PodScheduled", "PBS refuses the job: qsub: Unknown queue")
+    bare_site.wait_condition("lost", "PodScheduled", f"PBS refuses the job: {said('qsub: Unknown queue')}")
     create(bare_site, "redis", {})
     bare_site.wait_bound("redis")
     create(bare_site, "again", options)
-    bare_site.wait_condition("again", "PodScheduled", "PBS refuses the job: qsub: Unknown queue")
+    bare_site.wait_condition("again", "PodScheduled", f"PBS refuses the job: {said('qsub: Unknown queue')}")
 
 
 def test_a_pod_that_asks_for_something_else_after_a_refusal_is_tried_again(bare_site: Site) -> None:
     start(bare_site)
     create(bare_site, "redis", {"queue": "nowhere"})
-    bare_site.wait_condition("redis", "PodScheduled", "PBS refuses the job: qsub: Unknown queue")
+    bare_site.wait_condition("redis", "PodScheduled", f"PBS refuses the job: {said('qsub: Unknown queue')}")
     bare_site.kubernetes.request("PATCH", "/api/v1/namespaces/default/pods/redis", {"metadata": {"annotations": {
         PREFIX + "queue": None}}}, "application/merge-patch+json")
     bare_site.wait_bound("redis")

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import time
 from typing import Any
 
 import pytest
 
+from integration.backend import by_library, said
 from integration.costs import counted
 from integration.site import Site
-from simulators.pbs import BACKEND, PBSSimulator
+from simulators.pbs import PBSSimulator
 from simulators.pbs.faults import Fault, FaultKind
 
 MANY = 10
@@ -42,11 +42,9 @@ def jobs_ever(site: Site, pod: dict[str, Any]) -> int:
 @pytest.mark.parametrize(("status", "words"), FAULTS)
 def test_a_passing_fault_of_pbs_is_not_the_pods(site: Site, pbs: PBSSimulator, status: int, words: str) -> None:
     site.connector.start()
-    if os.environ.get(BACKEND) == "libpbs":
-        if status == 1:
-            pytest.skip("an exit status of a command alone, and no error of the library")
-        # The library does not name a command.
-        words = words.removeprefix("qsub: ")
+    if by_library() and status == 1:
+        pytest.skip("an exit status of a command alone, and no error of the library")
+    words = said(words)
     with pbs.lock:
         fault = pbs.faults.fail("qsub", status, words)
     with counted(site) as costs:

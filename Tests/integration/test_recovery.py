@@ -139,7 +139,7 @@ def test_an_empty_listing_ends_nothing(site: Site) -> None:
     site.wait_bound("kept")
     site.pbs.empty_listing(6)
     looks = site.pbs.served["listing"]
-    site.pbs.wait(lambda pbs: pbs.served["listing"] > looks + 6, 20)
+    site.pbs.wait(lambda pbs: pbs.served["listing"] > looks + 6, 60)
     assert not [entry for entry in site.kubernetes.record if entry.kind == "deleting"]
     assert len(site.live_jobs()) == 1
 

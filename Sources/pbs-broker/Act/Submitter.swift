@@ -140,6 +140,14 @@ final class Submitter {
     start()
   }
 
+  /// PBS has taken a job although its answer was lost: the next one need not wait.
+  func jobFound() {
+    guard pause?.isLimit == false, doubtedSince == nil else { return }
+    waits.reset()
+    pause?.until = 0
+    start()
+  }
+
   /// PBS has taken a job, but its server does not vouch for it: each further one would be as useless,
   /// so that only now and then one is tried.
   func doubt(_ words: String) {

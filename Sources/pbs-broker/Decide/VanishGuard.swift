@@ -17,6 +17,8 @@ struct VanishGuard: Sendable {
   private var doubts: [String: Doubt] = [:]
   /// Whether a mass disappearance is being doubted now.
   var isDoubting: Bool { !doubts.isEmpty }
+  /// The jobs that are doubted to have vanished.
+  var doubted: Set<String> { Set(doubts.keys) }
 
   init(share: Double = 0.2, least: Int = 10, interval: Double = 30) {
     self.share = share

@@ -20,6 +20,8 @@ struct DisappearanceJudge {
 
   /// Whether a mass disappearance is being doubted now.
   var isDoubting: Bool { vanishGuard.isDoubting }
+  /// The jobs whose disappearance is doubted.
+  var doubted: Set<String> { vanishGuard.doubted }
 
   /// - Parameters:
   ///   - vanished: jobs that were on hosts, or that bound pods name, and that PBS does not know.

@@ -47,7 +47,10 @@ extension JobPoller {
     // What some jobs say neither ends a doubt nor confirms it.
     guard isWhole || !judge.isDoubting else { return }
     let words = "PBS no longer knows the job"
-    let untold = stat.unreadable.filter { expected[$0] != nil || world.jobs[$0]?.isOnHost == true }
+    // Also those that were not asked about, since nothing of them could be read a moment ago.
+    let untold = judge.doubted.union(unreadable.keys).subtracting(stat.jobs.map(\.id)).filter {
+      expected[$0] != nil || world.jobs[$0]?.isOnHost == true
+    }
     let believed = judge.believed(
       vanished.union(missing.keys), untold: untold, of: knownOnHosts + expected.count,
       now: Monotonic.now)

@@ -24,6 +24,8 @@ final class PodRecord {
   var boundSince: Double?
   /// The job with which the pod was bound, once PBS has said that it is the pod's own.
   var boundJob: String?
+  /// Its last submission was not answered, and no poll has told since what became of it.
+  var isUnanswered = false
   /// That job's run_count at the binding; nil as above.
   var boundRunCount: Int?
   /// What binders were asked to delete it for, in the words that they put into its condition; the
