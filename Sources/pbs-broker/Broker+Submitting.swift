@@ -22,16 +22,22 @@ extension Broker {
   /// The job that is to be submitted now: things may have changed while the pod waited in the queue.
   /// It is signed at this moment, where there are keys.
   func jobToSubmit(_ uid: String) throws(PBSError) -> JobDescription? {
+    guard case (var description, let reference, let cluster)? = wanted(uid) else { return nil }
+    description.token = try signer?.token(
+      for: reference, cluster: cluster, select: description.select)
+    return description
+  }
+
+  /// The job that is to be submitted now, for which pod of which cluster; nil when none is.
+  func wanted(_ uid: String) -> (JobDescription, PodReference, String)? {
     guard let record = world.pods[uid], let pod = record.pod, record.isPresent,
       owns(uid), record.jobs.isEmpty,
       pod.nodeName == nil, !pod.isTerminating, !pod.isFinished,
       let reference = PodReference(pod), let cluster = world.cluster?.id,
-      case .success(var description) = translation(of: record),
+      case .success(let description) = translation(of: record),
       sharedWait(record, description, Monotonic.now) == nil
     else { return nil }
-    description.token = try signer?.token(
-      for: reference, cluster: cluster, select: description.select)
-    return description
+    return (description, reference, cluster)
   }
 
   func submitted(_ uid: String, _ description: JobDescription, _ id: String) {

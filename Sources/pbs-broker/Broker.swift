@@ -226,7 +226,8 @@ final class Broker {
           world.markChanged(uid)
           compareChanged()
         },
-        hindered: { [unowned self] in compareAll() }), log: log)
+        hindered: { [unowned self] in compareAll() },
+        isWanted: { [unowned self] in wanted($0) != nil }), log: log)
   }
 
   private func makeDeleter() -> Deleter {

@@ -140,7 +140,7 @@ def test_a_controller_whose_pods_lose_their_jobs_at_once_makes_few(unlimited_sit
         with counted(site) as costs, ReplicaSet(site.kubernetes, "whole", pod_manifest("")) as replicas:
             time.sleep(WINDOW)
             waiting = next(pod for pod in replicas.pods() if not pod["spec"].get("nodeName"))
-            site.wait_condition(waiting["metadata"]["name"], "PodScheduled", "PBS ended the jobs of its owner's last pods")
+            site.wait_condition(waiting["metadata"]["name"], "PodScheduled", "jobs of its owner's pods end soon after they are bound")
     finally:
         stopping.set()
         thread.join()

@@ -50,9 +50,9 @@ def test_a_passing_fault_of_pbs_is_not_the_pods(site: Site, pbs: PBSSimulator, s
     with counted(site) as costs:
         pods = [site.create(f"pod-{index}") for index in range(MANY)]
         for pod in pods:
-            name, said = pod["metadata"]["name"], f"PBS takes no jobs at present: {words}"
-            site.wait_condition(name, "PodScheduled", said, 20)
-            site.wait_event(name, "FailedScheduling", said)
+            name, reason = pod["metadata"]["name"], f"PBS takes no jobs at present: {words}"
+            site.wait_condition(name, "PodScheduled", reason, 20)
+            site.wait_event(name, "FailedScheduling", reason)
     # One pod tries for all, after those that were under way together.
     assert 2 <= costs.commands["qsub"] <= IN_FLIGHT + 6, costs
     # Each wait of the one that tries is at least half of 1, 2, 4 ... s.

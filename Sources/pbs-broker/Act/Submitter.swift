@@ -21,6 +21,8 @@ final class Submitter {
     var settled: @EventLoop (String) -> Void
     /// There is a ``Submitter/hindrance``, of which the pods are to be told.
     var hindered: @EventLoop () -> Void
+    /// Whether a job is still wanted for the pod: what is not need not wait for its turn.
+    var isWanted: @EventLoop (String) -> Bool = { _ in true }
   }
 
   /// Seconds after which pods are told why nothing is submitted.
@@ -178,7 +180,7 @@ final class Submitter {
     var token: String?
     var hasOwnTerms = false
     do throws(PBSError) {
-      await waitForTurn()
+      if actions.isWanted(uid) { await waitForTurn() }
       // Things may have changed while it waited for its turn.
       guard let description = try actions.job(uid) else {
         turned.forget(uid)

@@ -150,6 +150,12 @@ struct PBSAnswer: Sendable {
     let isSaid = { (answer: PBSAnswer) in answer.words.map(words.contains) ?? false }
     let ofCode = table.filter { $0.code == code }
     if let answer = ofCode.first(where: isSaid) ?? ofCode.first { return answer.meaning }
+    // Our own server hook's no, which is about the site's keys.
+    if code == hookError, let answer = table.first(where: { $0.code == nil && isSaid($0) }),
+      answer.meaning == .unauthorized
+    {
+      return .unauthorized
+    }
     if code == hookError { return brokenHook.contains(where: words.contains) ? .busy : .refused }
     if code >= 15000 { return .refused }
     return table.first(where: isSaid)?.meaning ?? .unavailable
