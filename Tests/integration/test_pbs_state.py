@@ -100,7 +100,8 @@ def test_a_limit_is_tried_by_one_pod_for_all_and_its_places_are_kept_full(site: 
             site.pbs.end_job(ended.id)
             # A place that became free is taken at once, not when the next try is due.
             pbs.wait(lambda _: len(pbs.jobs) == before + 1, 15, f"a job for the free place, {left} pods waiting")
-        assert costs.commands["qsub"] <= 3, costs
+        # One is taken, and the tries after it; those for the place before may still be under way.
+        assert costs.commands["qsub"] <= 5, costs
     assert "PBS refuses" not in told(site)
 
 
