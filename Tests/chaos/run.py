@@ -85,7 +85,7 @@ def run(directory: Path, seed: int, pods: int, seconds: float, real: bool = Fals
     release, history = dice.choice(("1.20", "1.36")), dice.random() < 0.75
     layout = TWO_WATCHERS if dice.random() < 0.4 else ONE_WATCHER
     cluster: Cluster = RealCluster(directory / "kubernetes", seed, seconds) if real else SimulatedCluster(seed, release)
-    pbs = PBSSimulator(directory / "pbs", hosts, user=ADMINISTRATOR, start_delay=0.1, kill_delay=0.1, seed=seed, history=history,
+    pbs = PBSSimulator(directory / "pbs", hosts, user=ADMINISTRATOR, start_delay=0.1, kill_delay=0.1, scheduler_iteration=10, seed=seed, history=history,
                        node_fail_requeue=_HOST_LOST_SECONDS)
     pbs.add_queue(QUEUE)
     try:

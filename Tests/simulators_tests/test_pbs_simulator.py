@@ -499,6 +499,8 @@ def test_host_down_and_back(simulator: PBSSimulator, run: Run) -> None:
     waiting = qsub(simulator, "-l", "select=1:ncpus=1:host=node1")
     assert comment(simulator, waiting) == "Not Running: Node is in an ineligible state: down"
     simulator.host_up("node1")
+    # A host that is back starts no scheduling cycle; a new job does.
+    qsub(simulator)
     simulator.wait_for_state(waiting, "R", 42)
     assert kinds(simulator, job_id) == ["queued", "started", "running"]
 
@@ -517,13 +519,23 @@ def test_an_owner_lets_go_of_a_job_whose_host_is_down(simulator: PBSSimulator, r
 
 
 def test_hosts_are_unknown_until_they_report(tmp_path: Path) -> None:
-    """After the server's start its hosts count as down, and no job starts there."""
-    with PBSSimulator(tmp_path, HOSTS, report_delay=0.3) as simulator:
+    """After the server's start its hosts count as down, and no job starts there before a cycle after their reports."""
+    with PBSSimulator(tmp_path, HOSTS, report_delay=0.3, scheduler_iteration=1) as simulator:
         job = simulator.submit()
         shown = subprocess.run([simulator.exec_dir / "bin/pbsnodes", "-a", "-F", "json"], capture_output=True, text=True)
         assert {node["state"] for node in json.loads(shown.stdout)["nodes"].values()} == {"state-unknown,down"}
         assert job.state == "Q"
         simulator.wait_for_state(job.id, "R", 42)
+
+
+def test_a_host_that_reports_starts_no_scheduling_cycle(tmp_path: Path) -> None:
+    """What waited goes on waiting, for up to scheduler_iteration (600 s), or until something else asks for a cycle."""
+    with PBSSimulator(tmp_path, HOSTS, report_delay=0.3) as simulator:
+        waiting = simulator.submit()
+        simulator.wait(lambda p: not any(host.unknown for host in p.server.hosts.values()), what="reports")
+        assert waiting.state == "Q"
+        simulator.submit()
+        simulator.wait_for_state(waiting.id, "R", 42)
 
 
 def test_host_that_stays_away_loses_its_jobs(tmp_path: Path) -> None:

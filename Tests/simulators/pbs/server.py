@@ -50,6 +50,7 @@ class Settings:
     end_delay: float = 0.02
     kill_delay: float = 0.0
     sched_interval: float = 0.0
+    scheduler_iteration: float = 600.0
     node_fail_requeue: float = 310.0
     report_delay: float = 0.0
     history: bool = True
@@ -799,14 +800,13 @@ class PBSServer:
             self.end(job, EXIT_HOST_LOST, "execution host is down")
 
     def host_up(self, host: Host) -> None:
-        """The host answers again; jobs that it still has go on."""
+        """The host answers again; jobs that it still has go on. As in PBS, that starts no scheduling cycle."""
         if not host.down:
             return
         host.down = False
         host.state_changed = self.now()
         for job in self._jobs_on(host):
             self._await(job)
-        self.plan_cycle()
         self.changed.notify_all()
 
     def _await(self, job: Job) -> None:
@@ -870,6 +870,15 @@ class PBSServer:
             else:
                 self._await(job)
         self.plan_cycle()
+        self._await_iteration()
+
+    def _await_iteration(self) -> None:
+        """A scheduling cycle each `scheduler_iteration`, whatever happens between."""
+        self.timers.after(self.settings.scheduler_iteration, self._iteration)
+
+    def _iteration(self) -> None:
+        self.plan_cycle()
+        self._await_iteration()
 
     def await_hosts(self) -> None:
         """After a start each host is unknown, and counts as down, until it has reported (2 to 5 s on 23.06.06)."""
@@ -878,9 +887,9 @@ class PBSServer:
         self.timers.after(self.settings.report_delay, self._hosts_reported)
 
     def _hosts_reported(self) -> None:
+        """Starts no scheduling cycle: nothing in PBS's node_manager.c asks for one when a host reports."""
         for host in self.hosts.values():
             host.unknown = False
-        self.plan_cycle()
         self.changed.notify_all()
 
     def state_count(self, jobs: Iterable[Job] | None = None) -> str:

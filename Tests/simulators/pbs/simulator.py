@@ -29,7 +29,7 @@ class PBSSimulator:
     mem="24684096kb")}; further numbers are consumable resources. Seconds:
     `start_delay` from substate 41 to 42, `end_delay` in state E, `kill_delay`
     from qdel to the end of the processes, `sched_interval` at least between
-    two scheduling cycles, `node_fail_requeue` until the jobs of a host that
+    two scheduling cycles, `scheduler_iteration` at most, `node_fail_requeue` until the jobs of a host that
     is down are requeued (rerunable) or ended, `report_delay` from a start of
     the server to the reports of its hosts. `history`: finished jobs can be
     asked for with -x. `libpbs`: the stand-in for the library is there, as
@@ -42,13 +42,13 @@ class PBSSimulator:
 
     def __init__(self, directory: str | os.PathLike[str], hosts: dict[str, dict[str, int | str]], user: str = "root",
                  start_delay: float = 0.0, history: bool = True, scheduler: bool = True,
-                 server_name: str = "pbsserver", sched_interval: float = 0.0, end_delay: float = 0.02,
+                 server_name: str = "pbsserver", sched_interval: float = 0.0, scheduler_iteration: float = 600.0, end_delay: float = 0.02,
                  kill_delay: float = 0.0, node_fail_requeue: float = 310.0, report_delay: float = 0.0, first_id: int = 1, seed: int = 0,
                  clock: Callable[[], float] | None = None, libpbs: bool | None = None) -> None:
         self.directory = Path(directory)
         settings = Settings(
             server_name=server_name, manager=user, start_delay=start_delay, end_delay=end_delay, kill_delay=kill_delay,
-            sched_interval=sched_interval, node_fail_requeue=node_fail_requeue, report_delay=report_delay, history=history, scheduler=scheduler,
+            sched_interval=sched_interval, scheduler_iteration=scheduler_iteration, node_fail_requeue=node_fail_requeue, report_delay=report_delay, history=history, scheduler=scheduler,
             first_id=first_id)
         if clock is not None:
             settings.clock = clock
