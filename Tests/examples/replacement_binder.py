@@ -167,7 +167,7 @@ class Broker:
     def owns(self, message: Message) -> bool:
         """Whether this message still stands, and is still ours to act on, at this moment."""
         return (self.wanted.get(message["pod"]["uid"]) is message
-                and time.clock_gettime(time.CLOCK_MONOTONIC) < self._owns_until)
+                and time.clock_gettime(time.CLOCK_BOOTTIME) < self._owns_until)
 
     def receive(self, timeout: float | None) -> None:
         """Take in what the broker has sent, after waiting for it so many seconds (None: for ever).

@@ -109,4 +109,4 @@ class PlayedBroker:
 
     @staticmethod
     def _ping(peer: Peer) -> None:
-        peer.send({"type": "ping", "ownsUntil": time.clock_gettime(time.CLOCK_MONOTONIC) + 60})
+        peer.send({"type": "ping", "ownsUntil": time.clock_gettime(time.CLOCK_BOOTTIME) + 60})

@@ -1,12 +1,13 @@
 import Glibc
 
-/// Seconds on CLOCK_MONOTONIC, which all processes of one host share and which no
-/// clock adjustment moves.
+/// Seconds on CLOCK_BOOTTIME, which all processes of one host share and which no clock adjustment
+/// moves. Unlike CLOCK_MONOTONIC it goes on while the host is suspended: who held a Lease before
+/// must not take it for fresh afterwards.
 public struct Monotonic {
   /// The present moment in seconds.
   public static var now: Double {
     var time = timespec()
-    clock_gettime(CLOCK_MONOTONIC, &time)
+    clock_gettime(CLOCK_BOOTTIME, &time)
     return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
   }
 }

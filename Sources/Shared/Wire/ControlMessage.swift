@@ -26,7 +26,7 @@ public enum ControlMessage {
   /// From a server, every second: the subscriber owns what names it until then.
   public struct Ping: Codable, Sendable, Equatable {
     public var type = "ping"
-    /// A moment on CLOCK_MONOTONIC, in seconds.
+    /// A moment on CLOCK_BOOTTIME, in seconds.
     public var ownsUntil: Double
     public init(ownsUntil: Double) { self.ownsUntil = ownsUntil }
   }

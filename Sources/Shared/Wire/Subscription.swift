@@ -176,7 +176,7 @@ public final class Subscription {
     guard seconds > Self.longestOwnership else { return moment }
     complain(
       .otherClock,
-      "\(path): says what is ours for \(String(rounded: seconds)) s from now: its CLOCK_MONOTONIC is another one; nothing is done"
+      "\(path): says what is ours for \(String(rounded: seconds)) s from now: its CLOCK_BOOTTIME is another one; nothing is done"
     )
     return 0
   }
