@@ -9,6 +9,7 @@
 #   make bench     speed, cost and memory     make bench-compare BASE=old.json [NEW=bench.json]
 #   make chaos MINUTES=30 [KUBERNETES=real] [SEED=7]
 #   make fuzz SECONDS=60 [TARGETS="pod qstat"]
+#   make docs      the documentation as a site: .build/site
 #   make format    swift format               make lint      the same, as a check
 
 SHELL := /bin/bash
@@ -33,7 +34,7 @@ TARGETS ?=
 # What chaos fails against: a simulated API server, or a real one.
 KUBERNETES ?= simulated
 
-.PHONY: demo test test-real build hooks test-hooks release bench bench-compare chaos fuzz format lint prepare prepare-tests kubernetes
+.PHONY: demo test test-real build hooks test-hooks release bench bench-compare chaos docs fuzz format lint prepare prepare-tests kubernetes
 
 prepare:
 	@Tests/prepare build
@@ -86,6 +87,13 @@ bench: prepare-tests release kubernetes
 
 bench-compare:
 	@$(PYTHON) -m bench.compare $(BASE) $(NEW)
+
+# The documentation as a site in .build/site, with every link checked; its pictures from their text.
+docs:
+	@command -v dot > /dev/null || { echo "make docs: install graphviz" >&2; exit 1; }
+	for picture in docs/pictures/*.dot; do dot -Tsvg "$$picture" -o "$${picture%.dot}.svg"; done
+	[ -x .build/docs/bin/mkdocs ] || { python3 -m venv .build/docs && .build/docs/bin/pip install --quiet mkdocs-material; }
+	NO_MKDOCS_2_WARNING=1 .build/docs/bin/mkdocs build --quiet --strict --config-file deploy/docs/mkdocs.yml
 
 chaos: prepare-tests build $(if $(filter real,$(KUBERNETES)),kubernetes)
 	$(PYTHON) -m chaos --minutes $(MINUTES) --kubernetes $(KUBERNETES) $(if $(SEED),--seed $(SEED))

@@ -236,17 +236,6 @@ def test_the_frame_in_the_example_is_one() -> None:
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
-def test_links_lead_somewhere(document: str) -> None:
-    folder = (markdown.REPOSITORY / document).parent
-    for link in markdown.links(document):
-        name, _, anchor = link.partition("#")
-        target = (folder / name).resolve() if name else markdown.REPOSITORY / document
-        assert target.exists(), f"{document}: {link}"
-        if anchor:
-            assert anchor in markdown.anchors(str(target.relative_to(markdown.REPOSITORY))), f"{document}: {link}"
-
-
-@pytest.mark.parametrize("document", DOCUMENTS)
 def test_paths_in_the_repository_exist(document: str) -> None:
     paths = re.findall(r"`((?:Sources|Tests|hooks|deploy|docs)/[\w./-]+)`", markdown.text_of(document))
     assert [path for path in paths if not (markdown.REPOSITORY / path).exists()] == []
