@@ -18,9 +18,9 @@ let broker: [Target.Dependency] =
 let package = Package(
   name: "pbs-connector",
   products: [
-    .executable(name: "kube-watcher", targets: ["kube-watcher"]),
-    .executable(name: "pbs-broker", targets: ["pbs-broker"]),
-    .executable(name: "binder", targets: ["binder"]),
+    .executable(name: "kube-watcher", targets: ["kube-watcher-program"]),
+    .executable(name: "pbs-broker", targets: ["pbs-broker-program"]),
+    .executable(name: "binder", targets: ["binder-program"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -77,34 +77,31 @@ let package = Package(
       name: "KubernetesClient",
       dependencies: ["HTTP", "Kubernetes", "Messages", "Runtime", "Startup", "Text"],
       path: "Sources/Shared/KubernetesClient"),
+    // The core of each program is a library, for unit tests, fuzzers and the simulation.
+    .target(
+      name: "kube-watcher", dependencies: common + ["KubernetesClient"], exclude: ["Program"]),
+    .target(name: "pbs-broker", dependencies: broker, exclude: ["Program"]),
+    .target(name: "binder", dependencies: common + ["KubernetesClient"], exclude: ["Program"]),
     .executableTarget(
-      name: "kube-watcher",
-      dependencies: common + ["KubernetesClient"]),
-    .executableTarget(name: "pbs-broker", dependencies: broker),
+      name: "kube-watcher-program", dependencies: ["kube-watcher"],
+      path: "Sources/kube-watcher/Program"),
     .executableTarget(
-      name: "binder",
-      dependencies: common + ["KubernetesClient"]),
+      name: "pbs-broker-program", dependencies: ["pbs-broker"], path: "Sources/pbs-broker/Program"),
+    .executableTarget(
+      name: "binder-program", dependencies: ["binder"], path: "Sources/binder/Program"),
     .testTarget(
       name: "UnitTests",
       dependencies: common + ["KubernetesClient", "kube-watcher", "pbs-broker", "binder"]),
   ]
 )
 
-// `make fuzz` (Tests/fuzz): instead of the programs a fuzzer of what they are made of. It
-// takes the broker as a library, for which its main program has to stand back.
+// `make fuzz`: its main function is libFuzzer's, so nothing else can link it.
 if Context.environment["PBS_CONNECTOR_FUZZ"] != nil {
-  let programs = ["kube-watcher", "pbs-broker", "binder", "UnitTests"]
-  package.products = [.executable(name: "fuzz", targets: ["fuzz"])]
-  package.targets.removeAll { programs.contains($0.name) }
-  package.targets += [
-    .target(
-      name: "pbs-broker", dependencies: broker,
-      exclude: ["PBSBroker.swift", "Explain/ExplainCommand.swift"]),
+  package.targets.append(
     .executableTarget(
       name: "fuzz",
       dependencies: common + [
         "KubernetesClient", "pbs-broker", .product(name: "Crypto", package: "swift-crypto"),
       ],
-      path: "Tests/fuzz/Targets"),
-  ]
+      path: "Tests/fuzz/Targets"))
 }

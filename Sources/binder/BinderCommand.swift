@@ -6,8 +6,14 @@ import Logging
 import Startup
 import Wire
 
+/// What the program binder runs.
+package enum Program {
+  package static func main() {
+    BinderCommand.main()
+  }
+}
+
 /// Does in Kubernetes what pbs-broker asks for.
-@main
 struct BinderCommand: ConnectorCommand {
   static let configuration = CommandConfiguration(
     commandName: "binder",

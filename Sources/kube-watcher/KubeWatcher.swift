@@ -7,8 +7,14 @@ import Messages
 import Startup
 import Wire
 
+/// What the program kube-watcher runs.
+package enum Program {
+  package static func main() {
+    KubeWatcher.main()
+  }
+}
+
 /// Watches the pods that wait for us, and the nodes, and tells pbs-broker.
-@main
 struct KubeWatcher: ConnectorCommand {
   static let configuration = CommandConfiguration(
     commandName: "kube-watcher",

@@ -7,9 +7,8 @@ import Startup
 import Wire
 
 /// pbs-broker, or the helper that it has started.
-@main
-enum Program {
-  static func main() {
+package enum Program {
+  package static func main() {
     LibraryHelper.runIfMeant(CommandLine.arguments)
     PBSBroker.main()
   }

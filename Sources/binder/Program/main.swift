@@ -1,0 +1,3 @@
+import binder
+
+Program.main()

@@ -1,0 +1,3 @@
+import kube_watcher
+
+Program.main()

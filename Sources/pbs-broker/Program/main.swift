@@ -1,0 +1,3 @@
+import pbs_broker
+
+Program.main()
