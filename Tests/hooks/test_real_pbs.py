@@ -176,6 +176,7 @@ def test_a_frozen_pods_job_that_ends_is_thawed(site: Site) -> None:
     awaited(lambda: cgroup.frozen, 30)
     site.pbs.delete_job(job_id)
     awaited(lambda: not cgroup.frozen, 60)
+    site.pbs.wait_for_state(job_id, "F", timeout=60)
 
 
 def test_nobody_else_poses_as_a_pods_job(site: Site) -> None:
