@@ -9,6 +9,9 @@
 #   make bench     speed, cost and memory     make bench-compare BASE=old.json [NEW=bench.json]
 #   make chaos MINUTES=30 [KUBERNETES=real] [SEED=7]
 #   make fuzz SECONDS=60 [TARGETS="pod qstat"]
+#   make install [DESTDIR=] [PREFIX=/usr/local]   what make release has built, and all that belongs to it
+#   make deb       Debian packages                make rpm       RPM packages
+#   make test-packages   both, installed in a Debian root of their own, and removed again
 #   make format    swift format               make lint      the same, as a check
 
 SHELL := /bin/bash
@@ -99,3 +102,5 @@ format:
 
 lint:
 	swift format lint -r Package.swift Sources Tests/UnitTests Tests/fuzz
+
+include deploy/install.mk
