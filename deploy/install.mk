@@ -61,6 +61,14 @@ install-connector: generated
 	@$(call put_folder,deploy/systemd/examples,$(DOCDIR)/deploy/systemd/examples)
 	@$(call put,644,deploy/rbac.yaml,$(DATADIR)/deploy/rbac.yaml)
 	@$(call put,644,deploy/admission-policies.yaml,$(DATADIR)/deploy/admission-policies.yaml)
+	@$(call put,644,deploy/renewal.yaml,$(DATADIR)/deploy/renewal.yaml)
+	@$(call put_folder,deploy/setup,$(DATADIR)/deploy/setup)
+	@chmod 755 "$(DESTDIR)$(DATADIR)/deploy/setup/pbs-connector-setup"
+	@mkdir -p "$(DESTDIR)$(SBINDIR)"
+	@ln -sfnr "$(DESTDIR)$(DATADIR)/deploy/setup/pbs-connector-setup" "$(DESTDIR)$(SBINDIR)/pbs-connector-setup"
+	@$(call put,644,$(GENERATED)/man/pbs-connector-setup.8,$(MANDIR)/man8/pbs-connector-setup.8)
+	@set -e; for kind in service timer; do \
+	  $(call put_text,644,deploy/systemd/pbs-connector-renewal@.$$kind,$(UNITDIR)/pbs-connector-renewal@.$$kind); done
 	@echo "installed the connector in $(DESTDIR)$(PREFIX)"
 
 # The installer of the hooks runs on the PBS server, and builds there what execution hosts get.

@@ -18,7 +18,7 @@ from integration.connector import PROGRAMS, REPOSITORY, program_folder
 DEPLOY = REPOSITORY / "deploy"
 HOOKS = REPOSITORY / "hooks"
 EXECUTABLE = {*(f"usr/bin/{program}" for program in PROGRAMS), "usr/sbin/pbs-connector-hooks",
-              "usr/share/pbs-connector/hooks/install", "usr/share/pbs-connector/hooks/placeholder"}
+              "usr/share/pbs-connector/hooks/install", "usr/share/pbs-connector/deploy/setup/pbs-connector-setup", "usr/share/pbs-connector/hooks/placeholder"}
 
 
 def install(root: Path, *settings: str) -> str:
@@ -46,7 +46,9 @@ def test_each_program_comes_with_its_page_and_completion(root: Path) -> None:
                 "usr/lib/sysusers.d/pbs-connector.conf", "usr/lib/tmpfiles.d/pbs-connector.conf",
                 "etc/pbs-connector/config.yaml", "etc/pbs-connector/pbs_kubernetes.CF",
                 "usr/share/doc/pbs-connector/README.md", "usr/share/pbs-connector/deploy/rbac.yaml",
-                "usr/share/pbs-connector/deploy/admission-policies.yaml"}
+                "usr/share/pbs-connector/deploy/admission-policies.yaml", "usr/share/pbs-connector/deploy/renewal.yaml",
+                "usr/sbin/pbs-connector-setup", "usr/share/man/man8/pbs-connector-setup.8",
+                "usr/lib/systemd/system/pbs-connector-renewal@.service", "usr/lib/systemd/system/pbs-connector-renewal@.timer"}
     for program in PROGRAMS:
         expected |= {f"usr/bin/{program}", f"usr/share/man/man8/{program}.8", f"usr/lib/systemd/system/{program}.service",
                      f"usr/share/bash-completion/completions/{program}", f"usr/share/zsh/site-functions/_{program}"}
@@ -147,6 +149,7 @@ def test_the_page_of_the_configuration_has_each_key(root: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["man8/kube-watcher.8", "man8/pbs-broker.8", "man8/binder.8", "man8/pbs-connector-hooks.8",
+                                  "man8/pbs-connector-setup.8",
                                   "man5/pbs-connector-config.5"])
 def test_groff_finds_no_fault_in_a_page(name: str, root: Path) -> None:
     groff = shutil.which("groff")

@@ -19,7 +19,7 @@ EXIT_STATUS = """
 0 after SIGTERM, 1 for what can never work (a line on standard error says what), 64 for a flag that is not known or lacks
 its value.
 """
-PAGES = ("kube-watcher(8)", "pbs-broker(8)", "binder(8)", "pbs-connector-config(5)")
+PAGES = ("kube-watcher(8)", "pbs-broker(8)", "binder(8)", "pbs-connector-config(5)", "pbs-connector-setup(8)", "pbs-connector-hooks(8)")
 
 
 def see_also(own: str) -> str:
