@@ -10,6 +10,9 @@
 #   make chaos MINUTES=30 [KUBERNETES=real] [SEED=7]
 #   make fuzz SECONDS=60 [TARGETS="pod qstat"]
 #   make docs      the documentation as a site: .build/site
+#   make install [DESTDIR=] [PREFIX=/usr/local]   what make release has built, and all that belongs to it
+#   make deb       Debian packages                make rpm       RPM packages
+#   make test-packages   both, installed in a Debian root of their own, and removed again
 #   make format    swift format               make lint      the same, as a check
 
 SHELL := /bin/bash
@@ -107,3 +110,5 @@ format:
 
 lint:
 	swift format lint -r Package.swift Sources Tests/UnitTests Tests/fuzz
+
+include deploy/install.mk

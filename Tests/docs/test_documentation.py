@@ -11,7 +11,7 @@ from docs import markdown, swift_sources
 CONFIGURATION = "docs/configuration.md"
 PROTOCOL = "docs/protocol.md"
 RELIABILITY = "docs/reliability.md"
-DOCUMENTS = ("README.md", "docs/annotations.md", "docs/architecture.md", CONFIGURATION, "docs/policy.md", "docs/operations.md", PROTOCOL, RELIABILITY, "docs/security.md")
+DOCUMENTS = ("README.md", "docs/annotations.md", "docs/architecture.md", CONFIGURATION, "docs/installation.md", "docs/policy.md", "docs/operations.md", PROTOCOL, RELIABILITY, "docs/security.md")
 
 # A message's type, its heading in the protocol, and the struct that holds its fields, if one does.
 MESSAGES = (
@@ -46,6 +46,9 @@ KUBERNETES_OBJECTS = (
     ("Shared/Kubernetes/Pod.swift", "PodStatus", "status"),
     ("Shared/Kubernetes/PodSpec.swift", "TopologySpreadConstraint", "spec.topologySpreadConstraints"),
 )
+
+# Programs whose flags are not our processes'.
+OTHER_PROGRAMS = ("kubectl ", "systemd-tmpfiles ", "pbs-connector-setup ", "pbs-connector-hooks ")
 
 # A limit: where it stands in the sources, and in the protocol's words.
 LIMITS = (
@@ -244,7 +247,8 @@ def test_paths_in_the_repository_exist(document: str) -> None:
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_flags_named_in_text_exist(document: str) -> None:
     known = {"--version", "--help"}.union(*(swift_sources.flags(program) for program in swift_sources.PROGRAMS))
-    named = {flag for code in markdown.codes(markdown.text_of(document)) for flag in re.findall(r"(?<!\S)--[a-z][a-z-]+", code)}
+    codes = [code for code in markdown.codes(markdown.text_of(document)) if not code.startswith(OTHER_PROGRAMS)]
+    named = {flag for code in codes for flag in re.findall(r"(?<!\S)--[a-z][a-z-]+", code)}
     assert named <= known
 
 
