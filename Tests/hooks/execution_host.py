@@ -62,6 +62,8 @@ class ExecutionHost:
         for path in (self.manifests, self.jobs, self.cgroups):
             path.mkdir(parents=True)
         self.pbs_conf = {"PBS_HOME": str(directory), "PBS_EXEC": str(directory / "pbs"), "PBS_SERVER": "pbsserver"}
+        # What exechost_periodic has set of the host's vnode.
+        self.vnode: Dict[str, str] = {}
         self.configuration = directory / "pbs_kubernetes.CF"
         self.settings = {"kubelet_config": str(self.manifests), "kubeconfig": "", "cgroup_root": str(self.cgroups),
                          "placeholder": str(directory / "lib" / "placeholder")}
@@ -89,7 +91,9 @@ class ExecutionHost:
         for path in files:
             path.write_bytes(b"binary\0")
         try:
-            return run_hook(HOST_HOOK, event, self.configuration, self.name, self.pbs_conf)
+            outcome = run_hook(HOST_HOOK, event, self.configuration, self.name, self.pbs_conf)
+            self.vnode.update(event.vnode_list[self.name].resources_available)
+            return outcome
         finally:
             for path in files:
                 path.unlink()

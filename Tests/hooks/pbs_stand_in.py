@@ -135,8 +135,21 @@ def environment(variable_list: str) -> Dict[str, str]:
     return dict(pair.split("=", 1) for pair in re.split(r"(?<!\\),", variable_list) if "=" in pair)
 
 
+class Resources(Dict[str, Any]):
+    """pbs_resource of a vnode."""
+
+
+class Vnode:
+    """pbs.vnode, as far as hooks of execution hosts set it."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.resources_available: Dict[str, Any] = Resources()
+
+
 class Event:
     """pbs.event()."""
+
 
     job_list: Optional[Dict[str, "Job"]] = None
     pid: int  # of execjob_attach alone
@@ -148,6 +161,7 @@ class Event:
             self.job_o = job_o
         self.requestor, self.requestor_host = requestor, requestor_host
         self.rejected: Optional[str] = None
+        self.vnode_list: Dict[str, Vnode] = {}
         if job is not None:
             self.job = job
         if job_list is not None:
@@ -186,6 +200,8 @@ def make_module(event: Event, configuration: Optional[Path], host: str, pbs_conf
     module.server = lambda: types.SimpleNamespace(**dict({"managers": None, "operators": None}, **(server or {})))
     module.event = lambda: event
     module.get_local_nodename = lambda: host
+    module.vnode = Vnode
+    event.vnode_list.setdefault(host, Vnode(host))
     module.logmsg = lambda level, message: log.append((level, message))
     module.logjobmsg = lambda job_id, message: log.append((job_id, message))
     return module
@@ -215,6 +231,7 @@ def run_hook_with(python: str, script: Path, event: Event, configuration: Option
     event.rejected = rejected
     if hasattr(event, "job"):
         vars(event.job).update(vars(changed.job))
+    event.vnode_list = changed.vnode_list
     for job_id, job in (event.job_list or {}).items():
         vars(job).update(vars(changed.job_list[job_id]))
     return Outcome(rejected, log)

@@ -148,10 +148,16 @@ def conditions(node: Node) -> Dict[str, Any]:
 
 
 @pytest.mark.parametrize("status, words", [
-    ("271", "job 6.pbsserver has ended: ended by signal 15, exit status 271"),
+    ("271", "job 6.pbsserver has ended: ended by SIGTERM, exit status 271"),
     ("-29", "job 6.pbsserver has ended: walltime exceeded, exit status -29"),
     ("-27", "job 6.pbsserver has ended: mem exceeded, exit status -27"),
     ("-11", "job 6.pbsserver has ended: it is run again, exit status -11"),
+    ("-4", "job 6.pbsserver has ended: its host's MoM was restarted, and ended the jobs that it found (pbs_mom -p keeps them), "
+           "exit status -4"),
+    ("-20", "job 6.pbsserver has ended: PBS had no word from its host's MoM for too long (node_fail_requeue), exit status -20"),
+    ("265", "job 6.pbsserver has ended: ended by SIGKILL, exit status 265"),
+    ("300", "job 6.pbsserver has ended: ended by signal 44, exit status 300"),
+    ("3", "job 6.pbsserver has ended: exit status 3"),
     ("0", "job 6.pbsserver has ended: exit status 0"),
     (None, "job 6.pbsserver has ended"),
 ])

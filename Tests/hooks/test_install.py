@@ -29,6 +29,22 @@ if words[:2] == ["list", "resource"]:
             print("    %%s = %%s" %% tuple(pair.split("=")))
         print()
     sys.exit()
+if words[:2] == ["list", "node"]:
+    if not state["nodes"]:
+        sys.exit("No Active Nodes, nothing done.")
+    if state["told"]:  # each look finds what hosts have told since
+        for name, value in state["told"].pop(0).items():
+            state["nodes"][name]["resources_available.k8s_host"] = value
+        json.dump(state, open(path, "w"))
+    for name, node in state["nodes"].items():
+        print("Node %%s" %% name)
+        for pair in node.items():
+            print("    %%s = %%s" %% pair)
+        print()
+    sys.exit()
+if words[0] == "export":
+    print(state["hooks"][words[2]][words[3]])
+    sys.exit()
 if words[0] == "list":
     for name, hook in state["hooks"].items():
         print("Hook %%s\\n    type = site" %% name)
@@ -48,6 +64,8 @@ elif words[:2] == ["delete", "resource"]:
 elif words[0] == "create":
     assert name not in state["hooks"]
     state["hooks"][name] = {"enabled": "true"}
+elif words[:2] == ["unset", "node"]:
+    del state["nodes"][name][words[3]]
 elif name not in state["hooks"]:
     sys.exit("qmgr obj=%%s svr=default: %%s does not exist!" %% (name, name))
 elif words[0] == "delete":
@@ -87,7 +105,7 @@ class Site:
         qmgr.write_text(QMGR)
         qmgr.chmod(0o755)
         self.state = directory / "state.json"
-        self.change(hooks={}, resources={}, used=[], directives=[], events=EVENTS)
+        self.change(hooks={}, resources={}, used=[], directives=[], nodes={}, told=[], events=EVENTS)
         self.keys = directory / "etc" / "proof-keys"
         self.manifests = directory / "manifests"
         self.manifests.mkdir()
@@ -142,7 +160,8 @@ def test_it_installs_both_hooks(site: Site) -> None:
     assert host["enabled"] == server["enabled"] == "true"
     assert host["alarm"] == server["alarm"] == "30"
     assert set(server["event"].split(",")) == {"queuejob", "postqueuejob", "modifyjob", "movejob", "runjob", "jobobit"}
-    assert site.resources == {"k8s_pod": "type=string,flag=rm", "k8s_token": "type=string"}
+    assert site.resources == {
+        "k8s_pod": "type=string,flag=rm", "k8s_token": "type=string", "k8s_host": "type=string,flag=rh"}
 
 
 def test_every_event_that_is_installed_has_a_handler_and_the_other_way_round(site: Site) -> None:
@@ -255,7 +274,8 @@ def test_a_resource_that_jobs_have_is_left_and_said_so(site: Site) -> None:
 
 def test_a_new_hook_is_off_until_it_is_whole(site: Site) -> None:
     site.install()
-    assert list(site.directives[:2]) == ["create resource k8s_pod type=string,flag=rm", "create resource k8s_token type=string"]
+    assert list(site.directives[:3]) == ["create resource k8s_pod type=string,flag=rm", "create resource k8s_token type=string",
+                                         "create resource k8s_host type=string,flag=rh"]
     for name in site.hooks:
         own = [d for d in site.directives if d.split()[2] == name]
         assert own[0] == "create hook " + name and own[1] == "set hook %s enabled = false" % name
@@ -280,7 +300,8 @@ def test_dry_run_shows_and_changes_nothing(site: Site) -> None:
         "qmgr -c 'set hook pbs_kubernetes_server enabled = false'\n"
         "qmgr -c 'delete hook pbs_kubernetes_server'\n"
         "qmgr -c 'delete resource k8s_pod'\n"
-        "qmgr -c 'delete resource k8s_token'\n")
+        "qmgr -c 'delete resource k8s_token'\n"
+        "qmgr -c 'delete resource k8s_host'\n")
     assert len(site.hooks) == 2
 
 
@@ -289,7 +310,7 @@ def test_remove(site: Site) -> None:
     site.configuration.write_text("broken")
     assert site.install("--remove").returncode == 0
     assert site.hooks == {}
-    assert list(site.resources) == ["k8s_pod", "k8s_token"], "a server that has met them may crash without them"
+    assert list(site.resources) == ["k8s_pod", "k8s_token", "k8s_host"], "a server that has met them may crash without them"
     assert site.install("--remove").returncode == 0, "safe to repeat"
     assert site.install("--remove", "--dry-run").stdout == "nothing to do\n"
 
@@ -320,6 +341,22 @@ def test_remove(site: Site) -> None:
     (dict(kubelet_config="/no/such"), "kubelet_config: no directory /no/such here"),
     (dict(cgroup_root="/proc/version"), "cgroup_root: no directory /proc/version here"),
     (dict(hosts={"node1": {"kubelet_config": "/no/such"}}), "hosts.node1.kubelet_config: no directory /no/such here"),
+    (dict(kubelet_config="manifests"), "kubelet_config: manifests is no absolute path"),
+    (dict(hint_socket=""), "hint_socket: it is empty"),
+    (dict(namespace="Batch"), "namespace: 'Batch' is no name of a namespace"),
+    (dict(image=""), "image: '' is no name of an image"),
+    (dict(node="node 1"), "node: 'node 1' is no name of a node"),
+    (dict(kubelet_cgroup_root="kubelet.slice"), "kubelet_cgroup_root: 'kubelet.slice' is no path of a cgroup"),
+    (dict(users=["a@b@c"]), "users: 'a@b@c' is neither a user nor user@host"),
+    (dict(schedulers=["pbs-native-job"]), "schedulers: 'pbs-native-job' cannot be the name of a scheduler"),
+    (dict(labels={"a b": "c"}), "labels: 'a b' cannot be a label's name"),
+    (dict(labels={"pbs-connector/native-job": "c"}), "labels: 'pbs-connector/native-job' cannot be a label's name"),
+    (dict(labels={"a": "b c"}), "labels: 'b c' cannot be a label's value"),
+    (dict(resources={"ncpus": "cpu"}), "resources: 'ncpus' cannot be mapped"),
+    (dict(resources={"ngpus": "nvidia.com/"}), "resources: 'nvidia.com/' is no resource of Kubernetes"),
+    (dict(reserve_devices="all"), 'reserve_devices: "all" is not of type count or none'),
+    (dict(hosts={"no de": {}}), "hosts: 'no de' is no host's name"),
+    (dict(hosts={"gpu1": {}, "GPU1.example.com": {}}), "hosts.GPU1.example.com and hosts.gpu1 are one host"),
 ])
 def test_a_configuration_that_is_refused_with_one_line(site: Site, settings: Any, complaint: str) -> None:
     site.configure(**settings)
@@ -328,6 +365,28 @@ def test_a_configuration_that_is_refused_with_one_line(site: Site, settings: Any
     assert result.stderr.startswith("install: %s: %s" % (site.configuration, complaint))
     assert result.stderr.count("\n") == 1
     assert site.directives == []
+
+
+def test_all_that_is_wrong_is_said_at_once(site: Site) -> None:
+    site.configure(kubelet_confg="/x", namespace="A", hosts={"node1": {"image": "", "users": ["x"]}})
+    result = site.install()
+    assert result.returncode == 1 and site.directives == []
+    assert {line.split(": ")[2].split(" ")[-1] for line in result.stderr.splitlines()} == {
+        "kubelet_confg", "namespace", "hosts.node1.image", "host"}
+
+
+@pytest.mark.parametrize("value", [
+    dict(labels={"example.com/cost-center": "batch", "a": ""}), dict(resources={"ngpus": "nvidia.com/gpu", "hugepages": "hugepages-2Mi"}),
+    dict(users=["pbs-broker@login1.example.com", "x@*"]), dict(node="gpu1.internal", priority_class="system-node-critical"),
+    dict(image="registry.example.com:5000/pause@sha256:0123")])
+def test_values_that_are_right(site: Site, value: Any) -> None:
+    site.configure(**value)
+    assert site.install().returncode == 0
+
+
+def test_a_key_that_stands_there_twice(site: Site) -> None:
+    site.configuration.write_text('{"namespace": "a", "namespace": "b"}')
+    assert "key namespace stands there twice" in site.install().stderr
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "{'a': 1}"])

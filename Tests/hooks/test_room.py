@@ -3,7 +3,8 @@ from typing import Any, Dict, List
 
 import pytest
 
-from hooks.execution_host import native_job
+from hooks.cgroup_tree import PodCgroup
+from hooks.execution_host import POD_UID, native_job
 from hooks.kubernetes_node import Node
 from hooks.timing import OTHER_PROCESS, elapsed
 from simulators.kubernetes import Fault, Status
@@ -172,6 +173,8 @@ def test_an_api_that_hangs_holds_mom_up_for_a_second_at_most(node: Node) -> None
 
 
 def test_a_good_manifest_costs_no_request(node: Node) -> None:
+    PodCgroup(node.cgroups, 2, POD_UID)
+    node.periodic()  # tells how the host is, for which the API is asked now and then
     node.run("EXECJOB_BEGIN", job())
     asked = node.asked()
     assert asked

@@ -58,7 +58,7 @@ def test_a_host_that_pbs_gives_up_ends_its_pods(bare_site: Site) -> None:
     site.pbs.host_up(job.hosts[0])
     site.pbs.settings.node_fail_requeue = 0.1
     site.pbs.host_down(job.hosts[0])
-    deleted_with(site, "lost", "failed (Exit_status -20)")
+    deleted_with(site, "lost", "failed (Exit_status -20: PBS had no word from its host's MoM for too long (node_fail_requeue))")
 
 
 def test_a_job_that_runs_again_elsewhere_ends_the_pod(bare_site: Site) -> None:

@@ -8,6 +8,7 @@ octet for octet. A module may import names of the package only by `from .module 
 and no two modules may give a name twice, since they share one namespace in the end.
 """
 import ast
+import hashlib
 import os
 import re
 import sys
@@ -18,6 +19,8 @@ PACKAGE = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 # A script that the hook carries to each host, and where its text goes.
 PLACEHOLDER = os.path.join(os.path.dirname(PACKAGE), "placeholder")
 MARK = 'PLACEHOLDER_SCRIPT = ""\n'
+# Where the digest of all the rest goes, by which hosts tell which version they have.
+VERSION_MARK = 'HOOK_VERSION: str = ""\n'
 # The module that PBS enters by.
 MAIN = "main"
 
@@ -134,6 +137,7 @@ def build(directory: str = PACKAGE) -> str:
         if '"""' in script:
             raise BuildError("%s: three double quotes in a row" % PLACEHOLDER)
         text = text.replace(MARK, 'PLACEHOLDER_SCRIPT = r"""%s"""\n' % script)
+    text = text.replace(VERSION_MARK, 'HOOK_VERSION: str = "%s"\n' % hashlib.sha256(text.encode("utf-8")).hexdigest()[:12])
     compile(text, "pbs_kubernetes.PY", "exec")
     return text
 

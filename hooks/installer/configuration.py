@@ -1,11 +1,12 @@
-"""The configuration of both hooks, checked before PBS gets it."""
+"""The configuration of both hooks, checked as a whole before PBS gets it."""
 import json
 import os
 import sys
 import types
-from typing import Any, Dict
+from typing import Any, Dict, Iterator, List, Tuple
 
 from .refusal import Refused
+from .values import value_errors
 
 
 def known_settings() -> Any:
@@ -16,22 +17,32 @@ def known_settings() -> Any:
     return settings
 
 
+def without_repetition(pairs: List[Tuple[str, Any]]) -> Dict[str, Any]:
+    """A JSON object; ValueError where a key stands there twice, of which the hooks would see the last only."""
+    values = dict(pairs)
+    if len(values) != len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError("key %s stands there twice" % next(name for name in names if names.count(name) > 1))
+    return values
+
+
 def read_configuration(path: str, look_for_directories: bool) -> Dict[str, Any]:
-    """The configuration with its defaults; Refused unless the hooks can work with it."""
+    """The configuration with its defaults; Refused, with all that is wrong, unless the hooks can work with it."""
     hook = known_settings()
     try:
         with open(path, encoding="utf-8") as file:
-            values = json.load(file)
+            values = json.load(file, object_pairs_hook=without_repetition)
     except (OSError, ValueError) as error:
         raise Refused("%s: %s" % (path, error))
-    try:
-        hook.check_types(values)
-    except hook.ConfigurationError as error:
-        raise Refused("%s: %s" % (path, error))
     defaults = {key: default for key, (_, default) in hook.SETTINGS.items()}
-    check_keys(path, dict(defaults, **values), hook.SETTINGS, "", look_for_directories)
-    for host, overrides in values.get("hosts", {}).items():
-        check_keys(path, overrides, hook.SETTINGS, "hosts.%s." % host, look_for_directories)
+    errors = list(hook.type_errors(values))
+    if not errors:
+        errors += key_errors(dict(defaults, **values), hook.SETTINGS, "", look_for_directories)
+        for host, overrides in values.get("hosts", {}).items():
+            errors += key_errors(overrides, hook.SETTINGS, "hosts.%s." % host, look_for_directories)
+        errors += same_hosts(values.get("hosts", {}))
+    if errors:
+        raise Refused("\n".join("%s: %s" % (path, error) for error in errors))
     return dict(defaults, **values)
 
 
@@ -39,14 +50,26 @@ def read_configuration(path: str, look_for_directories: bool) -> Dict[str, Any]:
 SERVER_KEYS = ("users", "proof", "key_file", "hint_socket", "hosts")
 
 
-def check_keys(path: str, values: Dict[str, Any], known: Dict[str, Any], where: str, look_for_directories: bool) -> None:
-    """Raise Refused for an unknown key or a missing directory. `where` begins the key's full
+def key_errors(values: Dict[str, Any], known: Dict[str, Any], where: str, look_for_directories: bool) -> Iterator[str]:
+    """Unknown keys, missing directories, and values that make no sense. `where` begins the key's full
     name. An empty directory turns a feature off."""
     for key, value in values.items():
         if key not in known:
-            raise Refused("%s: unknown key %s%s" % (path, where, key))
+            yield "unknown key %s%s" % (where, key)
+            continue
         if where and key in SERVER_KEYS:
-            raise Refused("%s: %s%s cannot differ from host to host" % (path, where, key))
-        if known[key][0] == "directory" and value and look_for_directories and not os.path.isdir(value):
-            raise Refused("%s: %s%s: no directory %s here (--remote-directories: it is on the execution hosts only)"
-                          % (path, where, key, value))
+            yield "%s%s cannot differ from host to host" % (where, key)
+        for error in value_errors(key, known[key][0], value):
+            yield "%s%s: %s" % (where, key, error)
+        if known[key][0] == "directory" and value.startswith("/") and look_for_directories and not os.path.isdir(value):
+            yield "%s%s: no directory %s here (--remote-directories: it is on the execution hosts only)" % (where, key, value)
+
+
+def same_hosts(hosts: Dict[str, Any]) -> Iterator[str]:
+    """Names that the hooks would take for one host: a short one matches the full one."""
+    names = sorted(hosts)
+    for position, name in enumerate(names):
+        for other in names[position + 1:]:
+            ours, theirs = name.lower(), other.lower()
+            if ours == theirs or (("." in ours) != ("." in theirs) and ours.split(".")[0] == theirs.split(".")[0]):
+                yield "hosts.%s and hosts.%s are one host" % (name, other)

@@ -31,12 +31,12 @@ def find_qmgr() -> str:
     return path
 
 
-def listed(qmgr: str, kind: str) -> Dict[str, Dict[str, str]]:
-    """What the server has of a kind ("hook", "resource"), by name, with its attributes. qmgr
+def listed(qmgr: str, kind: str, which: str = "") -> Dict[str, Dict[str, str]]:
+    """What the server has of a kind ("hook", "resource", "node" of "@default"), by name, with its attributes. qmgr
     writes "Hook NAME", then "    name = value" lines, and goes on with a long value after a tab."""
     found: Dict[str, Dict[str, str]] = {}
     attributes: Dict[str, str] = {}
-    for line in run(qmgr, "list " + kind).replace("\n\t", "").splitlines():
+    for line in run(qmgr, ("list %s %s" % (kind, which)).strip()).replace("\n\t", "").splitlines():
         if line.startswith(kind.capitalize() + " "):
             attributes = found.setdefault(line.split()[1], {})
         elif " = " in line:

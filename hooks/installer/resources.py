@@ -1,4 +1,4 @@
-"""The resources of PBS that proof of submission needs."""
+"""The resources of PBS that proof of submission and the hosts' reports need."""
 import sys
 from typing import Dict, List
 
@@ -7,7 +7,9 @@ from .refusal import Refused
 
 
 # Flags: r, users cannot set it; m, execution hosts receive it.
-RESOURCES = {"k8s_pod": {"type": "string", "flag": "rm"}, "k8s_token": {"type": "string"}}
+# k8s_host is what hosts say of themselves (reports.py); h, it is a vnode's.
+RESOURCES = {"k8s_pod": {"type": "string", "flag": "rm"}, "k8s_token": {"type": "string"},
+             "k8s_host": {"type": "string", "flag": "rh"}}
 
 
 def creating_resources(present: Dict[str, Dict[str, str]]) -> List[str]:

@@ -28,6 +28,8 @@ class KubernetesAPI:
         import http.client
         import urllib.parse
         self.deadline = deadline
+        # When the server sent its last answer by its own clock, in seconds since the epoch.
+        self.date: Optional[float] = None
         self.cluster = read_kubeconfig(kubeconfig)
         url = urllib.parse.urlsplit(self.cluster.server)
         if url.scheme not in ("https", "http") or not url.hostname:
@@ -95,6 +97,7 @@ class KubernetesAPI:
             # A server that closes after its answer leaves the socket to the response alone.
             with self.connection.getresponse() as response:
                 answer = json.loads(self.read(response, most).decode("utf-8"))
+                self.date = date_of(response.getheader("Date"))
         except (OSError, http.client.HTTPException, ValueError) as error:
             # The rest of this answer must not be taken for the next one.
             self.connection.close()
@@ -118,6 +121,15 @@ class KubernetesAPI:
             length += len(part)
             if length > most:
                 raise ValueError("the answer is longer than %d octets" % most)
+
+
+def date_of(header: Optional[str]) -> Optional[float]:
+    """Seconds since the epoch of a Date header; None where there is none that can be read."""
+    import email.utils
+    try:
+        return email.utils.parsedate_to_datetime(header).timestamp() if header else None
+    except (TypeError, ValueError):
+        return None
 
 
 Answer = TypeVar("Answer")

@@ -20,6 +20,12 @@ def systemd_slice(components: List[str]) -> str:
     return path
 
 
+def kubepods_paths(kubelet_root: str) -> List[str]:
+    """Where the cgroup of all pods may lie below a hierarchy's root: both of kubelet's drivers."""
+    components = [c for c in kubelet_root.split("/") + ["kubepods"] if c]
+    return [os.path.join(*components), systemd_slice(components)]
+
+
 def pod_cgroup_paths(kubelet_root: str, uid: str) -> List[str]:
     """Where a pod's cgroup may lie below a hierarchy's root: both of kubelet's drivers, each QoS class."""
     paths = []

@@ -8,6 +8,7 @@ import pbs
 from .agreement import stranger
 from .api import KubernetesAPI, ask_api, failure, member, pod_path
 from .context import Host
+from .exit_words import exit_words
 from .jobs import Job, Pod
 from .kubeconfig import KubernetesError
 from .settings import LONGEST_API_TIMEOUT, Settings
@@ -104,20 +105,11 @@ def is_said(found: Dict[str, Any], words: str) -> bool:
         isinstance(condition, dict) and said.items() <= condition.items() for condition in conditions)
 
 
-# Exit_status of a job that PBS ended itself (PBS's job.h); 256 and a signal's number stand for
-# a job that was ended by that signal, which is how qdel and qrerun end one.
-END_REASONS = {-11: "it is run again", -15: "it is run again", -14: "it is run again", -18: "a hook had it run again",
-               -19: "a hook had it deleted", -24: "ncpus exceeded", -25: "ncpus exceeded", -26: "vmem exceeded",
-               -27: "mem exceeded", -28: "cput exceeded", -29: "walltime exceeded"}
-
-
 def end_words(job: Job) -> str:
     """Why a job has ended, as far as its host knows: for a condition that users read."""
     if job.exit_status is None:
         return "job %s has ended" % job.id
-    reason = END_REASONS.get(job.exit_status)
-    if reason is None and 256 < job.exit_status < 256 + 65:
-        reason = "ended by signal %d" % (job.exit_status - 256)
+    reason = exit_words(job.exit_status)
     return "job %s has ended: %sexit status %d" % (job.id, reason + ", " if reason else "", job.exit_status)
 
 

@@ -13,6 +13,7 @@ from .freezing import thaw
 from .jobs import Job, event_job, pod_of
 from .mom import event_time, job_directory, job_files, jobs_on_host
 from .placeholders import put_placeholder
+from .reports import forget_report, tell_server, warn_of_policies
 from .reservations import heal_reservations, release, reserve
 from .suspension import heal_suspension, suspend_pod
 from .text import printable, read_text
@@ -99,6 +100,13 @@ def job_resumes(event: Any, host: Host) -> None:
 
 def host_starts(event: Any, host: Host) -> None:
     """exechost_startup: MoM has started, perhaps after a crash of the host."""
+    forget_report()
+    warn_of_policies()
+    heal_by_files(host)
+
+
+def heal_by_files(host: Host) -> None:
+    """What can be done without a list of jobs."""
     put_placeholder(host)
     jobs = jobs_on_host()
     if jobs is not None:
@@ -111,7 +119,8 @@ def host_periodic(event: Any, host: Host) -> None:
         # Seen where a job's value had lines that read like MoM's own: PBS then makes no list at all.
         pbs.logmsg(pbs.LOG_WARNING, "pbs_kubernetes: PBS hands over no list of jobs, so their files are read instead, "
                    "and nothing is done to pods")
-        host_starts(event, host)
+        heal_by_files(host)
+        tell_server(event, host)
         return
     put_placeholder(host)
     files = job_files(job_directory())
@@ -136,6 +145,7 @@ def host_periodic(event: Any, host: Host) -> None:
     for known in pods.values():
         if known.standing is not Standing.STRANGER:
             heal_suspension(known, host)
+    tell_server(event, host)
 
 
 # By name, since not every release of PBS has all of them.

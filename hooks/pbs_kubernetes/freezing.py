@@ -69,6 +69,8 @@ def heal_freezing(job: Job, pod: Pod, terminating: Optional[bool], freeze: bool,
     # A frozen process cannot obey SIGTERM (nor, in cgroup v1, die of SIGKILL): let it.
     if terminating and frozen:
         set_frozen(job.id, pod, settings, False)
+    elif terminating is False and frozen and not freeze:
+        set_frozen(job.id, pod, settings, False)  # the setting has changed since
     elif terminating is False and not frozen and freeze:
         set_frozen(job.id, pod, settings, True)
 

@@ -56,6 +56,23 @@ def held_here(job: Job, host: Host) -> Optional[Held]:
                         pbs.logjobmsg(job.id, "pbs_kubernetes: cannot reserve %s: %s" % (resource, error))
                         continue
                     held[name] = held.get(name, 0) + amount
-    if exclusive or any(amount for name, amount in held.items() if name != "memory"):
-        return Held(held, exclusive)
-    return None
+    return Held(held, exclusive) if is_worth_a_pod(held, exclusive) else None
+
+
+def is_worth_a_pod(amounts: Amounts, exclusive: bool) -> bool:
+    """Whether a job holds more than memory."""
+    return exclusive or any(amount for name, amount in amounts.items() if name != "memory")
+
+
+def reserved_here(job: Job, host: Host) -> Optional[Held]:
+    """What of it is to be reserved: all, or all but devices, by the setting reserve_devices."""
+    held = held_here(job, host)
+    if held is None or host.settings.reserve_devices == "count":
+        return held
+    amounts = collections.OrderedDict((name, amount) for name, amount in held.amounts.items() if not is_device(name))
+    return Held(amounts, held.exclusive) if is_worth_a_pod(amounts, held.exclusive) else None
+
+
+def is_device(name: str) -> bool:
+    """Whether a Kubernetes resource is one of a device plugin: such names have a slash."""
+    return "/" in name

@@ -25,23 +25,31 @@ def placeholder_text(host: Host) -> str:
     return text
 
 
+def placeholder_is_there(host: Host) -> bool:
+    """Whether the file is this host's placeholder, and may be run."""
+    path = host.settings.placeholder
+    try:
+        return os.access(path, os.X_OK) and read_file(path, LONGEST_FILE) == placeholder_text(host)
+    except (OSError, ValueError):
+        return False
+
+
 def put_placeholder(host: Host) -> None:
     """Write the placeholder where the settings have it, unless it is there."""
     path = host.settings.placeholder
     if not path or not PLACEHOLDER_SCRIPT:
         return
-    text = placeholder_text(host)
+    if placeholder_is_there(host):
+        return
     temporary = "%s.%d" % (path, os.getpid())
     try:
-        if os.path.exists(path) and read_file(path, LONGEST_FILE) == text and os.access(path, os.X_OK):
-            return
         os.makedirs(os.path.dirname(path), 0o755, exist_ok=True)
         with open(temporary, "w", encoding="utf-8") as file:
-            file.write(text)
+            file.write(placeholder_text(host))
             os.fchmod(file.fileno(), 0o755)
         # Jobs that run the former one keep it open.
         os.rename(temporary, path)
-    except (OSError, ValueError) as error:
+    except OSError as error:
         pbs.logmsg(pbs.LOG_WARNING, "pbs_kubernetes: cannot put the placeholder to %s: %s" % (path, error))
     else:
         pbs.logmsg(pbs.LOG_WARNING, "pbs_kubernetes: put the placeholder to %s" % path)

@@ -9,7 +9,7 @@ import pbs
 from .amounts import Amounts, Held, add, describe
 from .api import LONGEST_WAIT_OF_MOM
 from .context import Host
-from .holdings import held_here
+from .holdings import is_device, reserved_here
 from .jobs import Job
 from .manifests import manifest, manifest_path, read_reservations, remove_manifest, write_manifest
 from .mom import event_time, job_directory, job_files
@@ -29,9 +29,9 @@ class Refusal(Exception):
 def reserve(job: Job, host: Host) -> None:
     """Write a native job's manifest, unless it is there."""
     directory = host.settings.kubelet_config
-    if not directory:
+    if not directory or not host.settings.reserve:
         return
-    held = held_here(job, host)
+    held = reserved_here(job, host)
     if held is None:
         pbs.logjobmsg(job.id, "pbs_kubernetes: holds no CPU and no device on this host, so nothing is reserved")
         return
@@ -41,7 +41,7 @@ def reserve(job: Job, host: Host) -> None:
             return
         # MoM waits for this event, and with it all jobs of this host.
         room = free_in_kubernetes(host, existing, LONGEST_WAIT_OF_MOM)
-        put_reservation(directory, job.id, held, grant(held, room), host.settings)
+        put_reservation(directory, job.id, held, grant(held, room, host.settings), host.settings)
     except OSError as error:
         message = "cannot reserve the job's share of this host in Kubernetes: %s" % error
         if host.settings.strict:
@@ -49,7 +49,7 @@ def reserve(job: Job, host: Host) -> None:
         pbs.logjobmsg(job.id, "pbs_kubernetes: " + message)
 
 
-def grant(held: Held, room: Optional[Amounts]) -> Optional[Amounts]:
+def grant(held: Held, room: Optional[Amounts], settings: Settings) -> Optional[Amounts]:
     """What a native job's static pod requests: all that the job holds, or all of the host where
     it has that for itself, but no more than is free.
 
@@ -65,9 +65,9 @@ def grant(held: Held, room: Optional[Amounts]) -> Optional[Amounts]:
         return None
     wanted = held.amounts
     if held.exclusive:
-        # Devices too, which have a slash in their names.
+        devices = settings.reserve_devices == "count"
         wanted = collections.OrderedDict(
-            (name, room[name]) for name in sorted(room) if name in ("cpu", "memory") or "/" in name)
+            (name, room[name]) for name in sorted(room) if name in ("cpu", "memory") or devices and is_device(name))
         wanted.update((name, 0) for name in held.amounts if name not in wanted)
     return collections.OrderedDict((name, max(0, min(amount, room.get(name, 0)))) for name, amount in wanted.items())
 
@@ -107,6 +107,10 @@ def heal_reservations(jobs: List[Job], natives: List[Job], host: Host) -> None:
         pbs.logmsg(pbs.LOG_WARNING, "pbs_kubernetes: kubelet_config %s is not a directory here" % directory)
         return
     existing = read_reservations(directory)
+    if not host.settings.reserve:
+        for job_id in existing:
+            release(job_id, host.settings)
+        return
     # The list may be older than the directory: MoM's files tell of jobs that have begun since.
     listed = {job.id for job in jobs}.union(job_files(job_directory()))
     gone = [job_id for job_id in existing if job_id not in listed]
@@ -121,7 +125,7 @@ def heal_reservations(jobs: List[Job], natives: List[Job], host: Host) -> None:
 
     wanted = []
     for job in sorted(natives, key=lambda job: (job.start_time, job.id)):
-        held = held_here(job, host)
+        held = reserved_here(job, host)
         before = existing.get(job.id)
         if held is None:
             continue
@@ -138,7 +142,7 @@ def heal_reservations(jobs: List[Job], natives: List[Job], host: Host) -> None:
         if free is not None and before is not None:
             add(free, before.requests)
             free["pods"] = free.get("pods", 0) + 1
-        requests = grant(held, free)
+        requests = grant(held, free, host.settings)
         # Changing a manifest restarts its pod: only for something that changes.
         if before is not None and (before.holds, before.requests) == (held, requests):
             continue

@@ -1,6 +1,6 @@
 """Settings: pbs_kubernetes.CF."""
 import json
-from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Tuple
+from typing import Any, Callable, Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple
 
 from .names import is_here
 from .text import LONGEST_FILE, read_file
@@ -14,6 +14,8 @@ SETTINGS: Dict[str, Tuple[str, Any]] = {
     "key_file": ("file", "/etc/pbs-connector/proof-keys"),
     "schedulers": ("list of text", ["pbs"]),
     "strict": ("boolean", False),
+    "reserve": ("boolean", True),
+    "reserve_devices": ("count or none", "count"),
     "kubelet_config": ("directory", "/etc/kubernetes/manifests"),
     "namespace": ("text", "default"),
     "image": ("text", "registry.k8s.io/pause:3.9"),
@@ -41,6 +43,8 @@ class Settings(NamedTuple):
     key_file: str
     schedulers: List[str]
     strict: bool
+    reserve: bool
+    reserve_devices: str
     kubelet_config: str
     namespace: str
     image: str
@@ -88,6 +92,7 @@ KINDS: Dict[str, Callable[[Any], bool]] = {
     "map of text": is_text_map,
     "whole seconds": lambda value: is_number(value) and isinstance(value, int) and 0 < value <= 2 ** 31 - 1,
     "freeze, ignore or end": lambda value: value in ("freeze", "ignore", "end"),
+    "count or none": lambda value: value in ("count", "none"),
     "required or owner": lambda value: value in ("required", "owner"),
     "map of hosts": lambda value: isinstance(value, dict) and all(isinstance(v, dict) for v in value.values()),
 }
@@ -97,21 +102,21 @@ RANGES = {"seconds": ", more than 0 and at most %d" % LONGEST_API_TIMEOUT,
           "whole seconds": ", more than 0 and at most 2147483647"}
 
 
-def check_types(values: Any, where: str = "") -> None:
-    """Raise ConfigurationError for a value of the wrong kind. Unknown keys are left to
-    hooks/install: while an upgrade is under way a hook may meet a newer .CF."""
+def type_errors(values: Any, where: str = "") -> Iterator[str]:
+    """What is wrong with the kinds of values. Unknown keys are left to hooks/install: while an
+    upgrade is under way a hook may meet a newer .CF."""
     if not isinstance(values, dict):
-        raise ConfigurationError("%sis not a JSON object" % (where and where + ": "))
+        yield "%sis not a JSON object" % (where and where + ": ")
+        return
     for key, value in values.items():
         if key not in SETTINGS:
             continue
         kind = SETTINGS[key][0]
         if not KINDS[kind](value):
-            raise ConfigurationError("%s%s: %s is not of type %s%s" % (
-                where, key, json.dumps(value), kind, RANGES.get(kind, "")))
-        if key == "hosts":
+            yield "%s%s: %s is not of type %s%s" % (where, key, json.dumps(value), kind, RANGES.get(kind, ""))
+        elif key == "hosts":
             for host, overrides in value.items():
-                check_types(overrides, "hosts.%s." % host)
+                yield from type_errors(overrides, "hosts.%s." % host)
 
 
 def read_settings(path: Optional[str], host_names: Iterable[str]) -> Settings:
@@ -123,7 +128,8 @@ def read_settings(path: Optional[str], host_names: Iterable[str]) -> Settings:
             found = json.loads(read_file(path, LONGEST_FILE))
         except (OSError, ValueError) as error:
             raise ConfigurationError("%s: %s" % (path, error))
-        check_types(found)
+        for error in type_errors(found):
+            raise ConfigurationError(error)
     values = dict({key: default for key, (_, default) in SETTINGS.items()}, **found)
     for host, overrides in values["hosts"].items():
         if is_here(host, host_names):

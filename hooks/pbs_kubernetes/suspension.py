@@ -8,15 +8,15 @@ from .api import LONGEST_WAIT_OF_MOM, member
 from .context import Host
 from .endings import end_pod
 from .freezing import heal_freezing, is_stopped, set_frozen
-from .holdings import held_here
+from .holdings import held_here, is_device
 from .jobs import Job, Pod
 from .nodes import pod_requests
 from .settings import LONGEST_API_TIMEOUT
 
 
 def has_devices(job: Job, found: Dict[str, Any], host: Host) -> bool:
-    """Whether PBS gave the job devices on this host, or its pod asks for some: extended resources, whose names
-    have a slash, or claims of dynamic resource allocation."""
+    """Whether PBS gave the job devices on this host, or its pod asks for some: extended resources,
+    or claims of dynamic resource allocation."""
     held = held_here(job, host)
     amounts = dict(held.amounts) if held is not None else {}
     if found:
@@ -25,7 +25,7 @@ def has_devices(job: Job, found: Dict[str, Any], host: Host) -> bool:
         except (ValueError, TypeError, AttributeError) as error:
             pbs.logjobmsg(job.id, "pbs_kubernetes: cannot tell what its pod requests: %s" % error)
     return bool(member(found, "spec").get("resourceClaims")) or any(
-        "/" in name and amount > 0 for name, amount in amounts.items())
+        is_device(name) and amount > 0 for name, amount in amounts.items())
 
 
 def on_suspension(job: Job, found: Dict[str, Any], host: Host) -> str:

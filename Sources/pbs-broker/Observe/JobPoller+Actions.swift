@@ -24,9 +24,14 @@ extension JobPoller {
 }
 
 extension Job {
-  /// Why it has ended, in PBS's words.
+  /// Why it has ended, in PBS's words, or in ours where PBS has a number only.
   var lastWords: String {
-    let status = exitStatus.map { " (Exit_status \($0))" } ?? ""
-    return (comment ?? "PBS gives no reason") + status
+    guard let status = exitStatus.map(ExitStatus.init) else {
+      return comment ?? "PBS gives no reason"
+    }
+    guard let comment else {
+      return "\(status.reason ?? "PBS gives no reason") (Exit_status \(status.code))"
+    }
+    return "\(comment) (\(status))"
   }
 }

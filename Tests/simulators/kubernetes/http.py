@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from email.utils import formatdate
 from http import HTTPStatus
 
 from .api import Response
@@ -104,7 +105,8 @@ def chunk(data: bytes) -> bytes:
 def encoded(response: Response, method: str, closing: bool) -> bytes:
     """The octets of an answer."""
     lines = [f"HTTP/1.1 {response.status} {HTTPStatus(response.status).phrase}",
-             "Cache-Control: no-cache, private", f"Content-Type: {response.content_type}"]
+             "Cache-Control: no-cache, private", f"Content-Type: {response.content_type}",
+             f"Date: {formatdate(usegmt=True)}"]  # by the server's clock, in whole seconds (RFC 9110)
     lines += [f"{name}: {value}" for name, value in response.headers]
     if closing:
         lines.append("Connection: close")
