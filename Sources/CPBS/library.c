@@ -12,6 +12,10 @@ static struct {
     char *(*words)(int);
     char *(*submit)(int, struct pbs_attribute *, const char *, const char *, const char *);
     int (*delete)(int, const char *, const char *);
+    int (*alter)(int, const char *, struct pbs_attribute *, const char *);
+    int (*move)(int, const char *, const char *, const char *);
+    int (*hold)(int, const char *, const char *, const char *);
+    int (*release)(int, const char *, const char *, const char *);
     struct pbs_object *(*select)(int, struct pbs_attribute *, struct pbs_attribute *,
                                  const char *);
     struct pbs_object *(*jobs)(int, const char *, struct pbs_attribute *, const char *);
@@ -30,6 +34,10 @@ int pbs_library_open(const char *path, char *words, size_t size) {
         {"pbs_geterrmsg", (void **)&library.words},
         {"pbs_submit", (void **)&library.submit},
         {"pbs_deljob", (void **)&library.delete},
+        {"pbs_alterjob", (void **)&library.alter},
+        {"pbs_movejob", (void **)&library.move},
+        {"pbs_holdjob", (void **)&library.hold},
+        {"pbs_rlsjob", (void **)&library.release},
         {"pbs_selstat", (void **)&library.select},
         {"pbs_statjob", (void **)&library.jobs},
         {"pbs_statserver", (void **)&library.server},
@@ -75,6 +83,29 @@ int pbs_library_delete(int connection, const char *id, const char *extend) {
     int code = library.delete(connection, id, extend);
     /* OpenPBS 23 returns 0 when the request could not even be sent, and sets only this. */
     return code != 0 ? code : *library.error();
+}
+
+/* The number is set where the request could not be sent, too. */
+static int told(int code) { return code != 0 ? code : *library.error(); }
+
+int pbs_library_alter(int connection, const char *id, struct pbs_attribute *attributes) {
+    *library.error() = 0;
+    return told(library.alter(connection, id, attributes, NULL));
+}
+
+int pbs_library_move(int connection, const char *id, const char *destination) {
+    *library.error() = 0;
+    return told(library.move(connection, id, destination, NULL));
+}
+
+int pbs_library_hold(int connection, const char *id, const char *kinds) {
+    *library.error() = 0;
+    return told(library.hold(connection, id, kinds, NULL));
+}
+
+int pbs_library_release(int connection, const char *id, const char *kinds) {
+    *library.error() = 0;
+    return told(library.release(connection, id, kinds, NULL));
 }
 
 struct pbs_object *pbs_library_select(int connection, struct pbs_attribute *criteria,

@@ -80,6 +80,11 @@ extension Broker {
     if let job = decision.unconfirmed { poller.confirm(job) }
     if decision.needsHosts { world.needsHosts = true }
     if let job = decision.submission { submit(record, job) }
+    if let edit = decision.edit {
+      alterer.want(edit, ofPod: record.name, in: record.namespace)
+    } else {
+      for job in record.jobs { alterer.forget(job) }
+    }
     world.noteClaims(of: record)
     if case .evict(let evict) = decision.message { record.noteEviction(evict.message) }
     outbox.want(decision.message, for: uid, name: record.name, isGone: record.isGone)
@@ -116,8 +121,9 @@ extension Broker {
     if case .success(let job) = translation, let wait = sharedWait(record, job, now) {
       record.waitsFor = wait.reason
     }
+    let asked = asked(record, jobs, translation)
     return Situation(
-      presence: presence, jobs: jobs.map(\.job),
+      presence: presence, jobs: jobs.map { withCurrentTerms(record, $0) },
       olderThanBinding: Set(
         jobs.filter { $0.statBegan < record.boundSince ?? 0 }.map(\.job.id)),
       unconfirmed: Set(jobs.filter(\.isUnconfirmed).map(\.job.id)),
@@ -125,7 +131,10 @@ extension Broker {
       ended: record.ended,
       boundJob: record.boundJob, boundRunCount: record.boundRunCount,
       evictions: record.evictions, disownedJob: record.disownedJob,
-      translation: translation, submitted: record.submitted, refusal: record.refusal,
+      translation: translation, asked: asked,
+      refusedEdits: asked.keys.reduce(into: [:]) { $0[$1] = alterer.refusal(of: $1) },
+      immovable: Set(jobs.map(\.job).filter { !canMove($0) }.map(\.id)),
+      refusal: record.refusal,
       hindrance: poller.hindrance,
       submissionHindrance: submitter.hindrance(of: record.uid)
         ?? record.waitsFor.map { "\($0), so that its job is submitted later" },

@@ -1,3 +1,4 @@
+import Kubernetes
 import Messages
 import Runtime
 import Text
@@ -23,6 +24,8 @@ extension Broker {
   /// It is signed at this moment, where there are keys.
   func jobToSubmit(_ uid: String) throws(PBSError) -> JobDescription? {
     guard case (var description, let reference, let cluster)? = wanted(uid) else { return nil }
+    // So that whoever meets the job can tell what of it its pod has changed since.
+    description.environment.append((WellKnown.jobTerms, JobTerms(description).text))
     description.token = try signer?.token(
       for: reference, cluster: cluster, select: description.select)
     return description
@@ -42,10 +45,10 @@ extension Broker {
 
   func submitted(_ uid: String, _ description: JobDescription, _ id: String) {
     guard let record = world.pods[uid], let pod = record.pod else { return }
-    record.submitted = description
     world.rejections.accepted(.request(of: pod, description))
     log.info("associating job \(id) to pod \(record.name)")
     record.refusal = nil
+    record.asked[id] = AskedTerms(terms: JobTerms(description))
     record.waitsFor = nil
     record.unansweredBackoff.reset()
     var job = Job(

@@ -31,6 +31,7 @@ final class Broker {
   private lazy var messages = RepeatedLine(log: log, burst: 20)
   private(set) lazy var submitter = makeSubmitter()
   private(set) lazy var deleter = makeDeleter()
+  private(set) lazy var alterer = makeAlterer()
   private(set) lazy var poller = makePoller()
   let backend: any PBSBackend
   /// Signs what is submitted; nil where there are no keys.
@@ -185,6 +186,7 @@ final class Broker {
   private func ended(_ id: String, _ words: String, _ uid: String?) {
     world.end(id, words: words, uid: uid, byUs: deleter.isDeleting(id), now: Monotonic.now)
     deleter.forget(id)
+    alterer.forget(id)
     submitter.jobEnded()
   }
 
@@ -209,6 +211,7 @@ final class Broker {
       }
     }
     submitter.start()
+    alterer.start()
   }
 
   // MARK: The parts
@@ -253,6 +256,7 @@ final class Broker {
       world: world, backend: backend, settings: settings,
       actions: .init(
         ended: { [unowned self] in ended($0, $1, $2) },
+        moved: { [unowned self] in deleteMoved($0) },
         isDeleting: { [unowned self] in deleter.isDeleting($0) },
         polled: { [unowned self] in polled($0, $1) },
         changed: { [unowned self] in compareChanged() }), log: log)

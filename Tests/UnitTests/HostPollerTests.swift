@@ -22,6 +22,7 @@ struct HostPollerTests {
     }
     func submit(_ job: JobDescription) async throws(PBSError) -> String { "1.pbsserver" }
     func delete(_ id: String, force: Bool) async throws(PBSError) {}
+    func change(_ id: String, _ change: JobChange) async throws(PBSError) {}
     func list(telling _: Set<String>) async throws(PBSError) -> JobListing { JobListing(all: []) }
     func stat(_ ids: [String]) async throws(PBSError) -> JobStat { JobStat(jobs: [], unknown: []) }
     func server() async throws(PBSError) -> String { "pbsserver" }

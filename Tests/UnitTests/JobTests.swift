@@ -116,7 +116,7 @@ import Testing
     ("T", false, false, false),
     ("B", false, false, false), ("R", true, false, false), ("S", false, true, false),
     ("U", false, true, false),
-    ("E", false, false, false), ("M", false, false, false), ("F", false, false, true),
+    ("E", false, false, false), ("M", false, false, true), ("F", false, false, true),
     ("X", false, false, true),
   ])
   func knowsEveryState(_ letter: String, _ runs: Bool, _ isSuspended: Bool, _ hasEnded: Bool) throws

@@ -48,6 +48,7 @@ struct SubmitterFaultTests {
       return "\(submissions.count).pbsserver"
     }
     func delete(_ id: String, force: Bool) async throws(PBSError) {}
+    func change(_ id: String, _ change: JobChange) async throws(PBSError) {}
     func list(telling _: Set<String>) async throws(PBSError) -> JobListing { JobListing(all: []) }
     func stat(_ ids: [String]) async throws(PBSError) -> JobStat { JobStat(jobs: [], unknown: []) }
     func server() async throws(PBSError) -> String { "pbsserver" }

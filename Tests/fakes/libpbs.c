@@ -126,6 +126,37 @@ int pbs_deljob(int connection, const char *id, const char *extend) {
     return trouble("pbs_deljob") ? code : 0;
 }
 
+int pbs_alterjob(int connection, const char *id, struct attribute *attributes,
+                 const char *extend) {
+    (void)connection, (void)extend;
+    char text[1000] = "";
+    for (struct attribute *a = attributes; a; a = a->next)
+        snprintf(text + strlen(text), sizeof text - strlen(text), " %s%s%s=%s", a->name,
+                 a->resource ? "." : "", a->resource ? a->resource : "", a->value);
+    note("pbs_alterjob %s%s", id, text);
+    return trouble("pbs_alterjob") ? code : 0;
+}
+
+static int changed(const char *function, const char *id, const char *what) {
+    note("%s %s %s", function, id, what);
+    return trouble(function) ? code : 0;
+}
+
+int pbs_movejob(int connection, const char *id, const char *destination, const char *extend) {
+    (void)connection, (void)extend;
+    return changed("pbs_movejob", id, destination);
+}
+
+int pbs_holdjob(int connection, const char *id, const char *kinds, const char *extend) {
+    (void)connection, (void)extend;
+    return changed("pbs_holdjob", id, kinds);
+}
+
+int pbs_rlsjob(int connection, const char *id, const char *kinds, const char *extend) {
+    (void)connection, (void)extend;
+    return changed("pbs_rlsjob", id, kinds);
+}
+
 static struct attribute *attribute(char *text) {
     char *equals = strchr(text, '=');
     if (equals == NULL) return NULL;

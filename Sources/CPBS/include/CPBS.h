@@ -49,6 +49,13 @@ char *pbs_library_submit(int connection, struct pbs_attribute *attributes, const
 /* Deletes a job. extend is NULL or "force". Returns 0 or an error's number. */
 int pbs_library_delete(int connection, const char *id, const char *extend);
 
+/* Change a job: its attributes, of which the library may replace values; its queue; its holds, by
+ * their letters ("u"). Each returns 0 or an error's number. */
+int pbs_library_alter(int connection, const char *id, struct pbs_attribute *attributes);
+int pbs_library_move(int connection, const char *id, const char *destination);
+int pbs_library_hold(int connection, const char *id, const char *kinds);
+int pbs_library_release(int connection, const char *id, const char *kinds);
+
 /* Tells of all jobs that meet all criteria. The answers of these four are freed by
  * pbs_library_free; NULL with pbs_library_error of 0 means that there is none. */
 struct pbs_object *pbs_library_select(int connection, struct pbs_attribute *criteria,

@@ -30,6 +30,10 @@ public enum WellKnown {
   public static let cluster = "KUBERNETES_CLUSTER"
   public static let podScheduler = "KUBERNETES_POD_SCHEDULER"
 
+  /// In a pod's job: what was asked of PBS for it, so that later changes of the pod can be told from
+  /// those of PBS's side.
+  public static let jobTerms = "KUBERNETES_JOB_TERMS"
+
   /// A node's host name, the one label that a PBS select can ask for.
   public static let hostnameLabel = "kubernetes.io/hostname"
 }

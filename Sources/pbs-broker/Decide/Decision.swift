@@ -6,6 +6,8 @@ struct Decision: Sendable, Equatable {
   var message: BrokerMessage?
   /// The job that is to be submitted.
   var submission: JobDescription?
+  /// How the pod's job is to be changed.
+  var edit: JobEdit?
   /// Jobs to delete, with the reason for the log.
   var deletions: [Deletion] = []
   /// A job of which PBS must tell anew before anything follows.

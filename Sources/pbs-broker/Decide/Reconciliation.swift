@@ -62,7 +62,7 @@ enum Reconciliation {
     } else if situation.unproven.contains(job.id) {
       decision.deletions.append(.init(job: job.id, reason: Self.unprovenWords))
       decision.message = .report(report(reference, job.id, "job \(job.id): \(unprovenWords)"))
-    } else if let words = misfit(job, situation) {
+    } else if let words = misfit(job, situation) ?? changedBeyondJob(job, situation) {
       decision.deletions.append(.init(job: job.id, reason: words))
       decision.message = .report(
         report(reference, job.id, "job \(job.id) is deleted and submitted anew: \(words)"))
@@ -70,8 +70,13 @@ enum Reconciliation {
       decision.message = binding(job, reference, situation)
       // Its host may be new to PBS.
       decision.needsHosts = situation.hostMap.node(of: job) == nil
-    } else if let words = situation.hindrance ?? waitingWords(job) {
-      decision.message = .report(report(reference, job.id, "job \(job.id): \(words)"))
+    } else {
+      if case .edit(let edit) = plan(job, situation) { decision.edit = edit }
+      if let words = situation.hindrance ?? unchangedWords(decision.edit, situation)
+        ?? waitingWords(job)
+      {
+        decision.message = .report(report(reference, job.id, "job \(job.id): \(words)"))
+      }
     }
     return decision
   }
@@ -114,16 +119,12 @@ enum Reconciliation {
         return "PBS has given it \(words)"
       }
     } else if job.isWaiting, let select = job.select {
-      switch wanted.fit(select: select) {
-      case .less(let words): return "it asks for \(words)"
-      case .more:
-        // A site's hooks may have made it so; but a pod that was made smaller needs no more.
-        guard let submitted = situation.submitted, submitted.chunks != wanted.chunks else {
-          return nil
-        }
-        return "its pod was resized to \(wanted.select)"
-      case .exactly: return nil
+      // Where the pod asks for something else now, the job is altered; more than is needed a
+      // site's hooks may have made it.
+      if let asked = situation.asked[job.id]?.values[JobTerms.select], asked != wanted.select {
+        return nil
       }
+      if case .less(let words) = wanted.fit(select: select) { return "it asks for \(words)" }
     }
     return nil
   }

@@ -34,8 +34,12 @@ struct Situation: Sendable {
   var disownedJob: String?
   /// What the pod needs as a job.
   var translation: Result<JobDescription, Refusal>?
-  /// What this broker has submitted for the pod last; nil when it has not.
-  var submitted: JobDescription?
+  /// What PBS was asked for of the pod's jobs that wait, by their ids; see ``JobEdit``.
+  var asked: [String: JobTerms] = [:]
+  /// PBS's words when it refused to change a job, by the job's id.
+  var refusedEdits: [String: String] = [:]
+  /// Jobs that our user may not move to another queue.
+  var immovable: Set<String> = []
   /// PBS's words when it refused the pod's last submission.
   var refusal: String?
   /// Why nothing is known of any job at present; nil while PBS answers.

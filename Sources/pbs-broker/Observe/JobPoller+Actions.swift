@@ -5,6 +5,8 @@ extension JobPoller {
   struct Actions {
     /// PBS has said that a job ended: id, words, the pod's UID where the job names it.
     var ended: @EventLoop (String, String, String?) -> Void
+    /// PBS has moved a job to another server.
+    var moved: @EventLoop (String) -> Void = { _ in }
     /// Whether we have asked for this job's deletion.
     var isDeleting: @EventLoop (String) -> Bool
     /// A full poll that began then has been entered; whether a job that it did not show is not
@@ -26,6 +28,7 @@ extension JobPoller {
 extension Job {
   /// Why it has ended, in PBS's words, or in ours where PBS has a number only.
   var lastWords: String {
+    if state == .moved { return "it was moved to another server" }
     guard let status = exitStatus.map(ExitStatus.init) else {
       return comment ?? "PBS gives no reason"
     }

@@ -30,6 +30,7 @@ extension JobPoller {
       } else if job.hasEnded {
         // What has ended before is told again while PBS remembers it.
         guard world.jobs[job.id] != nil || expected[job.id] != nil else { continue }
+        if job.state == .moved, world.jobs[job.id] != nil { actions.moved(job.id) }
         actions.ended(job.id, job.lastWords, uid)
       } else {
         world.add(job, began: began, now: Monotonic.now)

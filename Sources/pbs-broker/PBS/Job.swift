@@ -31,6 +31,11 @@ struct Job: Sendable, Equatable {
   var select: String?
   /// Resource_List.k8s_pod: the pod that a server hook has vouched for; users cannot write it.
   var proof: String?
+  /// What it asks for, as PBS tells it while the job waits; nil where that is not known.
+  var terms: JobTerms?
+  /// KUBERNETES_JOB_TERMS: what was asked for when it was submitted; nil as above, and for a job of
+  /// before that.
+  var recorded: JobTerms?
 
   /// "(node1:ncpus=2:mem=655360kb)": what a job holds on one vnode.
   struct AllocatedChunk: Sendable, Equatable {
@@ -61,8 +66,8 @@ struct Job: Sendable, Equatable {
     return String(execHost.prefix { $0 != "/" && $0 != ":" && $0 != "+" })
   }
 
-  /// PBS has said its last word on it.
-  var hasEnded: Bool { state == .finished || state == .expired }
+  /// This server has said its last word on it.
+  var hasEnded: Bool { state == .finished || state == .expired || state == .moved }
 
   /// Holds resources on a host: running, or on its way out.
   var isRunning: Bool { state == .running }
@@ -108,6 +113,9 @@ extension Job {
     self.chunks = chunks
     select = object.attributes["Resource_List.select"]
     proof = object.attributes["Resource_List.k8s_pod"]
+    guard isWaiting else { return }
+    terms = JobTerms(told: object)
+    recorded = JobTerms(variables[WellKnown.jobTerms])
   }
 
   /// A number that may be missing; nil when the text is none, or beyond what there can be.

@@ -74,6 +74,12 @@ final class LibPBS: PBSBackend {
     }
   }
 
+  func change(_ id: String, _ change: JobChange) async throws(PBSError) {
+    try await learnServer()
+    guard isOurs(id) else { throw .refused("\(id) is no job of this PBS server") }
+    _ = try await ask(.change(job: id, change))
+  }
+
   // MARK: Looking at jobs
 
   func list(telling: Set<String>) async throws(PBSError) -> JobListing {

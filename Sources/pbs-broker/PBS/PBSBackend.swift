@@ -22,6 +22,8 @@ protocol PBSBackend: AnyObject {
   /// Deletes a job; one that has ended already counts as deleted.
   /// - Parameter force: also when its host cannot be reached.
   func delete(_ id: String, force: Bool) async throws(PBSError)
+  /// Changes a job that waits. One that no longer is there counts as refused.
+  func change(_ id: String, _ change: JobChange) async throws(PBSError)
   /// The server's name, as it stands in its jobs' ids ("pbsserver").
   func server() async throws(PBSError) -> String
   /// PBS's execution hosts.
@@ -34,6 +36,18 @@ protocol PBSBackend: AnyObject {
 extension PBSBackend {
   /// A backend without a limit never waits.
   func turn(for use: ConnectionUse) async {}
+}
+
+/// One change of a job: what a command of PBS can do at once, wholly or not at all.
+enum JobChange: Codable, Sendable, Equatable {
+  /// qalter. An empty value takes an attribute away.
+  case alter([JobAttribute])
+  /// qmove, to another queue of the same server.
+  case move(queue: String)
+  /// qhold and qrls, of the user's hold.
+  case hold, release
+  /// qdel -x: deletes a job that was moved to another server there, and forgets it here.
+  case deleteMoved
 }
 
 /// How often a backend lets PBS be looked at, by what a look costs there. Seconds between looks.

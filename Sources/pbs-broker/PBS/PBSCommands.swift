@@ -86,6 +86,22 @@ final class PBSCommands: PBSBackend {
     throw failure("qdel", result)
   }
 
+  func change(_ id: String, _ change: JobChange) async throws(PBSError) {
+    try await learnServer()
+    guard isOurs(id) else { throw .refused("\(id) is no job of this PBS server") }
+    let (command, arguments) =
+      switch change {
+      case .alter(let attributes): ("qalter", try PBSAlteration.arguments(attributes, of: id))
+      case .move(let queue): ("qmove", [queue, id])
+      case .hold: ("qhold", ["-h", "u", id])
+      case .release: ("qrls", ["-h", "u", id])
+      case .deleteMoved: ("qdel", ["-x", id])
+      }
+    let result = try await runner.run(command, arguments, for: .action)
+    if result.status == Self.unknownJob { runner.add(1, for: .action) }
+    guard result.status == 0 else { throw failure(command, result) }
+  }
+
   // MARK: Looking at jobs
 
   func list(telling _: Set<String>) async throws(PBSError) -> JobListing {

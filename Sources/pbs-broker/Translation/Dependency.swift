@@ -64,6 +64,18 @@ struct Dependency: Sendable, Equatable {
     return .job(id.description)
   }
 
+  /// As the annotation has it.
+  var text: String {
+    let words = targets.map { target in
+      switch target {
+      case .job(let id): id
+      case .pod(let name): "pod/\(name)"
+      case .count(let count): "\(count)"
+      }
+    }
+    return ([kind.rawValue] + words).joined(separator: ":")
+  }
+
   /// The pods that it names.
   var podNames: [String] {
     targets.compactMap { if case .pod(let name) = $0 { name } else { nil } }

@@ -26,6 +26,8 @@ struct JobDescription: Sendable, Equatable {
   var isHeld = false
   /// depend, in PBS's own form: "afterany:5.pbsserver:6.pbsserver,after:7.pbsserver".
   var depend: String?
+  /// The same as the pod says it, with pods for jobs; no part of what PBS is given.
+  var dependsOn: String?
   /// Execution_Time, seconds since 1970.
   var beginTime: Int?
   /// Whether queue, project, account or group are others than all jobs have: what PBS says against

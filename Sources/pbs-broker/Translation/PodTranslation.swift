@@ -75,6 +75,7 @@ enum PodTranslation {
       group: options.group?.value, priority: options.priority?.value,
       place: options.place?.value, resources: options.resources.mapValues(\.value),
       isHeld: options.hold?.value ?? false, depend: dependencies.text,
+      dependsOn: options.depend?.value.map(\.text).joined(separator: ","),
       beginTime: options.beginTime?.value,
       hasOwnTerms: !options.hasSameTerms(as: policy.base.options))
     return Outcome(job: .success(job), namespace: namespace, options: options)

@@ -51,8 +51,8 @@ final class PodRecord {
   var backoff = Backoff(first: 1, longest: 300)
   /// The same while qsub does not answer, which is not the pod's fault.
   var unansweredBackoff = Backoff(first: 1, longest: 10)
-  /// What was submitted last.
-  var submitted: JobDescription?
+  /// What PBS was asked for of its jobs that wait, by their ids.
+  var asked: [String: AskedTerms] = [:]
   /// What PBS said when it refused the last submission.
   var refusal: String?
   /// Why its submission waited last for what was said of other pods; until a job is submitted, so

@@ -9,6 +9,8 @@ final class FakePBS: PBSBackend {
   private(set) var submissions: [String] = []
   /// Ids of the jobs of all deletions, in order, with "!" after a forced one.
   private(set) var deletions: [String] = []
+  /// What was to be changed, in order, with the job's id.
+  private(set) var changes: [(job: String, change: JobChange)] = []
   private(set) var moments: [Double] = []
   /// Why the command of this number, from 0 on, does not work; nil when it does.
   var failure: (Int) -> PBSError? = { _ in nil }
@@ -45,6 +47,11 @@ final class FakePBS: PBSBackend {
 
   func delete(_ id: String, force: Bool) async throws(PBSError) {
     deletions.append(id + (force ? "!" : ""))
+    try await answer()
+  }
+
+  func change(_ id: String, _ change: JobChange) async throws(PBSError) {
+    changes.append((id, change))
     try await answer()
   }
 

@@ -2,6 +2,7 @@
 enum HelperRequest: Codable, Sendable, Equatable {
   case submit(attributes: [JobAttribute], queue: String?)
   case delete(job: String, force: Bool)
+  case change(job: String, JobChange)
   /// Which jobs of this user have not ended: told are those that are not as the helper told them
   /// last, those named in `telling`, and the ids of those that are no longer among them.
   case list(user: String, telling: [String])
@@ -15,7 +16,7 @@ enum HelperRequest: Codable, Sendable, Equatable {
   /// Whether asking twice does no more than asking once.
   var isRepeatable: Bool {
     switch self {
-    case .submit, .delete: false
+    case .submit, .delete, .change: false
     case .list, .changes, .stat, .server, .hosts: true
     }
   }
@@ -24,7 +25,11 @@ enum HelperRequest: Codable, Sendable, Equatable {
   var name: String {
     switch self {
     case .submit: "pbs_submit"
-    case .delete: "pbs_deljob"
+    case .delete, .change(_, .deleteMoved): "pbs_deljob"
+    case .change(_, .alter): "pbs_alterjob"
+    case .change(_, .move): "pbs_movejob"
+    case .change(_, .hold): "pbs_holdjob"
+    case .change(_, .release): "pbs_rlsjob"
     case .list, .changes: "pbs_selstat"
     case .stat: "pbs_statjob"
     case .server: "pbs_statserver"

@@ -14,7 +14,8 @@ struct LibraryHelper {
   /// The attributes of a job that are asked for.
   private static let wanted = [
     "job_state", "substate", "run_count", "exec_host", "exec_vnode", "comment", "Exit_status",
-    "Hold_Types", "Job_Owner", "Variable_List", "Resource_List", changeTime,
+    "Hold_Types", "Job_Owner", "Variable_List", "Resource_List", "Job_Name", "queue", "project",
+    "Account_Name", "group_list", "Priority", changeTime,
   ]
   /// When PBS changed a job last, in seconds.
   private static let changeTime = "mtime"
@@ -93,6 +94,9 @@ struct LibraryHelper {
       return HelperAnswer(job: try library.submit(attributes, queue: queue))
     case .delete(let job, let force):
       try library.delete(job, force: force)
+      return HelperAnswer()
+    case .change(let job, let change):
+      try library.change(job, change)
       return HelperAnswer()
     case .list(let user, let telling):
       return try list(user, telling: Set(telling), library)

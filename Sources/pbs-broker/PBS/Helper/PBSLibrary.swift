@@ -39,6 +39,22 @@ final class PBSLibrary {
     if code != 0 { throw failure(connection, code: Int(code)) }
   }
 
+  func change(_ id: String, _ change: JobChange) throws(LibraryFailure) {
+    let connection = try connected()
+    let code: Int32
+    switch change {
+    case .alter(let attributes):
+      var list = AttributeList(attributes, operation: pbs_set)
+      defer { list.free() }
+      code = pbs_library_alter(connection, id, list.first)
+    case .move(let queue): code = pbs_library_move(connection, id, queue)
+    case .hold: code = pbs_library_hold(connection, id, "u")
+    case .release: code = pbs_library_release(connection, id, "u")
+    case .deleteMoved: code = pbs_library_delete(connection, id, "deletehist")
+    }
+    if code != 0 { throw failure(connection, code: Int(code)) }
+  }
+
   /// Jobs that meet all criteria.
   func select(
     _ criteria: [(JobAttribute, pbs_operator)], wanted: [String], withEnded: Bool
