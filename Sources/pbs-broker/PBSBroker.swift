@@ -19,7 +19,7 @@ struct PBSBroker: ConnectorCommand {
   static let configuration = CommandConfiguration(
     commandName: "pbs-broker",
     abstract: "Submits a PBS job for each pod that waits, and follows both.",
-    version: Version.text, subcommands: [ExplainCommand.self])
+    version: Version.text, subcommands: [ExplainCommand.self, StatusCommand.self])
 
   @Option(help: "kube-watcher's socket (default: \(Process.runDirectory)/kube-watcher.sock).")
   var watcher: String?
