@@ -58,6 +58,9 @@ struct JobEditTests {
       description: "no walltime", wanted: changed { $0.walltime = nil },
       attributes: [JobAttribute("Resource_List", "", resource: "walltime")]),
     Case(
+      description: "another place", wanted: changed { $0.place = "scatter" },
+      attributes: [JobAttribute("Resource_List", "scatter", resource: "place")]),
+    Case(
       description: "a larger pod",
       wanted: changed { $0.chunks[0].ncpus = 4 },
       attributes: [JobAttribute("Resource_List", "1:ncpus=4:mem=640mb", resource: "select")]),
@@ -108,6 +111,7 @@ struct JobEditTests {
       $0.isHeld = true
       $0.priority = 5
       $0.project = "climate"
+      $0.place = "scatter"
       $0.beginTime = 1_900_000_000
     }
     let plan = Self.plan(Self.submitted, told: nil, asked: JobTerms(asked))
@@ -118,6 +122,7 @@ struct JobEditTests {
             job: "5.s",
             attributes: [
               JobAttribute("Execution_Time", "86400"), JobAttribute("Priority", "0"),
+              JobAttribute("Resource_List", "free", resource: "place"),
               JobAttribute("project", "_pbs_project_default"),
             ], hold: false, terms: JobTerms(Self.submitted))))
   }

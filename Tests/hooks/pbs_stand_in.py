@@ -26,7 +26,7 @@ EVENTS = {
 JOB_ATTRIBUTES = (
     "Job_Name", "Variable_List", "exec_vnode", "exec_host", "exec_host2", "job_state", "substate", "Exit_status",
     "euser", "project", "comment", "run_count", "session_id", "Job_Owner", "queue", "stime", "resources_used",
-    "Account_Name", "Submit_arguments", "array_indices_submitted", "Resource_List")
+    "Account_Name", "Submit_arguments", "array_indices_submitted", "Resource_List", "Priority", "depend")
 
 
 class duration(int):
@@ -101,6 +101,10 @@ class ResourceList:
             self.values.pop(name, None)
         else:
             self.values[name] = value
+
+    def keys(self) -> List[str]:
+        """Those that are set."""
+        return list(self.values)
 
     def __str__(self) -> str:
         return ",".join("%s=%s" % item for item in self.values.items())

@@ -224,7 +224,7 @@ def test_the_owner_of_a_pods_job_does_not_move_it(server: Server) -> None:
     ("root", "pbsserver", {}, True),
     ("root", "evilhost", {}, False),
     ("Scheduler", "pbsserver", {}, True),
-    ("pbs-broker", "pbsserver", {}, False),
+    ("alice", "pbsserver", {}, False),
     ("bob", "login1", {"managers": "root@*,bob@login1"}, True),
     ("bob", "login2", {"managers": "root@*,bob@login1"}, False),
     ("bob", "login2", {"operators": "bob@*"}, True),
@@ -242,10 +242,14 @@ def test_operators_and_managers_alter_and_move_it(
         assert (outcome.rejected is None) == allowed
 
 
-def test_without_proof_the_brokers_own_jobs_are_protected(server: Server) -> None:
+def test_without_proof_the_brokers_jobs_are_changed_by_the_broker_alone(server: Server) -> None:
     server.configure(proof="owner")
-    job_o = pods_job()
-    assert server.run("MODIFYJOB", Job("6.pbsserver", {"Job_Name": "x"}), "pbs-broker", job_o=job_o).rejected is not None
+    job_o, change = pods_job(), {"Job_Name": "x"}
+    assert server.run("MODIFYJOB", Job("6.pbsserver", change), "pbs-broker", job_o=job_o).rejected is None
+    assert server.run("MOVEJOB", pods_job(), "pbs-broker").rejected is None
+    for who in (("pbs-broker", "evilhost"), ("alice", "pbsserver")):
+        assert "is a pod's" in str(server.run("MODIFYJOB", Job("6.pbsserver", change), *who, job_o=job_o).rejected)
+        assert "is a pod's" in str(server.run("MOVEJOB", pods_job(), *who).rejected)
     claims = pods_job(Job_Owner="alice@pbsserver")
     assert server.run("MODIFYJOB", Job("6.pbsserver", {"Job_Name": "x"}), "alice", job_o=claims).rejected is None
 

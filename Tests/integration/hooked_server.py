@@ -19,6 +19,7 @@ from real.pbs import PBSError as RealPBSError
 from real.pbs import RealPBS
 from simulators.pbs import PBSSimulator
 from simulators.pbs.errors import HOOK_ERROR, PBSError
+from simulators.pbs.job import Job as PBSJob
 from simulators.pbs.server import Submission
 
 
@@ -52,10 +53,12 @@ class HookedSimulator:
     def install(self, **settings: Any) -> None:
         self._configuration.write_text(json.dumps({"proof": "required", "key_file": str(self.key_file), **settings}))
         self.pbs.hook_submissions(self._queuejob)
+        self.pbs.hook_changes(self._modifyjob, self._movejob)
 
     def remove(self) -> None:
         """Take the hook away; the resources stay."""
         self.pbs.hook_submissions(None)
+        self.pbs.hook_changes(None, None)
 
     def set_keys(self, *keys: str) -> None:
         write_keys(self.key_file, *keys)
@@ -72,11 +75,28 @@ class HookedSimulator:
         job = Job("", {"Job_Name": submission.name, "Variable_List": submission.variables,
                        "Resource_List": ResourceList(submission.resources), **submission.attributes,
                        "Submit_arguments": " ".join(submission.submit_arguments)})
-        outcome = run_hook(SERVER_HOOK, Event("QUEUEJOB", job, requestor=submission.user, requestor_host=self.host),
-                           self._configuration, self.host, {"PBS_SERVER": self.host})
+        self._run(Event("QUEUEJOB", job, requestor=submission.user, requestor_host=self.host))
+        submission.resources = dict(job.Resource_List.values)
+
+    def _modifyjob(self, job: PBSJob, user: str, resources: dict[str, str], attributes: dict[str, str]) -> None:
+        change = Job(job.id, {"Variable_List": job.variables, "Resource_List": ResourceList(resources), **attributes})
+        self._run(Event("MODIFYJOB", change, requestor=user, requestor_host=self.host, job_o=self._known(job)))
+        resources.clear()
+        resources.update(change.Resource_List.values)
+
+    def _movejob(self, job: PBSJob, user: str) -> None:
+        self._run(Event("MOVEJOB", self._known(job), requestor=user, requestor_host=self.host))
+
+    def _known(self, job: PBSJob) -> Job:
+        """A job as it is."""
+        return Job(job.id, {"Job_Name": job.name, "Variable_List": job.variables, "Job_Owner": f"{job.owner}@{job.owner_host}",
+                            "Resource_List": ResourceList(job.request.listed)})
+
+    def _run(self, event: Event) -> None:
+        server = {"managers": f"{self.pbs.settings.manager}@*"}
+        outcome = run_hook(SERVER_HOOK, event, self._configuration, self.host, {"PBS_SERVER": self.host}, server)
         if outcome.rejected is not None:
             raise PBSError(HOOK_ERROR, outcome.rejected)
-        submission.resources = dict(job.Resource_List.values)
 
 
 class HookedPBS:

@@ -229,6 +229,12 @@ class SitePBS:
     def move(self, job_id: str, queue: str) -> None:
         self._real.run("qmove", queue, job_id)
 
+    def alter(self, job_id: str, resources: dict[str, str] | None = None, **attributes: str) -> None:
+        """qalter by an operator: -l, and Job_Name and Priority."""
+        options = [part for name, value in (resources or {}).items() for part in ("-l", f"{name}={value}")]
+        letters = {"Job_Name": "-N", "Priority": "-p"}
+        self._as_operator("qalter", *options, *(part for name, value in attributes.items() for part in (letters[name], value)), job_id)
+
     def requeue(self, job_id: str) -> None:
         """qrerun, which a job that is not rerunable has to be made fit for."""
         self._as_operator("qalter", "-r", "y", job_id)

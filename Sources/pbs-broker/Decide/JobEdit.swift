@@ -60,6 +60,8 @@ struct JobEdit: Sendable, Equatable {
         edit.attributes.append(JobAttribute(name, depend))
       case (JobTerms.beginTime, nil): edit.attributes.append(JobAttribute(name, longAgo))
       case (JobTerms.priority, nil): edit.attributes.append(JobAttribute(name, "0"))
+      // PBS takes no empty place, and gives this one to who asks for none.
+      case (JobTerms.place, nil): edit.attributes.append(attribute(name, "free"))
       case (JobTerms.project, nil):
         edit.attributes.append(JobAttribute(name, "_pbs_project_default"))
       default: edit.attributes.append(attribute(name, value ?? ""))

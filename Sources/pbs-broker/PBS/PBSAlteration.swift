@@ -28,10 +28,10 @@ enum PBSAlteration {
   }
 
   /// What a proof signs of them in a submission's select's place, so that neither stands for the
-  /// other: "alter 5.pbsserver Priority=5 Resource_List.walltime=01:00:00". (docs/hooks.md, "The
-  /// token".)
+  /// other: "alter 5.pbsserver Priority=5 Resource_List.walltime=01:00:00". What takes a value away
+  /// PBS does not show to hooks. (docs/hooks.md, "The token".)
   static func signed(_ attributes: [JobAttribute], of job: String) -> String {
-    let items = attributes.map { attribute in
+    let items = attributes.filter { !$0.value.isEmpty }.map { attribute in
       (attribute.resource.map { "\(attribute.name).\($0)" } ?? attribute.name)
         + "=\(attribute.value)"
     }

@@ -15,6 +15,7 @@ struct JobTerms: Sendable, Equatable {
   static let hold = "Hold_Types"
   static let resourcePrefix = "Resource_List."
   static let select = "\(resourcePrefix)select"
+  static let place = "\(resourcePrefix)place"
   static let walltime = "\(resourcePrefix)walltime"
 
   var values: [String: String]
@@ -31,7 +32,7 @@ struct JobTerms: Sendable, Equatable {
       // As the pod says it: the jobs of the pods that it names come and go.
       (Self.depend, job.dependsOn), (Self.beginTime, job.beginTime.map(String.init)),
       (Self.hold, job.isHeld ? "u" : nil), (Self.walltime, job.walltime.map(String.init)),
-      ("\(Self.resourcePrefix)place", job.place),
+      (Self.place, job.place),
     ] {
       values[name] = value
     }

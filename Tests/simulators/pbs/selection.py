@@ -216,6 +216,12 @@ def _checked_chunks(text: str, resources: dict[str, ResourceDefinition]) -> list
     return chunks
 
 
+def given(resources: dict[str, str]) -> dict[str, str]:
+    """Of what is to be altered that which gets a value. An empty one takes the old one away, but for select and place,
+    which PBS does not take without one (as seen on 23.06.06)."""
+    return {name: value for name, value in resources.items() if value or name in ("select", "place")}
+
+
 def complete_request(asked: dict[str, str], resources: dict[str, ResourceDefinition]) -> ResourceRequest:
     """Fills in a request what the server fills in: select from the old form, default chunk, sums.
 

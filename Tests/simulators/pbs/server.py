@@ -122,10 +122,13 @@ class PBSServer:
         self.default_queue = "workq"
         self.scheduler = Scheduler(self.hosts, self.resources)
         self.jobs: dict[str, Job] = {}
-        self.by_state: dict[str, dict[str, Job]] = {state: {} for state in "QRHWESFT"}
+        self.by_state: dict[str, dict[str, Job]] = {state: {} for state in "QRHWESFTM"}
         self.record: list[RecordEntry] = []
         # A hook for the event queuejob: may change a submission, or refuse it by raising PBSError.
         self.queuejob: Callable[[Submission], None] | None = None
+        # The same for modifyjob, with the requestor and the resources and attributes that are to change, and for movejob.
+        self.modifyjob: Callable[[Job, str, dict[str, str], dict[str, str]], None] | None = None
+        self.movejob: Callable[[Job, str], None] | None = None
         self.next_sequence = settings.first_id
         self._last_rank = 0
         self._cycle_planned = False
@@ -477,6 +480,9 @@ class PBSServer:
         job = self.find(job_id)
         if not job.live and history:
             self._authorize(job, user)
+            if job.state == "M":
+                # Sent on to where it is (issue_delete()).
+                self._note("deleted", job, why=f"there, by {user}@{client_host}")
             self._purge(job)
             return
         job = self.live_job(job_id, user, force)
@@ -706,6 +712,8 @@ class PBSServer:
     def move(self, job_id: str, user: str, destination: str) -> None:
         """qmove: to another queue of this server (req_movejob())."""
         job = self.live_job(job_id, user)
+        if self.movejob is not None:
+            self.movejob(job, user)
         if job.state not in ("Q", "H", "W"):
             raise error(errors.BAD_STATE)
         queue = self.queues.get(destination.split("@", 1)[0])
@@ -723,9 +731,21 @@ class PBSServer:
             self.scheduler.add(job)
             self.plan_cycle()
 
+    def move_away(self, job: Job, server: str) -> None:
+        """qmove to another server (net_move()): what is left here is history, in state M."""
+        if job.state == "Q":
+            self.scheduler.remove(job)
+        self._new_generation(job)
+        job.history_timestamp = job.mtime = self.now()
+        job.comment = f"Job has been moved to \"{job.queue}@{server}\""
+        self._note("moved", job, why=f"{job.queue}@{server}")
+        self._set_state(job, "M", Substate.FINISHED)
+
     def alter(self, job_id: str, user: str, resources: dict[str, str], attributes: dict[str, str]) -> None:
-        """qalter: of a running job only the limits that no host holds (req_modifyjob())."""
+        """qalter: of a running job only the limits that no host holds (req_modifyjob()). An empty value takes one away."""
         job = self.live_job(job_id, user)
+        if self.modifyjob is not None:
+            self.modifyjob(job, user, resources, attributes)
         running = job.state in ("R", "S")
         for name in resources:
             definition = self.resources.get(name)
@@ -739,7 +759,7 @@ class PBSServer:
             # What the server has summed up itself is summed up anew.
             kept = {name: value for name, value in job.request.listed.items()
                     if name in self.resources and not self.resources[name].in_chunk}
-            asked = {**kept, **resources}
+            asked = {name: value for name, value in {**kept, **resources}.items() if value}
             if job.state == "Q":
                 self.scheduler.remove(job)
             job.request = complete_request(asked, self.resources)
@@ -763,6 +783,10 @@ class PBSServer:
             job.rerunable, job.says_rerunable = value == "y", True
         elif name == "comment":
             job.comment = value
+        elif name == "Execution_Time":
+            job.execution_time = int(value)
+            if job.state in ("Q", "H", "W"):
+                self._evaluate(job)
         elif name == "Output_Path":
             job.output_path = value
         elif name == "Error_Path":
@@ -771,8 +795,10 @@ class PBSServer:
             job.holds, job.says_holds = _holds(set(value) - {"n"}), True
             if job.state in ("Q", "H", "W"):
                 self._evaluate(job)
-        else:
+        elif value:
             job.attributes[name] = value
+        else:
+            job.attributes.pop(name, None)
 
     # Hosts
 

@@ -193,6 +193,12 @@ class PBSSimulator:
         with self.lock:
             self.server.queuejob = hook
 
+    def hook_changes(self, modify: Callable[[Job, str, dict[str, str], dict[str, str]], None] | None,
+                     move: Callable[[Job, str], None] | None) -> None:
+        """Run these for the events modifyjob and movejob; see PBSServer.modifyjob."""
+        with self.lock:
+            self.server.modifyjob, self.server.movejob = modify, move
+
     # Making things happen to jobs
 
     def submit(self, name: str = "native", select: str = "1:ncpus=1", walltime: str | None = None,
@@ -265,6 +271,16 @@ class PBSSimulator:
         """qmove by an administrator."""
         with self.lock:
             self.server.move(job_id, self.settings.manager, queue)
+
+    def move_away(self, job_id: str, server: str = "elsewhere") -> None:
+        """qmove to another server, by an administrator."""
+        with self.lock:
+            self.server.move_away(self.server.find(job_id), server)
+
+    def alter(self, job_id: str, resources: dict[str, str] | None = None, **attributes: str) -> None:
+        """qalter by an administrator."""
+        with self.lock:
+            self.server.alter(job_id, self.settings.manager, resources or {}, attributes)
 
     def refuse_next_run(self, job_id: str, comment: str = "Not Running: PBS Error: Execution server rejected request",
                         ends: bool = True) -> None:

@@ -8,9 +8,10 @@ from .. import errors
 from ..errors import PBSError, error
 from ..invocation import Answer, Invocation
 from ..options import getopt
-from ..selection import check_request, split_outside_quotes
+from ..selection import check_request, given, split_outside_quotes
 from ..server import PBSServer
 from .job_requests import for_each_job
+from .qselect import parse_date
 from .qsub import KEPT_W_ATTRIBUTES, MAXIMUM_NAME
 
 _LETTERS = "a:A:c:e:h:j:k:l:m:M:N:o:p:r:R:S:u:W:P:"
@@ -43,6 +44,11 @@ def run(server: PBSServer, call: Invocation) -> Answer:
             if not equals:
                 problems.append("qalter: illegal -W value")
             attributes[name] = text
+        elif letter == "a":
+            moment = parse_date(value, server.settings.clock())
+            if moment is None:
+                problems.append("qalter: illegal -a value")
+            attributes["Execution_Time"] = str(moment)
         elif letter == "r" and value not in ("y", "n"):
             problems.append("qalter: illegal -r value")
         elif letter in _ATTRIBUTES:
@@ -52,7 +58,7 @@ def run(server: PBSServer, call: Invocation) -> Answer:
 
     def request(job_id: str) -> None:
         for name in attributes:
-            if name not in _ATTRIBUTES.values() and name not in KEPT_W_ATTRIBUTES and name != "comment":
+            if name not in _ATTRIBUTES.values() and name not in KEPT_W_ATTRIBUTES and name not in ("comment", "Execution_Time"):
                 raise error(errors.NO_SUCH_ATTRIBUTE)
         server.alter(job_id, call.user, resources, attributes)
 
@@ -60,7 +66,7 @@ def run(server: PBSServer, call: Invocation) -> Answer:
     if illegal is not None:
         return Answer(2, err=[f"{illegal}\n"] + ([f"{_USAGE}\n"] if "illegal" in illegal else []))
     try:
-        check_request(resources, server.resources)
+        check_request(given(resources), server.resources)
     except PBSError as problem:
         return Answer(problem.exit_status, err=[f"qalter: {problem.text} {server.full_id(operands[0])}\n"])
     return for_each_job(server, "qalter", operands, request)

@@ -304,7 +304,7 @@ def _jobs_of(server: PBSServer, options: Options, operand: str) -> list[Job]:
     queue = operand.split("@", 1)[0]
     if queue and queue not in server.queues:
         raise PBSError(errors.UNKNOWN_QUEUE, f"Unknown queue destination {operand}")
-    states = options.states or "QRHWEST" + ("F" if options.history else "")
+    states = options.states or "QRHWEST" + ("FM" if options.history else "")
     if not options.history:
         states = states.replace("F", "").replace("M", "")
     jobs = server.in_states(states)

@@ -79,7 +79,7 @@ def _statjob(server: PBSServer, call: LibraryCall) -> LibraryAnswer:
         return _statuses(server, call, _jobs_of_ids(server, name.split(","), history), names)
     if name[:1] not in ("", "@") and not name[:1].isalpha():
         raise error(errors.INVALID_REQUEST)
-    jobs = server.in_states("QRHWESTF" if history else "QRHWEST")
+    jobs = server.in_states("QRHWESTFM" if history else "QRHWEST")
     if name[:1].isalpha():
         if name not in server.queues:
             raise error(errors.UNKNOWN_QUEUE)

@@ -9,6 +9,7 @@ from .. import errors
 from ..errors import PBSError
 from ..invocation import account
 from ..job import split_variables
+from ..selection import given
 from ..server import PBSServer, Submission
 from .call import Item
 from .names import boolean, canonical, check_job_value, check_project, check_resources, check_settable
@@ -47,7 +48,7 @@ def submission(server: PBSServer, uid: int, items: list[Item], script: str, dest
 
 def alteration(server: PBSServer, items: list[Item], manages: bool) -> tuple[dict[str, str], dict[str, str]]:
     """Resources and attributes that are to change; raises what the library or the server refuses of them."""
-    resources, attributes = _values(server, items)
+    resources, attributes = _values(server, items, altering=True)
     for name in attributes:
         check_settable(name, manages)
     if "Rerunable" in attributes:
@@ -55,7 +56,7 @@ def alteration(server: PBSServer, items: list[Item], manages: bool) -> tuple[dic
     return resources, attributes
 
 
-def _values(server: PBSServer, items: list[Item]) -> tuple[dict[str, str], dict[str, str]]:
+def _values(server: PBSServer, items: list[Item], altering: bool = False) -> tuple[dict[str, str], dict[str, str]]:
     resources: dict[str, str] = {}
     attributes: dict[str, str] = {}
     for item, name in zip(items, canonical("job", items)):
@@ -64,7 +65,7 @@ def _values(server: PBSServer, items: list[Item]) -> tuple[dict[str, str], dict[
             resources[item.resource] = item.value
         else:
             attributes[name] = item.value
-    check_resources(server, resources)
+    check_resources(server, given(resources) if altering else resources)
     return resources, attributes
 
 
