@@ -106,9 +106,10 @@ fuzz: prepare-tests
 	$(PYTHON) -m fuzz --seconds $(SECONDS) $(TARGETS)
 
 format:
-	swift format -i -r Package.swift Sources Tests/UnitTests Tests/fuzz
+	swift format -i -r Package.swift Sources Tests/UnitTests Tests/fuzz Tests/time
 
 lint:
 	swift format lint -r Package.swift Sources Tests/UnitTests Tests/fuzz
 
 include deploy/install.mk
+	swift format lint -r Package.swift Sources Tests/UnitTests Tests/fuzz Tests/time

@@ -89,9 +89,12 @@ let package = Package(
       name: "pbs-broker-program", dependencies: ["pbs-broker"], path: "Sources/pbs-broker/Program"),
     .executableTarget(
       name: "binder-program", dependencies: ["binder"], path: "Sources/binder/Program"),
+    .target(name: "ManualTime", dependencies: ["Runtime"], path: "Tests/time"),
     .testTarget(
       name: "UnitTests",
-      dependencies: common + ["KubernetesClient", "kube-watcher", "pbs-broker", "binder"]),
+      dependencies: common + [
+        "KubernetesClient", "ManualTime", "kube-watcher", "pbs-broker", "binder",
+      ]),
   ]
 )
 

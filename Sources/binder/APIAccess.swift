@@ -14,10 +14,11 @@ final class APIAccess {
   private static let refusalPatience = 10.0
 
   private let client: KubernetesClient
+  private let clock: any Clock
   private let log: Logger
-  private var gate = RequestGate()
+  private var gate: RequestGate
   private var missingRights = MissingRights()
-  private var restTimer: EventSource?
+  private var restTimer: (any Timer)?
 
   /// What is wrong with the server, in its words or libcurl's; nil while all is well.
   private(set) var trouble: String?
@@ -26,16 +27,18 @@ final class APIAccess {
   /// Called when it can never work as it is, with the reason.
   var onHopeless: (@EventLoop (StartupError) -> Void)?
 
-  init(client: KubernetesClient, log: Logger) {
+  init(client: KubernetesClient, clock: any Clock, log: Logger) {
     self.client = client
+    self.clock = clock
+    gate = RequestGate(jitter: clock.jitter())
     self.log = log
-    restTimer = EventSource.timer { [unowned self] in onReady?() }
+    restTimer = clock.timer { [unowned self] in onReady?() }
   }
 
   var server: String { client.server }
 
   /// Whether the server asks for rest, or gets it. The timer that ends it may be a moment early.
-  var isResting: Bool { gate.wait(Monotonic.now) > 0.005 }
+  var isResting: Bool { gate.wait(clock.now) > 0.005 }
 
   /// How many requests may be under way at once, of so many usually.
   func mostAtOnce(_ usual: Int) -> Int { gate.mostAtOnce(usual) }
@@ -80,7 +83,7 @@ final class APIAccess {
     _ right: MissingRights.Right, _ pod: PodReference,
     _ request: @EventLoop () async throws -> Answer
   ) async throws -> Answer {
-    let sent = Monotonic.now
+    let sent = clock.now
     do {
       let answer = try await request()
       answered(sent)
@@ -106,7 +109,7 @@ final class APIAccess {
   }
 
   private func answered(_ sent: Double) {
-    guard case .ended(let seconds) = gate.answered(sent: sent, now: Monotonic.now) else { return }
+    guard case .ended(let seconds) = gate.answered(sent: sent, now: clock.now) else { return }
     trouble = nil
     restTimer?.suspend()
     log.notice("\(server) answers again, after \(String(rounded: seconds)) s")
@@ -127,7 +130,7 @@ final class APIAccess {
       }
       return
     }
-    let now = Monotonic.now
+    let now = clock.now
     let change = gate.failed(failure, pod: pod.uid, sent: sent, now: now)
     if gate.troubleSince != nil {
       trouble = "\(error)"

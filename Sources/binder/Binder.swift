@@ -21,6 +21,7 @@ final class Binder {
   private let events: EventRecorder
   private let requestsInFlight: Int
   private let most: Int
+  private let clock: any Clock
   private let log: Logger
   private var subscriptions: [Subscription] = []
   /// What is to be done; replaced by newer messages.
@@ -33,8 +34,8 @@ final class Binder {
   /// Reports are paced, so that a thousand pods that are refused are not thousands of requests at
   /// once; which of them goes next is a matter of turns. (kube-scheduler's --kube-api-qps and -burst.)
   private var reportPace = TokenBucket(burst: 100, interval: 1 / 50)
-  private var paceTimer: EventSource?
-  private var troubleTimer: EventSource?
+  private var paceTimer: (any Timer)?
+  private var troubleTimer: (any Timer)?
   private var isTroubleWatched = false
   private var unknownTypes = UnknownTypes()
   /// Lines about messages that cannot be followed.
@@ -51,7 +52,7 @@ final class Binder {
   private struct Work {
     var id: Int?
     var message: BrokerMessage
-    var since = Monotonic.now
+    var since: Double
 
     /// The same asking. A broker that gives no ids is told apart by its words.
     func isSame(as other: Work?) -> Bool {
@@ -65,7 +66,7 @@ final class Binder {
   ///     for a binder.
   init(
     instance: String, access: APIAccess, pods: PodActions, events: EventRecorder,
-    requestsInFlight: Int, most: Int = 100_000, log: Logger
+    requestsInFlight: Int, most: Int = 100_000, clock: any Clock, log: Logger
   ) {
     self.instance = instance
     self.access = access
@@ -73,10 +74,11 @@ final class Binder {
     self.events = events
     self.requestsInFlight = requestsInFlight
     self.most = most
+    self.clock = clock
     self.log = log
     access.onReady = { [unowned self] in start() }
-    troubleTimer = EventSource.timer { [unowned self] in tellOfTrouble() }
-    paceTimer = EventSource.timer { [unowned self] in start() }
+    troubleTimer = clock.timer { [unowned self] in tellOfTrouble() }
+    paceTimer = clock.timer { [unowned self] in start() }
   }
 
   /// Starts to listen to a broker.
@@ -117,7 +119,7 @@ final class Binder {
   private func want(_ owned: OwnedBrokerMessage, _ pod: PodReference, _ broker: Int) {
     let item = Item(uid: pod.uid, broker: broker)
     guard owned.owner == instance else { return forget(item) }
-    var work = Work(id: owned.id, message: owned.message.shortened)
+    var work = Work(id: owned.id, message: owned.message.shortened, since: clock.now)
     // The broker has waited since it first asked for something about this pod.
     work.since = wanted[item]?.since ?? work.since
     guard wanted[item] != nil || wanted.count < most else {
@@ -144,11 +146,13 @@ final class Binder {
       return complain("message \(message.kind.request) is ignored: \(problem)")
     }
     complain("message \(message.kind.request) is refused: \(problem)")
-    answer(Work(id: owned.id, message: message), .init(result: .refused, words: problem), broker)
+    answer(
+      Work(id: owned.id, message: message, since: clock.now),
+      .init(result: .refused, words: problem), broker)
   }
 
   private func complain(_ words: String) {
-    guard complaints.take(Monotonic.now) else {
+    guard complaints.take(clock.now) else {
       untold += 1
       return
     }
@@ -184,7 +188,7 @@ final class Binder {
 
   /// The next thing to do about a pod on which nothing is under way.
   private func next() -> Item? {
-    let now = Monotonic.now
+    let now = clock.now
     let reports = BrokerMessage.reports
     while let (item, urgency) = agenda.next(before: reportPace.has(now) ? nil : reports) {
       guard wanted[item] != nil, !active.contains(item.uid) else { continue }
@@ -280,7 +284,7 @@ final class Binder {
   private func tellOfTrouble() {
     isTroubleWatched = false
     guard let trouble = access.trouble else { return }
-    let now = Monotonic.now
+    let now = clock.now
     for (item, work) in wanted
     where !active.contains(item.uid) && now - work.since >= Self.patience {
       settle(work, item, .init(result: .retry, words: "binder cannot write: \(trouble)"))

@@ -36,7 +36,8 @@ struct BinderCommand: ConnectorCommand {
   @OptionGroup var common: CommonOptions
 
   func run() {
-    Process.run("binder", common) { [kubeconfig, broker, schedulerName] settings, log, instance in
+    Process.run("binder", common) {
+      [kubeconfig, broker, schedulerName] settings, log, instance, clock in
       let file = try settings.text("kubeconfig", flag: kubeconfig)
       let paths =
         try settings.texts("broker", flags: broker) ?? ["\(Process.runDirectory)/pbs-broker.sock"]
@@ -57,19 +58,23 @@ struct BinderCommand: ConnectorCommand {
       try settings.finish()
       let connection = try KubernetesConnection.find(file: file)
 
-      let client = KubernetesClient(connection, program: "binder", connections: 8, log: log)
-      let access = APIAccess(client: client, log: log)
+      let client = KubernetesClient(
+        connection, program: "binder", connections: 8, clock: clock, log: log)
+      let access = APIAccess(client: client, clock: clock, log: log)
       access.onHopeless = { Process.fail("binder", $0) }
-      let pods = PodActions(access: access, limits: limits, log: log)
-      let events = EventRecorder(access: access, instance: instance, limits: eventLimits, log: log)
+      let pods = PodActions(access: access, limits: limits, clock: clock, log: log)
+      let events = EventRecorder(
+        access: access, instance: instance, limits: eventLimits, clock: clock,
+        log: log)
       let binder = Binder(
         instance: instance, access: access, pods: pods, events: events, requestsInFlight: requests,
-        log: log)
+        clock: clock, log: log)
       try await pods.greet()
       for path in paths {
         binder.subscribe(
           Subscription(
-            path: path, role: .binder, instance: instance, allowedServers: servers, log: log))
+            path: path, role: .binder, instance: instance, allowedServers: servers, clock: clock,
+            log: log))
       }
       return binder
     }

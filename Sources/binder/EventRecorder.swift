@@ -67,6 +67,7 @@ final class EventRecorder {
 
   private let access: APIAccess
   private let instance: String
+  private let clock: any Clock
   private let log: Logger
   private lazy var queue = WorkQueue<Item>(
     limit: { [unowned self] in limit }, work: { [unowned self] in await write($0) })
@@ -77,29 +78,34 @@ final class EventRecorder {
   private var leftOut = 0
   /// After failures that are about Events only: no request before this moment.
   private var restUntil = 0.0
-  private var backoff = Backoff(first: 1, longest: 300)
-  private var restTimer: EventSource?
-  private var paceTimer: EventSource?
+  private var backoff: Backoff
+  private var restTimer: (any Timer)?
+  private var paceTimer: (any Timer)?
   /// Lines about single Events.
   private var lines = TokenBucket(burst: 10, interval: 30)
   /// Since when there are bindings to be made first, monotonic; nil while there are none.
   private var heldBackSince: Double?
 
-  init(access: APIAccess, instance: String, limits: EventBudget.Limits, log: Logger) {
+  init(
+    access: APIAccess, instance: String, limits: EventBudget.Limits, clock: any Clock,
+    log: Logger
+  ) {
     self.access = access
     self.instance = instance
+    self.clock = clock
+    backoff = Backoff(first: 1, longest: 300, jitter: clock.jitter())
     self.log = log
     budget = EventBudget(
-      limits: limits, sequence: UInt64(Date().timeIntervalSince1970 * 1e9))
-    restTimer = EventSource.timer { [unowned self] in
+      limits: limits, sequence: UInt64(clock.date.timeIntervalSince1970 * 1e9))
+    restTimer = clock.timer { [unowned self] in
       restUntil = 0
       queue.start()
     }
-    paceTimer = EventSource.timer { [unowned self] in queue.start() }
+    paceTimer = clock.timer { [unowned self] in queue.start() }
   }
 
   private var limit: Int {
-    let now = Monotonic.now
+    let now = clock.now
     if access.isResting || now < restUntil { return 0 }
     guard pace.has(now) else {
       if queue.count > 0 { paceTimer?.schedule(after: pace.interval) }
@@ -112,7 +118,7 @@ final class EventRecorder {
 
   /// Bindings are under way, or no longer: they come first.
   func yield(toBindings areThere: Bool) {
-    heldBackSince = areThere ? heldBackSince ?? Monotonic.now : nil
+    heldBackSince = areThere ? heldBackSince ?? clock.now : nil
     queue.start()
   }
 
@@ -128,7 +134,7 @@ final class EventRecorder {
     }
     var item = Item(
       pod: pod, reason: reason, message: message, warning: warning, name: "", count: 1)
-    switch budget.judge(pod, reason: reason, message: message, now: Monotonic.now) {
+    switch budget.judge(pod, reason: reason, message: message, now: clock.now) {
     case .create(let name): item.name = name
     case .count(let name, let count): (item.name, item.count) = (name, count)
     case .repeated: return
@@ -149,7 +155,7 @@ final class EventRecorder {
   }
 
   private func write(_ item: Item) async {
-    _ = pace.take(Monotonic.now)
+    _ = pace.take(clock.now)
     do {
       if item.count == 1 {
         try await create(item)
@@ -167,7 +173,7 @@ final class EventRecorder {
   }
 
   private func create(_ item: Item) async throws {
-    let now = Timestamp.now()
+    let now = Timestamp.seconds(clock.date)
     do {
       try await access.send(
         .createEvents, path(item), of: item.pod,
@@ -186,7 +192,8 @@ final class EventRecorder {
     do {
       try await access.send(
         .patchEvents, path(item) + KubernetesPath.of(item.name), of: item.pod,
-        body: CountPatch(count: item.count, message: item.message, lastTimestamp: Timestamp.now()),
+        body: CountPatch(
+          count: item.count, message: item.message, lastTimestamp: Timestamp.seconds(clock.date)),
         patch: .merge)
     } catch let error as KubernetesError where error.status == 404 {
       // Events expire after an hour; start over.
@@ -203,14 +210,14 @@ final class EventRecorder {
       let refusal = error as? KubernetesError
       let isExpected =
         refusal?.status == 404 || refusal?.message.contains("being terminated") == true
-      guard isExpected || lines.take(Monotonic.now) else { return }
+      guard isExpected || lines.take(clock.now) else { return }
       return log.log(
         level: isExpected ? .debug : .warning,
         "an Event of pod \(item.pod.fullName) could not be written: \(error)")
     }
-    if Monotonic.now >= restUntil {
+    if clock.now >= restUntil {
       let rest = backoff.delay()
-      restUntil = Monotonic.now + rest
+      restUntil = clock.now + rest
       restTimer?.schedule(after: rest)
     }
     queue.add(item, of: item.pod.namespace)

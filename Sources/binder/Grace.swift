@@ -13,7 +13,7 @@ enum Grace {
 
   /// Whether a pod that is being deleted has been given longer than `longest` seconds, and is still
   /// within them: then it is to be deleted again, with less.
-  static func isExceeded(by pod: Pod, longest: Int, now: Date = Date()) -> Bool {
+  static func isExceeded(by pod: Pod, longest: Int, now: Date) -> Bool {
     guard let given = pod.metadata.deletionGracePeriodSeconds, given > longest,
       let text = pod.metadata.deletionTimestamp
     else { return false }

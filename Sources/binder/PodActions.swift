@@ -23,6 +23,7 @@ final class PodActions {
 
   private let access: APIAccess
   private let limits: Limits
+  private let clock: any Clock
   private let log: Logger
   private var budget = ReportBudget()
   /// Whether the server itself compares the UID in a Binding. Kubernetes 1.36 was seen to,
@@ -40,9 +41,10 @@ final class PodActions {
     var note: String?
   }
 
-  init(access: APIAccess, limits: Limits, log: Logger) {
+  init(access: APIAccess, limits: Limits, clock: any Clock, log: Logger) {
     self.access = access
     self.limits = limits
+    self.clock = clock
     self.log = log
   }
 
@@ -54,7 +56,7 @@ final class PodActions {
       var minor: String
       var gitVersion: String
     }
-    var backoff = Backoff(first: 0.5, longest: 30)
+    var backoff = Backoff(first: 0.5, longest: 30, jitter: clock.jitter())
     var said: String?
     while true {
       do {
@@ -78,7 +80,7 @@ final class PodActions {
           )
         }
         said = "\(error)"
-        try await EventLoop.sleep(seconds: delay)
+        try await clock.sleep(seconds: delay)
       }
     }
   }
@@ -125,7 +127,8 @@ final class PodActions {
       type: "DisruptionTarget", status: "True", reason: "PBSJobEnded", message: evict.message)
     return await untilUnchanged(evict.pod) { pod in
       if pod.isFinished { return Answer(result: .finished) }
-      let isExceeded = Grace.isExceeded(by: pod, longest: self.limits.longestGrace)
+      let isExceeded = Grace.isExceeded(
+        by: pod, longest: self.limits.longestGrace, now: self.clock.date)
       if pod.isTerminating, !isExceeded {
         // In these words it was we who deleted it, though an answer may have been lost.
         return Answer(result: .deleted, isNew: condition.stands(on: pod))
@@ -159,7 +162,7 @@ final class PodActions {
   func report(_ report: BrokerMessage.Report, isWanted: @EventLoop () -> Bool) async -> Answer {
     let message = report.message
     if report.unscheduled {
-      switch budget.judge(report.pod.uid, job: report.job, message: message, now: Monotonic.now) {
+      switch budget.judge(report.pod.uid, job: report.job, message: message, now: clock.now) {
       case .write: break
       case .onlyNumbers: return Answer(result: .reported)
       case .tooOften: return Answer(result: .retry, words: "it is reported on too often")
@@ -176,7 +179,7 @@ final class PodActions {
       if condition.stands(on: pod) { return Answer(result: .reported) }
       guard isWanted() else { return Self.noLongerWanted }
       _ = try await self.set(condition, on: pod, report.pod)
-      self.budget.wrote(report.pod.uid, job: report.job, message: message, now: Monotonic.now)
+      self.budget.wrote(report.pod.uid, job: report.job, message: message, now: clock.now)
       return Answer(result: .reported, isNew: true)
     }
   }
@@ -224,7 +227,8 @@ final class PodActions {
   ) async throws -> Pod {
     try await access.send(
       .patchStatus, KubernetesPath.pod(reference, "status"), of: reference,
-      body: PodChanges.StatusPatch(pod, condition), patch: .strategic, as: Pod.self)
+      body: PodChanges.StatusPatch(pod, condition, now: clock.date), patch: .strategic, as: Pod.self
+    )
   }
 
   /// The pod of this UID; nil when there is none.

@@ -1,3 +1,4 @@
+import FoundationEssentials
 import Kubernetes
 import Messages
 import Text
@@ -69,7 +70,7 @@ enum PodChanges {
 
     /// - Parameter pod: as it was looked at. The patch fails when it has changed since, or when
     ///   the name has come to mean another pod.
-    init(_ pod: Pod, _ condition: Condition) {
+    init(_ pod: Pod, _ condition: Condition, now: Date) {
       metadata = Metadata(
         uid: pod.metadata.uid ?? "", resourceVersion: pod.metadata.resourceVersion)
       // The time moves with the status only; what the patch leaves out stays as it is.
@@ -77,7 +78,7 @@ enum PodChanges {
       status = Status(conditions: [
         Entry(
           type: condition.type, status: condition.status, reason: condition.reason,
-          message: condition.message, lastTransitionTime: hasMoved ? Timestamp.now() : nil)
+          message: condition.message, lastTransitionTime: hasMoved ? Timestamp.seconds(now) : nil)
       ])
     }
   }

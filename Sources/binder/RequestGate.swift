@@ -37,8 +37,8 @@ struct RequestGate: Sendable {
   private var backoff: Backoff
   private var suspects: Set<String> = []
 
-  init(backoff: Backoff = Backoff(first: 0.5, longest: 30)) {
-    self.backoff = backoff
+  init(jitter: Jitter) {
+    backoff = Backoff(first: 0.5, longest: 30, jitter: jitter)
   }
 
   /// Seconds to wait before the next request.

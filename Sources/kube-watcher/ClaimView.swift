@@ -15,6 +15,7 @@ final class ClaimView {
   /// Seconds between tries for what kube-watcher has no right to read.
   private static let refusedInterval = 60.0
 
+  private let clock: any Clock
   private let log: Logger
   private var claims: [String: PersistentVolumeClaim] = [:]
   /// The classes whose claims wait for a consumer.
@@ -27,7 +28,8 @@ final class ClaimView {
   /// Knowledge has changed.
   var onKnowledge: (@EventLoop () -> Void)?
 
-  init(log: Logger) {
+  init(clock: any Clock, log: Logger) {
+    self.clock = clock
     self.log = log
   }
 
@@ -151,6 +153,6 @@ final class ClaimView {
       knowledge = .refused
       onKnowledge?()
     }
-    return .listAgainQuietly(after: Self.refusedInterval * Double.random(in: 0.8...1.2))
+    return .listAgainQuietly(after: Self.refusedInterval * clock.random(in: 0.8...1.2))
   }
 }

@@ -11,6 +11,7 @@ import Text
 final class ClusterIdentity {
   private let client: KubernetesClient
   private let configured: String?
+  private let clock: any Clock
   private let log: Logger
   private var uid: String?
   private var isComplaining = false
@@ -20,9 +21,10 @@ final class ClusterIdentity {
   /// does not count any more.
   var onChanged: (@EventLoop () -> Void)?
 
-  init(client: KubernetesClient, configured: String?, log: Logger) {
+  init(client: KubernetesClient, configured: String?, clock: any Clock, log: Logger) {
     self.client = client
     self.configured = configured
+    self.clock = clock
     self.log = log
   }
 
@@ -32,7 +34,7 @@ final class ClusterIdentity {
   /// Waits until the identity is known, or the task is cancelled.
   /// - Parameter judge: gets each failure.
   func find(judge: @EventLoop (any Error) -> Void) async {
-    var backoff = Backoff(first: 0.5, longest: 30)
+    var backoff = Backoff(first: 0.5, longest: 30, jitter: clock.jitter())
     while id == nil, !Task.isCancelled {
       do {
         try await confirm()
@@ -41,7 +43,7 @@ final class ClusterIdentity {
         let delay = backoff.delay()
         complain(error, delay)
         // A cancelled task ends the loop.
-        try? await EventLoop.sleep(seconds: delay)
+        try? await clock.sleep(seconds: delay)
       }
     }
     if isComplaining, let id { log.notice("\(client.server) answers: the cluster is \(id)") }

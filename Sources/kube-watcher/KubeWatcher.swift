@@ -41,7 +41,7 @@ struct KubeWatcher: ConnectorCommand {
 
   func run() {
     Process.run("kube-watcher", common) {
-      [kubeconfig, socket, schedulerName, leaderElect] settings, log, instance in
+      [kubeconfig, socket, schedulerName, leaderElect] settings, log, instance, clock in
       let file = try settings.text("kubeconfig", flag: kubeconfig)
       let names = Set(
         try settings.texts("scheduler-name", flags: schedulerName) ?? [WellKnown.schedulerName]
@@ -65,23 +65,25 @@ struct KubeWatcher: ConnectorCommand {
 
       let publisher = try Publisher(
         path: socket, role: .kubeWatcher, instance: instance, consumers: .pbsBroker,
-        allowedPeers: peers, log: log)
+        allowedPeers: peers, clock: clock, log: log)
       // Without HTTP/2 each watch (pods by scheduler name, nodes, claims, classes) keeps a
       // connection; lists and looks need some as well.
       let client = KubernetesClient(
-        connection, program: "kube-watcher", connections: names.count + 3 + 4, log: log)
+        connection, program: "kube-watcher", connections: names.count + 3 + 4, clock: clock,
+        log: log)
       let watcher = Watcher(
         client: client, publisher: publisher,
-        options: Watcher.Options(schedulerNames: names, cluster: cluster, timing: timing), log: log)
+        options: Watcher.Options(schedulerNames: names, cluster: cluster, timing: timing),
+        clock: clock, log: log)
       if elects {
         // Connections of its own, so that no list or watch holds a renewal up.
         let store = KubernetesLeaseStore(
           client: KubernetesClient(
-            connection, program: "kube-watcher", connections: 2, log: log),
+            connection, program: "kube-watcher", connections: 2, clock: clock, log: log),
           namespace: leaseNamespace, name: "pbs-connector-kube-watcher")
         let lease = Lease(
           store: store, name: "\(leaseNamespace)/pbs-connector-kube-watcher",
-          identity: LeaseIdentity.of(instance), log: log)
+          identity: LeaseIdentity.of(instance), clock: clock, log: log)
         lease.onHeld = { publisher.validUntil = $0 }
         lease.onLost = { publisher.setSynced(false) }
         lease.onFailureAtFirst = { watcher.judge($0) }

@@ -22,7 +22,7 @@ final class Lease {
   private let store: any LeaseStore
   private let name: String
   private let identity: String
-  private let clock: LeaseClock
+  private let clock: any Clock
   private let log: Logger
   /// The record last seen and when, on our own clock: hosts' clocks are not compared.
   private var observed: LeaseObject?
@@ -41,7 +41,7 @@ final class Lease {
   ///   - name: the lease's, for logs.
   ///   - identity: ours among its holders.
   init(
-    store: any LeaseStore, name: String, identity: String, clock: LeaseClock = .monotonic,
+    store: any LeaseStore, name: String, identity: String, clock: any Clock,
     log: Logger
   ) {
     self.store = store
@@ -70,7 +70,7 @@ final class Lease {
   private func acquire() async -> Double? {
     var holder: String?
     while !Task.isCancelled {
-      if let began = await attempt(before: .infinity), clock.now() < began + Self.renewDeadline {
+      if let began = await attempt(before: .infinity), clock.now < began + Self.renewDeadline {
         return began
       }
       if let now = observed?.spec.holderIdentity, now != holder, now != identity {
@@ -78,7 +78,7 @@ final class Lease {
         log.notice("stands by while \(LeaseIdentity.name(now)) leads")
       }
       // A cancelled task ends the loop.
-      try? await clock.sleep(Self.retryPeriod * Double.random(in: 1...1.2))
+      try? await clock.sleep(seconds: Self.retryPeriod * clock.random(in: 1...1.2))
     }
     return nil
   }
@@ -89,10 +89,10 @@ final class Lease {
     var deadline = began + Self.renewDeadline
     while !Task.isCancelled {
       // A cancelled task ends the loop.
-      try? await clock.sleep(max(min(Self.retryPeriod, deadline - clock.now()), 0))
+      try? await clock.sleep(seconds: max(min(Self.retryPeriod, deadline - clock.now), 0))
       // This process may have been stopped: then nothing counts that comes now.
-      guard clock.now() < deadline else { break }
-      if let began = await attempt(before: deadline), clock.now() < deadline {
+      guard clock.now < deadline else { break }
+      if let began = await attempt(before: deadline), clock.now < deadline {
         deadline = began + Self.renewDeadline
         onHeld?(deadline)
       } else if let holder = observed?.spec.holderIdentity, holder != identity {
@@ -116,14 +116,14 @@ final class Lease {
         }
       }
       guard let current = try await store.read(timeout: timeout(before: deadline)) else {
-        let began = clock.now()
+        let began = clock.now
         let spec = record(transitions: 0, acquired: nil)
         observe(try await store.create(spec, timeout: timeout(before: deadline)))
         return began
       }
       if observed != current { observe(current) }
       let holder = current.spec.holderIdentity ?? ""
-      let hasExpired = clock.now() - observedAt > lifetime(of: current)
+      let hasExpired = clock.now - observedAt > lifetime(of: current)
       guard holder == identity || holder.isEmpty || hasExpired else { return nil }
       return try await replace(current, before: deadline)
     } catch {
@@ -142,13 +142,13 @@ final class Lease {
     next.spec = record(
       transitions: (current.spec.leaseTransitions ?? 0) + (isOurs ? 0 : 1),
       acquired: isOurs ? current.spec.acquireTime : nil)
-    let began = clock.now()
+    let began = clock.now
     observe(try await store.update(next, timeout: timeout(before: deadline)))
     return began
   }
 
   private func timeout(before deadline: Double) throws -> Double {
-    let left = deadline - clock.now()
+    let left = deadline - clock.now
     guard left > 0 else { throw TooLate() }
     return min(left, Self.requestTimeout)
   }
@@ -162,11 +162,11 @@ final class Lease {
   private func observe(_ lease: LeaseObject) {
     observed = lease
     complaint = nil
-    observedAt = clock.now()
+    observedAt = clock.now
   }
 
   private func record(transitions: Int, acquired: String?) -> LeaseObject.Spec {
-    let now = Timestamp.nowMicro()
+    let now = Timestamp.micro(clock.date)
     return LeaseObject.Spec(
       holderIdentity: identity, leaseDurationSeconds: Int(Self.duration),
       acquireTime: acquired ?? now, renewTime: now, leaseTransitions: transitions)

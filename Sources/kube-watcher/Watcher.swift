@@ -30,6 +30,7 @@ final class Watcher {
   private let options: Options
   private let identity: ClusterIdentity
   private let claims: ClaimView
+  private let clock: any Clock
   private let log: Logger
   private var pods: [String: Pod] = [:]
   private var nodes: [String: Node] = [:]
@@ -37,13 +38,16 @@ final class Watcher {
   private var missing: Set<Part> = []
   private var hasBeenComplete = false
 
-  init(client: KubernetesClient, publisher: Publisher, options: Options, log: Logger) {
+  init(
+    client: KubernetesClient, publisher: Publisher, options: Options, clock: any Clock, log: Logger
+  ) {
     self.client = client
     self.publisher = publisher
     self.options = options
+    self.clock = clock
     self.log = log
-    identity = ClusterIdentity(client: client, configured: options.cluster, log: log)
-    claims = ClaimView(log: log)
+    identity = ClusterIdentity(client: client, configured: options.cluster, clock: clock, log: log)
+    claims = ClaimView(clock: clock, log: log)
     publisher.objects = { [unowned self] in snapshot() }
     claims.onMessage = { [unowned self] in tell($0) }
     claims.onKnowledge = { [unowned self] in claimsChanged() }
@@ -51,7 +55,7 @@ final class Watcher {
 
   /// Watches until the task is cancelled; another cluster behind the same address begins anew.
   func run() async {
-    var backoff = Backoff(first: 1, longest: 60)
+    var backoff = Backoff(first: 1, longest: 60, jitter: clock.jitter())
     while !Task.isCancelled {
       let round = Task { @EventLoop in await watchCluster() }
       identity.onChanged = { [publisher] in
@@ -69,7 +73,7 @@ final class Watcher {
       nodes.removeAll()
       claims.forget()
       // A cancelled task ends the loop.
-      try? await EventLoop.sleep(seconds: Task.isCancelled ? 0 : backoff.delay())
+      try? await clock.sleep(seconds: Task.isCancelled ? 0 : backoff.delay())
     }
   }
 
@@ -103,7 +107,8 @@ final class Watcher {
     _: Object.Type, _ path: String, selector: String? = nil
   ) -> Reflector<Object> {
     let reflector = Reflector<Object>(
-      client: client, path: path, selector: selector, timing: options.timing, log: log)
+      client: client, path: path, selector: selector, timing: options.timing, clock: clock,
+      log: log)
     reflector.confirm = { [identity] in try await identity.confirm() }
     reflector.onFailure = { [unowned self] error in
       judge(error)
@@ -116,8 +121,8 @@ final class Watcher {
   private func confirmIdentity() async {
     while true {
       do {
-        try await EventLoop.sleep(
-          seconds: options.timing.checkInterval * Double.random(in: 0.8...1.2))
+        try await clock.sleep(
+          seconds: options.timing.checkInterval * clock.random(in: 0.8...1.2))
         try await identity.confirm()
       } catch is CancellationError {
         return

@@ -97,7 +97,7 @@ extension Broker {
   /// What is known of the pod object; nil while that is not enough to act on.
   func presence(of record: PodRecord) -> Situation.Presence? {
     if record.isGone { return .gone }
-    let now = Monotonic.now
+    let now = clock.now
     if let pod = record.pod, record.missingSince == nil { return .present(pod) }
     // A job without a pod: ours to delete only when both have had time to show up.
     let since = record.missingSince ?? now
@@ -116,7 +116,7 @@ extension Broker {
     _ record: PodRecord, _ presence: Situation.Presence, _ jobs: [JobRecord]
   ) -> Situation {
     let rejections = world.rejections
-    let now = Monotonic.now
+    let now = clock.now
     let translation = translation(of: record)
     if case .success(let job) = translation, let wait = sharedWait(record, job, now) {
       record.waitsFor = wait.reason
@@ -145,7 +145,8 @@ extension Broker {
         }
       },
       isHostAway: world.isHostAway(of: record), bindWhen: settings.bindWhen,
-      patience: settings.terminatingPatience, pastGrace: record.pastGrace(now: now))
+      patience: settings.terminatingPatience, pastGrace: record.pastGrace(now: now),
+      now: clock.date)
   }
 
   /// Until when the pod's job waits for what was said of others, and why: its owner's, or those that

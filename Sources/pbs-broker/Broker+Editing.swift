@@ -56,7 +56,7 @@ extension Broker {
           guard let uid = world.jobs[job]?.job.pod?.uid else { return alterer.forget(job) }
           world.markChanged(uid)
           compareChanged()
-        }), log: log)
+        }), clock: clock, log: log)
   }
 
   /// What is to be changed of a job now: things may have changed while it waited for its turn. An
@@ -99,7 +99,7 @@ extension Broker {
       case .deleteMoved: [String]()
       }
     for name in names { asked.terms.values[name] = edit.terms.values[name] }
-    asked.since = Monotonic.now
+    asked.since = clock.now
     record.asked[edit.job] = asked
     poller.confirm(edit.job, within: 0.5)
   }

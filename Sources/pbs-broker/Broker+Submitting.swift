@@ -7,11 +7,11 @@ import Text
 extension Broker {
   func submit(_ record: PodRecord, _ job: JobDescription) {
     guard !record.isSubmitting, record.pollNeededAfter == nil else { return }
-    let now = Monotonic.now
+    let now = clock.now
     let wait = max(record.notBefore, sharedWait(record, job, now)?.until ?? 0) - now
     guard wait <= 0 else {
       let uid = record.uid
-      let timer = EventSource.timer { [weak self] in self?.compare(uid) }
+      let timer = clock.timer { [weak self] in self?.compare(uid) }
       timer.schedule(after: wait)
       record.submitTimer = timer
       return
@@ -38,7 +38,7 @@ extension Broker {
       pod.nodeName == nil, !pod.isTerminating, !pod.isFinished,
       let reference = PodReference(pod), let cluster = world.cluster?.id,
       case .success(let description) = translation(of: record),
-      sharedWait(record, description, Monotonic.now) == nil
+      sharedWait(record, description, clock.now) == nil
     else { return nil }
     return (description, reference, cluster)
   }
@@ -60,7 +60,7 @@ extension Broker {
       // Until PBS tells what it makes of it.
       job.proof = ProvenPod(cluster: cluster, pod: pod).text
     }
-    world.add(job, began: nil, now: Monotonic.now)
+    world.add(job, began: nil, now: clock.now)
     poller.submitted(id)
   }
 
@@ -69,7 +69,7 @@ extension Broker {
     switch error {
     case .refused(let words):
       let delay = record.backoff.delay()
-      record.notBefore = Monotonic.now + delay
+      record.notBefore = clock.now + delay
       // The same words again are no news.
       log.log(
         level: words == record.refusal ? .debug : .warning,
@@ -78,14 +78,14 @@ extension Broker {
       if let pod = record.pod, case .success(let job) = translation(of: record) {
         world.rejections.rejected(
           .request(of: pod, job), reason: "PBS refuses jobs that ask for the same: \(words)",
-          now: Monotonic.now)
+          now: clock.now)
       }
     case .unavailable(let words), .busy(let words), .limit(let words), .unauthorized(let words):
       complaints.warn("pod \(record.name): qsub: \(words)", cause: words)
-      record.notBefore = Monotonic.now + record.unansweredBackoff.delay()
+      record.notBefore = clock.now + record.unansweredBackoff.delay()
       // The job may exist all the same.
       record.isUnanswered = true
-      record.pollNeededAfter = Monotonic.now + Self.settling
+      record.pollNeededAfter = clock.now + Self.settling
       poller.pollSoon(within: Self.settling)
     }
   }

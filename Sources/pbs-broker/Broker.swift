@@ -18,6 +18,7 @@ final class Broker {
   let world: World
   let instance: String
   let subscription: Subscription
+  let clock: any Clock
   let log: Logger
   let outbox: Outbox
   var absence: AbsenceGuard
@@ -26,9 +27,9 @@ final class Broker {
   var postponed: Set<String> = []
   private var comparedAt = -Double.infinity
   /// Lines that many pods may cause.
-  private(set) lazy var complaints = RepeatedLine(log: log)
+  private(set) lazy var complaints = RepeatedLine(clock: clock, log: log)
   /// Lines about messages that cannot be read.
-  private lazy var messages = RepeatedLine(log: log, burst: 20)
+  private lazy var messages = RepeatedLine(clock: clock, log: log, burst: 20)
   private(set) lazy var submitter = makeSubmitter()
   private(set) lazy var deleter = makeDeleter()
   private(set) lazy var alterer = makeAlterer()
@@ -39,19 +40,21 @@ final class Broker {
 
   init(
     settings: BrokerSettings, instance: String, backend: any PBSBackend, signer: ProofSigner? = nil,
-    subscription: Subscription, publisher: Publisher, log: Logger
+    subscription: Subscription, publisher: Publisher, clock: any Clock, log: Logger
   ) {
     self.settings = settings
     self.instance = instance
     self.backend = backend
     self.signer = signer
     self.subscription = subscription
+    self.clock = clock
     self.log = log
     let world = World(
-      user: backend.user, reliance: settings.reliance, hosts: settings.hosts, log: log)
+      user: backend.user, reliance: settings.reliance, hosts: settings.hosts,
+      jitter: clock.jitter(), log: log)
     self.world = world
     absence = AbsenceGuard(share: settings.vanishShare, least: settings.vanishLeast)
-    outbox = Outbox(publisher: publisher, patience: settings.binderPatience, log: log)
+    outbox = Outbox(publisher: publisher, patience: settings.binderPatience, clock: clock, log: log)
     outbox.owns = { [unowned self] in owns($0) }
     outbox.shows = { $0.isDone(world.pods[$0.pod?.uid ?? ""]) }
     outbox.hearsSince = { [subscription] in subscription.ownsItsShare ? world.syncedSince : nil }
@@ -80,7 +83,7 @@ final class Broker {
       return messages.warn(
         "kube-watcher: a message cannot be read: \(error)", cause: "of kube-watcher")
     }
-    let now = Monotonic.now
+    let now = clock.now
     switch message {
     case .pod(let pod, let owner): update(pod, owner: owner)
     case .podGone(let pod, let wasDeleted):
@@ -99,7 +102,7 @@ final class Broker {
   }
 
   private func synced() {
-    world.watcherSynced(now: Monotonic.now)
+    world.watcherSynced(now: clock.now)
     log.debug("kube-watcher has told all")
     if world.cluster == nil {
       log.error(
@@ -121,14 +124,14 @@ final class Broker {
 
   private func update(_ pod: Pod, owner: String?) {
     let before = pod.metadata.uid.flatMap { world.pods[$0]?.owner }
-    guard let (record, isNew) = world.update(pod, owner: owner, now: Monotonic.now) else { return }
+    guard let (record, isNew) = world.update(pod, owner: owner, now: clock.now) else { return }
     let isSynced = world.syncedSince != nil
     // A pod that others may have acted on needs a poll of PBS first; one that came into being under
     // our eyes does not.
     if owner == instance, record.jobs.isEmpty, !(isNew && isSynced),
       before != instance || !isSynced
     {
-      record.pollNeededAfter = Monotonic.now + Self.settling
+      record.pollNeededAfter = clock.now + Self.settling
       poller.pollSoon(within: Self.settling)
     }
     compareChanged()
@@ -184,7 +187,7 @@ final class Broker {
   }
 
   private func ended(_ id: String, _ words: String, _ uid: String?) {
-    world.end(id, words: words, uid: uid, byUs: deleter.isDeleting(id), now: Monotonic.now)
+    world.end(id, words: words, uid: uid, byUs: deleter.isDeleting(id), now: clock.now)
     deleter.forget(id)
     alterer.forget(id)
     submitter.jobEnded()
@@ -230,14 +233,14 @@ final class Broker {
           compareChanged()
         },
         hindered: { [unowned self] in compareAll() },
-        isWanted: { [unowned self] in wanted($0) != nil }), log: log)
+        isWanted: { [unowned self] in wanted($0) != nil }), clock: clock, log: log)
   }
 
   private func makeDeleter() -> Deleter {
     Deleter(
       backend: backend, inFlight: settings.submissionsInFlight,
       isWanted: { [unowned self] in isDeletionWanted($0) },
-      onTaken: { [unowned self] in poller.pollSoon(within: 0.5) }, log: log)
+      onTaken: { [unowned self] in poller.pollSoon(within: 0.5) }, clock: clock, log: log)
   }
 
   private func isDeletionWanted(_ job: String) -> Bool {
@@ -259,6 +262,6 @@ final class Broker {
         moved: { [unowned self] in deleteMoved($0) },
         isDeleting: { [unowned self] in deleter.isDeleting($0) },
         polled: { [unowned self] in polled($0, $1) },
-        changed: { [unowned self] in compareChanged() }), log: log)
+        changed: { [unowned self] in compareChanged() }), clock: clock, log: log)
   }
 }

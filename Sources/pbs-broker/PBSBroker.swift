@@ -41,7 +41,7 @@ struct PBSBroker: ConnectorCommand {
 
   func run() {
     Process.run("pbs-broker", common) {
-      [watcher, socket, pbsExec, pbsBackend] settings, log, instance in
+      [watcher, socket, pbsExec, pbsBackend] settings, log, instance, clock in
       let watcher =
         try settings.text("watcher", flag: watcher) ?? "\(Process.runDirectory)/kube-watcher.sock"
       let socket =
@@ -61,19 +61,20 @@ struct PBSBroker: ConnectorCommand {
       let installation = try PBSInstallation.find(configured: exec)
       let publisher = try Publisher(
         path: socket, role: .pbsBroker, instance: instance, consumers: .binder,
-        allowedPeers: peers, log: log)
-      let hintListener = try HintListener(path: hints, allowedPeers: peers, log: log)
+        allowedPeers: peers, clock: clock, log: log)
+      let hintListener = try HintListener(path: hints, allowedPeers: peers, clock: clock, log: log)
       // What can never work has been found by now; this may take a while.
       let backend = try await own.pbsBackend.backend(
-        of: installation, settings: own, log: log)
+        of: installation, settings: own, clock: clock, log: log)
       let signer = try own.proofKeys.map {
-        try ProofSigner(path: $0, user: backend.user, host: own.proofHost, log: log)
+        try ProofSigner(path: $0, user: backend.user, host: own.proofHost, clock: clock, log: log)
       }
       let subscription = Subscription(
-        path: watcher, role: .pbsBroker, instance: instance, allowedServers: servers, log: log)
+        path: watcher, role: .pbsBroker, instance: instance, allowedServers: servers,
+        clock: clock, log: log)
       let broker = Broker(
         settings: own, instance: instance, backend: backend, signer: signer,
-        subscription: subscription, publisher: publisher, log: log)
+        subscription: subscription, publisher: publisher, clock: clock, log: log)
       log.notice("\(Self.words(on: own.reliance, user: backend.user, signer))")
       hintListener.onHint = { broker.hint($0) }
       let confirmation = EventSource.signal(SIGUSR1) { broker.confirmAbsence() }

@@ -39,7 +39,7 @@ struct AllowedServersTests {
     let shelf = try Shelf(path)
     let log = LogLines()
     let subscription = Subscription(
-      path: path, role: .binder, instance: "binder-1", log: log.logger)
+      path: path, role: .binder, instance: "binder-1", clock: SystemClock(), log: log.logger)
     let synced = Heard<Void>()
     subscription.onSynced = { synced.add(()) }
     subscription.start()

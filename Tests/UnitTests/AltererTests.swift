@@ -1,3 +1,4 @@
+import ManualTime
 import Testing
 
 @testable import Runtime
@@ -10,7 +11,8 @@ struct AltererTests {
   private final class Site {
     /// As in the process, nothing goes before the last command has ended.
     private static var all: [Site] = []
-    let pbs = FakePBS()
+    let clock = ManualClock()
+    private(set) lazy var pbs = FakePBS(clock: clock)
     let lines = LogLines()
     /// What is wanted now, by the job's id.
     var steps: [String: [JobChange]] = [:]
@@ -23,7 +25,8 @@ struct AltererTests {
           steps[job].map { (Site.edit(job), $0) }
         },
         taken: { [unowned self] in taken.append($1) },
-        settled: { [unowned self] _ in settled += 1 }), log: lines.logger)
+        settled: { [unowned self] _ in settled += 1 }), clock: clock,
+      log: lines.logger)
 
     init() {
       Self.all.append(self)
@@ -47,11 +50,11 @@ struct AltererTests {
     site.pbs.isHolding = true
     for job in ["1", "2", "3", "4"] { site.steps[job] = [Self.alter] }
     for _ in 0..<3 { for job in ["1", "2", "3", "4"] { site.want(job) } }
-    #expect(await soon { site.pbs.changes.count == 2 })
+    #expect(await site.clock.soon { site.pbs.changes.count == 2 })
     // Its pod asks for what it was submitted with again.
     site.steps["3"] = nil
     site.pbs.release()
-    #expect(await soon { site.settled == 4 })
+    #expect(await site.clock.soon { site.settled == 4 })
     #expect(site.pbs.changes.map(\.job) == ["1", "2", "4"])
     #expect(site.taken.count == 3)
     #expect(site.lines.all.count { $0.contains("is changed: Priority") } == 3)
@@ -62,7 +65,7 @@ struct AltererTests {
     site.steps["1"] = [Self.alter]
     site.pbs.failure = { $0 == 0 ? .refused("Job violates queue limits") : nil }
     site.want("1")
-    #expect(await soon { site.settled == 1 })
+    #expect(await site.clock.soon { site.settled == 1 })
     #expect(site.alterer.refusal(of: "1") == "Job violates queue limits")
     for _ in 0..<5 {
       site.want("1")
@@ -73,11 +76,11 @@ struct AltererTests {
     site.want("1", priority: "6")
     #expect(site.alterer.refusal(of: "1") == nil)
     #expect(
-      await soon {
+      await site.clock.soon {
         site.want("1", priority: "6")
         return site.pbs.changes.count == 2
       })
-    #expect(await soon { site.taken.count == 1 })
+    #expect(await site.clock.soon { site.taken.count == 1 })
   }
 
   @Test @EventLoop func anotherConfigurationHasWhatWasRefusedTriedAgain() async {
@@ -85,11 +88,11 @@ struct AltererTests {
     site.steps["1"] = [Self.alter]
     site.pbs.failure = { $0 == 0 ? .unauthorized("Unauthorized Request") : nil }
     site.want("1")
-    #expect(await soon { site.alterer.refusal(of: "1") != nil })
+    #expect(await site.clock.soon { site.alterer.refusal(of: "1") != nil })
     site.alterer.forgetRefusals()
     #expect(site.alterer.refusal(of: "1") == nil)
     site.want("1")
-    #expect(await soon { site.pbs.changes.count == 2 })
+    #expect(await site.clock.soon { site.pbs.changes.count == 2 })
   }
 
   @Test @EventLoop func whatFailsIsNoRefusal() async {
@@ -97,7 +100,7 @@ struct AltererTests {
     site.steps["1"] = [Self.alter]
     site.pbs.failure = { _ in .busy("Server is busy") }
     site.want("1")
-    #expect(await soon { site.settled == 1 })
+    #expect(await site.clock.soon { site.settled == 1 })
     #expect(site.alterer.refusal(of: "1") == nil)
     #expect(site.lines.all.contains { $0.contains("cannot be changed (Priority): Server is busy") })
   }
@@ -108,7 +111,7 @@ struct AltererTests {
     site.steps["1"] = [Self.alter, move]
     site.pbs.failure = { $0 == 0 ? .refused("Job violates queue limits") : nil }
     site.want("1")
-    #expect(await soon { site.settled == 1 })
+    #expect(await site.clock.soon { site.settled == 1 })
     #expect(site.pbs.changes.map(\.change) == [Self.alter, move, Self.alter])
     #expect(site.taken == [move, Self.alter])
   }
@@ -118,7 +121,7 @@ struct AltererTests {
     site.steps["1"] = [Self.alter]
     site.pbs.failure = { $0 == 0 ? .refused("no") : nil }
     site.want("1")
-    #expect(await soon { site.settled == 1 })
+    #expect(await site.clock.soon { site.settled == 1 })
     site.alterer.forget("1")
     #expect(site.alterer.refusal(of: "1") == nil)
   }

@@ -32,23 +32,26 @@ struct BinderTests {
       source.resume()
       // Nobody listens on the port of TCPMUX.
       let client = KubernetesClient(
-        KubernetesConnection(server: "http://127.0.0.1:1"), program: "binder", log: log.logger)
-      let access = APIAccess(client: client, log: log.logger)
+        KubernetesConnection(server: "http://127.0.0.1:1"), program: "binder", clock: SystemClock(),
+        log: log.logger)
+      let access = APIAccess(client: client, clock: SystemClock(), log: log.logger)
       binder = Binder(
         instance: "binder-1", access: access,
-        pods: PodActions(access: access, limits: .init(), log: log.logger),
+        pods: PodActions(access: access, limits: .init(), clock: SystemClock(), log: log.logger),
         events: EventRecorder(
-          access: access, instance: "binder-1", limits: .init(), log: log.logger),
-        requestsInFlight: 64, most: most, log: log.logger)
+          access: access, instance: "binder-1", limits: .init(), clock: SystemClock(),
+          log: log.logger),
+        requestsInFlight: 64, most: most, clock: SystemClock(), log: log.logger)
       binder.subscribe(
-        Subscription(path: path, role: .binder, instance: "binder-1", log: log.logger))
+        Subscription(
+          path: path, role: .binder, instance: "binder-1", clock: SystemClock(), log: log.logger))
     }
 
     func broker() async throws -> Peer {
       try await peers.wait(for: "the connection") { !$0.isEmpty }
       let peer = peers.items[0]
       try peer.say(ControlMessage.Hello(role: .pbsBroker, instance: "broker-1"))
-      try peer.say(ControlMessage.Ping(ownsUntil: Monotonic.now + 60))
+      try peer.say(ControlMessage.Ping(ownsUntil: SystemClock().now + 60))
       return peer
     }
   }

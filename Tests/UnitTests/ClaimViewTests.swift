@@ -30,11 +30,14 @@ struct ClaimViewTests {
         contexts: [{name: c, context: {cluster: c, user: u}}]
         """)
       let client = KubernetesClient(
-        try KubernetesConnection.find(file: kubeconfig), program: "test", log: lines.logger)
+        try KubernetesConnection.find(file: kubeconfig), program: "test", clock: SystemClock(),
+        log: lines.logger)
       let timing = WatchTiming(silence: 150, checkInterval: 45)
-      view = ClaimView(log: lines.logger)
-      claims = Reflector(client: client, path: "/c", timing: timing, log: lines.logger)
-      classes = Reflector(client: client, path: "/s", timing: timing, log: lines.logger)
+      view = ClaimView(clock: SystemClock(), log: lines.logger)
+      claims = Reflector(
+        client: client, path: "/c", timing: timing, clock: SystemClock(), log: lines.logger)
+      classes = Reflector(
+        client: client, path: "/s", timing: timing, clock: SystemClock(), log: lines.logger)
       view.onMessage = { [unowned self] in told.append($0) }
       view.onKnowledge = { [unowned self] in knowledge.append(view.knowledge) }
       view.follow(claims, classes) { [unowned self] _ in judged += 1 }

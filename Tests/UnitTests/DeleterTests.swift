@@ -1,3 +1,4 @@
+import ManualTime
 import Testing
 
 @testable import Runtime
@@ -11,14 +12,15 @@ struct DeleterTests {
   private final class Site {
     /// As in the process, nothing goes before the last command has ended.
     private static var all: [Site] = []
-    let pbs = FakePBS()
+    let clock = ManualClock()
+    private(set) lazy var pbs = FakePBS(clock: clock)
     let lines = LogLines()
     /// Ids of jobs that are to stay.
     var unwanted: Set<String> = []
     private(set) var taken = 0
     private(set) lazy var deleter = Deleter(
       backend: pbs, inFlight: 3, isWanted: { [unowned self] in !unwanted.contains($0) },
-      onTaken: { [unowned self] in taken += 1 }, log: lines.logger)
+      onTaken: { [unowned self] in taken += 1 }, clock: clock, log: lines.logger)
 
     init() {
       Self.all.append(self)
@@ -38,10 +40,10 @@ struct DeleterTests {
     let site = Site()
     site.pbs.isHolding = true
     for _ in 0..<4 { site.delete("1", "2", "3", "4") }
-    #expect(await soon { site.pbs.deletions.count == 3 })
+    #expect(await site.clock.soon { site.pbs.deletions.count == 3 })
     for _ in 0..<4 { site.delete("1", "2", "3", "4") }
     site.pbs.release()
-    #expect(await soon { site.taken == 4 })
+    #expect(await site.clock.soon { site.taken == 4 })
     // PBS has taken it: it has time to come to its end.
     for _ in 0..<4 { site.delete("1", "2", "3", "4") }
     for _ in 0..<5 { await Task { @EventLoop in }.value }
@@ -56,10 +58,10 @@ struct DeleterTests {
     let site = Site()
     site.pbs.isHolding = true
     site.delete("1", "2", "3", "4", "5")
-    #expect(await soon { site.pbs.deletions.count == 3 })
+    #expect(await site.clock.soon { site.pbs.deletions.count == 3 })
     site.unwanted = ["4"]
     site.pbs.release()
-    #expect(await soon { site.taken == 4 })
+    #expect(await site.clock.soon { site.taken == 4 })
     #expect(site.pbs.deletions == ["1", "2", "3", "5"])
     #expect(!site.deleter.isDeleting("4"))
   }
@@ -68,7 +70,7 @@ struct DeleterTests {
     let site = Site()
     site.pbs.failure = { $0 < 2 ? .busy("qdel: Server could not connect to MOM 1") : nil }
     #expect(
-      await soon {
+      await site.clock.soon {
         site.delete("1")
         return site.taken == 1
       })
@@ -84,9 +86,9 @@ struct DeleterTests {
     site.pbs.isHolding = true
     site.pbs.failure = { $0 < 4 ? .unavailable("qdel: cannot connect to server") : nil }
     site.delete("1", "2", "3", "4", "5", "6")
-    #expect(await soon { site.pbs.deletions.count == 3 })
+    #expect(await site.clock.soon { site.pbs.deletions.count == 3 })
     site.pbs.release()
-    #expect(await soon { site.pbs.deletions.count >= 5 })
+    #expect(await site.clock.soon { site.pbs.deletions.count >= 5 })
     let moments = site.pbs.moments
     // Those that were under way together are one failure.
     #expect(moments[3] - moments[2] >= 0.25)
@@ -98,9 +100,9 @@ struct DeleterTests {
     let site = Site()
     site.pbs.failure = { $0 == 0 ? .unauthorized("qdel: Unauthorized Request 1") : nil }
     site.delete("1")
-    #expect(await soon { site.count("error") == 1 })
+    #expect(await site.clock.soon { site.count("error") == 1 })
     site.delete("1", "2")
-    #expect(await soon { site.taken == 1 })
+    #expect(await site.clock.soon { site.taken == 1 })
     site.delete("1", force: true)
     for _ in 0..<5 { await Task { @EventLoop in }.value }
     #expect(site.pbs.deletions == ["1", "2"])
@@ -110,10 +112,10 @@ struct DeleterTests {
   @Test @EventLoop func aForcedDeletionDoesNotWaitForThePatienceOfTheOther() async {
     let site = Site()
     site.delete("1")
-    #expect(await soon { site.taken == 1 })
+    #expect(await site.clock.soon { site.taken == 1 })
     site.delete("1")
     site.delete("1", force: true)
-    #expect(await soon { site.taken == 2 })
+    #expect(await site.clock.soon { site.taken == 2 })
     site.delete("1", force: true)
     for _ in 0..<5 { await Task { @EventLoop in }.value }
     #expect(site.pbs.deletions == ["1", "1!"])

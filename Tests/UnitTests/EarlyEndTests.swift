@@ -32,7 +32,7 @@ import Testing
   }
 
   @EventLoop private static func world(_ lines: LogLines = LogLines()) -> World {
-    World(user: "pbs-broker", hosts: [:], log: lines.logger)
+    World(user: "pbs-broker", hosts: [:], jitter: Jitter(seed: 1), log: lines.logger)
   }
 
   @EventLoop private static func run(
@@ -113,7 +113,7 @@ import Testing
     Reconciliation.decide(
       Situation(
         presence: .present(pod(1, deleted: true, saying: words)), ended: ended,
-        evictions: evictions)
+        evictions: evictions, now: Date())
     ).message
   }
 

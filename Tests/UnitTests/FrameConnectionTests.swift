@@ -27,7 +27,7 @@ struct FrameConnectionTests {
         throw POSIXFailure("socketpair")
       }
       other = ends[1]
-      connection = FrameConnection(descriptor: ends[0])
+      connection = FrameConnection(descriptor: ends[0], clock: SystemClock())
       connection.onFrame = { [heard] in heard.add(.frame(String(decoding: $0, as: UTF8.self))) }
       connection.onClose = { [heard] in heard.add(.closed($0)) }
       connection.onDrained = { [heard] in heard.add(.drained) }

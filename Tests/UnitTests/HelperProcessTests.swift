@@ -11,7 +11,8 @@ import Testing
 struct HelperProcessTests {
   /// A shell as helper; `cat` on a socket echoes frames.
   @EventLoop private static func shell(_ script: String) throws -> HelperProcess {
-    try HelperProcess("/bin/sh", ["-c", script], environment: ["PATH": "/usr/bin:/bin"])
+    try HelperProcess(
+      "/bin/sh", ["-c", script], environment: ["PATH": "/usr/bin:/bin"], clock: SystemClock())
   }
 
   @Test @EventLoop func framesGoBothWays() async throws {
@@ -70,7 +71,7 @@ struct HelperProcessTests {
 
   @Test @EventLoop func aProgramThatIsNotThereIsNoHelper() {
     #expect(throws: CommandError.self) {
-      _ = try HelperProcess("/nonexistent", [], environment: [:])
+      _ = try HelperProcess("/nonexistent", [], environment: [:], clock: SystemClock())
     }
   }
 }

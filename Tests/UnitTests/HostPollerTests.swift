@@ -33,11 +33,11 @@ struct HostPollerTests {
   @Test @EventLoop func aFailureIsSaidOnceAndTriedAgainSoonThenSeldom() async {
     let lines = LogLines()
     let backend = Hosts()
-    let poller = HostPoller(backend: backend, log: lines.logger)
-    let world = World(user: "pbs-broker", hosts: [:], log: lines.logger)
+    let poller = HostPoller(backend: backend, jitter: Jitter(seed: 1), log: lines.logger)
+    let world = World(user: "pbs-broker", hosts: [:], jitter: Jitter(seed: 1), log: lines.logger)
     backend.failure = .unavailable("pbsnodes: Connection refused")
     // A poll of all jobs every two seconds for ten minutes; the poller's own clock stands nearly still.
-    let began = Monotonic.now
+    let began = SystemClock().now
     var moments: [Double] = []
     for step in 0..<300 {
       let before = backend.asked
@@ -56,9 +56,10 @@ struct HostPollerTests {
   /// Whoever is told first, and when a node goes or comes; not only when PBS's hosts are listed again.
   @Test @EventLoop func namesThatDoNotMatchAreSaidWhenTheyChange() async {
     let lines = LogLines()
-    let poller = HostPoller(backend: Hosts(), log: lines.logger)
-    let world = World(user: "pbs-broker", hosts: ["node1": "elsewhere"], log: lines.logger)
-    let began = Monotonic.now
+    let poller = HostPoller(backend: Hosts(), jitter: Jitter(seed: 1), log: lines.logger)
+    let world = World(
+      user: "pbs-broker", hosts: ["node1": "elsewhere"], jitter: Jitter(seed: 1), log: lines.logger)
+    let began = SystemClock().now
     let count = { lines.all.count { $0.contains("there is no node elsewhere") } }
     await poller.poll(for: world, begun: began)
     #expect(count() == 0)

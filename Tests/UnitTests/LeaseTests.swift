@@ -27,14 +27,10 @@ struct LeaseTests {
       let start = clock.now
       let lease = Lease(
         store: store, name: "ns/lease", identity: "us",
-        clock: LeaseClock(
-          now: { clock.now },
-          sleep: { [weak self] in
-            clock.pass($0)
-            await Task.yield()
-            if clock.now - start > seconds { self?.task?.cancel() }
-            try Task.checkCancellation()
-          }), log: lines.logger)
+        clock: clock, log: lines.logger)
+      clock.onWait = { [weak self] in
+        if clock.now - start > seconds { self?.task?.cancel() }
+      }
       lease.onHeld = { [unowned self] in heldUntil = $0 }
       lease.onLost = { [unowned self] in
         ended = clock.now

@@ -1,4 +1,5 @@
 import FoundationEssentials
+import ManualTime
 import Testing
 
 @testable import Messages
@@ -19,15 +20,18 @@ struct OutboxTests {
       pod: pod, job: "5.s", reason: "FailedScheduling", message: "waits", warning: true,
       unscheduled: true))
 
-  init() throws {
+  private let clock: ManualClock
+
+  @EventLoop init() throws {
     folder = try TemporaryFolder()
+    clock = ManualClock()
   }
 
   @EventLoop private func outbox(belief: Double) throws -> Outbox {
     let publisher = try Publisher(
       path: "\(folder.path)/b.sock", role: .pbsBroker, instance: "broker-1", consumers: .binder,
-      allowedPeers: [], log: lines.logger)
-    let outbox = Outbox(publisher: publisher, belief: belief, log: lines.logger)
+      allowedPeers: [], clock: clock, log: lines.logger)
+    let outbox = Outbox(publisher: publisher, belief: belief, clock: clock, log: lines.logger)
     outbox.owns = { _ in true }
     outbox.ownerOf = { _ in "binder-1" }
     outbox.hearsSince = { 0 }
@@ -49,12 +53,12 @@ struct OutboxTests {
   @EventLoop func whatWasAnsweredAsDoneAndIsNotIsAskedForAgain(
     _ result: BinderMessage.Result
   ) async throws {
-    let outbox = try outbox(belief: 0.05)
+    let outbox = try outbox(belief: 30)
     want(Self.bind, outbox)
     #expect(
       outbox.settle(answer("bind", result, id: 1), from: "binder-1", name: "default/redis") != nil)
     #expect(!outbox.isOpen("uid-1"))
-    let isOpen = await soon {
+    let isOpen = await clock.soon {
       want(Self.bind, outbox)
       return outbox.isOpen("uid-1")
     }
@@ -76,10 +80,10 @@ struct OutboxTests {
   }
 
   @Test @EventLoop func aReportThatWasTakenIsNotRepeated() async throws {
-    let outbox = try outbox(belief: 0.001)
+    let outbox = try outbox(belief: 1)
     want(Self.report, outbox)
     _ = outbox.settle(answer("report", .reported), from: "binder-1", name: "default/redis")
-    try await EventLoop.sleep(seconds: 0.1)
+    await clock.advance(by: 100)
     want(Self.report, outbox)
     #expect(!outbox.isOpen("uid-1"))
   }

@@ -19,7 +19,8 @@ struct PBSCommandRunnerTests {
   ) -> PBSCommandRunner {
     PBSCommandRunner(
       PBSInstallation(exec: scripted.folder.path), environment: [:], timeout: timeout,
-      connectionsPerMinute: connectionsPerMinute, patience: patience, log: log.logger)
+      connectionsPerMinute: connectionsPerMinute, patience: patience, clock: SystemClock(),
+      log: log.logger)
   }
 
   private var said: [String] { log.all.filter { !$0.hasPrefix("trace") } }
@@ -31,10 +32,10 @@ struct PBSCommandRunnerTests {
     async let second = runner.run("qsub", [], for: .action)
     let log = log
     while !log.all.contains("warning: qsub has not answered for 0.1 s") {
-      try await EventLoop.sleep(seconds: 0.05)
+      try await SystemClock().sleep(seconds: 0.05)
     }
     // On the loop that the commands' own timers are on: the second one's has come by then.
-    try await EventLoop.sleep(seconds: 0.5)
+    try await SystemClock().sleep(seconds: 0.5)
     try scripted.folder.write("over", "")
     _ = try await (first, second)
     #expect(said.count == 2)
@@ -61,18 +62,18 @@ struct PBSCommandRunnerTests {
     _ = try await runner.run("qstat", ["-w"], for: .look)
     _ = try await runner.run("qsub", [], for: .action)
     #expect(runner.connectionsLeft(for: .look) == 1)
-    let begun = Monotonic.now
+    let begun = SystemClock().now
     let waiting = Task { @EventLoop in
       for _ in 0..<2 { _ = try? await runner.run("qstat", ["-w"], for: .look) }
     }
     let log = log
     while !log.all.contains(where: { $0.hasPrefix("notice: PBS's commands for looks wait: 2 of") })
     {
-      try await EventLoop.sleep(seconds: 0.05)
+      try await SystemClock().sleep(seconds: 0.05)
     }
     // Looks wait; an action does not.
     _ = try await runner.run("qsub", [], for: .action)
-    #expect(Monotonic.now - begun < 20)
+    #expect(SystemClock().now - begun < 20)
     #expect(said.count == 1)
     waiting.cancel()
     await waiting.value

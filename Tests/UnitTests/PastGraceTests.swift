@@ -37,7 +37,7 @@ import Testing
   }
 
   @Test @EventLoop func whoSawTheDeletionKnowsWhenItsGraceEnds() {
-    let record = PodRecord(uid: "uid-1")
+    let record = PodRecord(uid: "uid-1", jitter: Jitter(seed: 1))
     record.noteGrace(of: Self.pod(), before: nil, now: 100)
     #expect(record.pastGrace(now: 100) == -.infinity)
     let deleted = Self.pod(deleted: "2026-11-24T00:00:00Z", grace: 30)
@@ -52,7 +52,7 @@ import Testing
   }
 
   @Test @EventLoop func whoDidNotSeeItCountsFromWhenItHearsOfIt() {
-    let record = PodRecord(uid: "uid-1")
+    let record = PodRecord(uid: "uid-1", jitter: Jitter(seed: 1))
     record.noteGrace(
       of: Self.pod(deleted: "2026-11-24T00:00:00Z", grace: 3600), before: nil, now: 200)
     #expect(record.pastGrace(now: 201) == 1)

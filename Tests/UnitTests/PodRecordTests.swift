@@ -16,7 +16,7 @@ import Testing
   }
 
   @EventLoop private static func record(_ pod: Pod, notBefore: Double) -> PodRecord {
-    let record = PodRecord(uid: "uid-1")
+    let record = PodRecord(uid: "uid-1", jitter: Jitter(seed: 1))
     record.pod = pod
     record.notBefore = notBefore
     return record

@@ -95,7 +95,8 @@ import Testing
 
   @Test @EventLoop func signsForThePodTheUserAndTheNextMinutes() throws {
     let signer = try ProofSigner(
-      path: write(Self.first), user: "pbs-broker", host: "login1", log: LogLines().logger)
+      path: write(Self.first), user: "pbs-broker", host: "login1", clock: SystemClock(),
+      log: LogLines().logger)
     #expect(signer.user == "pbs-broker@login1")
     let before = Int(Date().timeIntervalSince1970)
     let token = try signer.token(for: Self.redis, cluster: "east", select: "1:ncpus=1")
@@ -114,7 +115,8 @@ import Testing
 
   @Test @EventLoop func noTokenComesTwice() throws {
     let signer = try ProofSigner(
-      path: write(Self.first), user: "pbs-broker", host: "h", log: LogLines().logger)
+      path: write(Self.first), user: "pbs-broker", host: "h", clock: SystemClock(),
+      log: LogLines().logger)
     let tokens = try (0..<100).map { _ in
       try signer.token(for: Self.redis, cluster: "east", select: "1")
     }
@@ -123,13 +125,13 @@ import Testing
 
   @Test @EventLoop func withoutAHostItIsThisOnes() throws {
     let signer = try ProofSigner(
-      path: write(Self.first), user: "u", host: nil, log: LogLines().logger)
+      path: write(Self.first), user: "u", host: nil, clock: SystemClock(), log: LogLines().logger)
     #expect(signer.user.hasPrefix("u@") && signer.user.utf8.count > 2)
   }
 
   @Test @EventLoop func whatCannotStandInATokenSaysWhoseFaultItIs() throws {
     let signer = try ProofSigner(
-      path: write(Self.first), user: "u", host: "h", log: LogLines().logger)
+      path: write(Self.first), user: "u", host: "h", clock: SystemClock(), log: LogLines().logger)
     let pod = PodReference(uid: "a_b", namespace: "default", name: "redis")
     #expect(
       throws: PBSError.refused("the pod's uid cannot stand in a proof of submission")
@@ -142,7 +144,8 @@ import Testing
   @Test @EventLoop func keysThatChangeAreReadAgain() throws {
     let lines = LogLines()
     let path = try write(Self.first)
-    let signer = try ProofSigner(path: path, user: "u", host: "h", log: lines.logger)
+    let signer = try ProofSigner(
+      path: path, user: "u", host: "h", clock: SystemClock(), log: lines.logger)
     func signed(with key: String) throws -> Bool {
       let token = try signer.token(for: Self.redis, cluster: "east", select: "1")
       let (fields, _) = try Self.read(token)

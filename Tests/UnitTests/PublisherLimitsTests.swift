@@ -31,7 +31,7 @@ struct PublisherLimitsTests {
   ) throws -> Publisher {
     let publisher = try Publisher(
       path: path, role: .pbsBroker, instance: "broker-1", consumers: .binder, allowedPeers: [],
-      log: log.logger)
+      clock: SystemClock(), log: log.logger)
     publisher.objects = objects
     return publisher
   }
@@ -71,7 +71,7 @@ struct PublisherLimitsTests {
     let log = LogLines()
     let first = object("first", octets: 10)
     let publisher = try publisher(log) { [first] }
-    let end = Monotonic.now + 1.2
+    let end = SystemClock().now + 1.2
     publisher.validUntil = end
     publisher.setSynced(true)
     let binder = try Peer.greeting(path, .binder, "binder-1")

@@ -1,4 +1,5 @@
 import Kubernetes
+import Runtime
 import Testing
 
 @testable import pbs_broker
@@ -12,7 +13,7 @@ import Testing
   }
 
   @Test func theWaitGrowsToMinutes() throws {
-    var backoff = RejectionBackoff()
+    var backoff = RejectionBackoff(jitter: Jitter(seed: 1))
     var now = 0.0
     var waits: [Double] = []
     for _ in 0..<8 {
@@ -28,13 +29,13 @@ import Testing
   }
 
   @Test func podsThatWereUnderWayTogetherAreOneRejection() throws {
-    var backoff = RejectionBackoff()
+    var backoff = RejectionBackoff(jitter: Jitter(seed: 1))
     for _ in 0..<50 { backoff.rejected(.node("node1"), reason: "OutOfcpu", now: 0) }
     #expect(try #require(Self.wait(backoff, .node("node1"), 0)) <= 10)
   }
 
   @Test func theReasonIsTheLastOneAndOthersDoNotWait() {
-    var backoff = RejectionBackoff()
+    var backoff = RejectionBackoff(jitter: Jitter(seed: 1))
     backoff.rejected(.node("node1"), reason: "OutOfcpu", now: 0)
     backoff.rejected(.node("node1"), reason: "OutOfmemory", now: 1)
     #expect(backoff.wait(.node("node1"), now: 2)?.reason == "OutOfmemory")
@@ -42,7 +43,7 @@ import Testing
   }
 
   @Test func aPodThatRunsEndsTheWait() {
-    var backoff = RejectionBackoff()
+    var backoff = RejectionBackoff(jitter: Jitter(seed: 1))
     backoff.rejected(.node("owner"), reason: "OutOfcpu", now: 0)
     backoff.accepted(.node("another"))
     #expect(backoff.wait(.node("owner"), now: 1) != nil)
@@ -52,7 +53,7 @@ import Testing
 
   /// An ownerReference's UID may be any text, and another namespace's.
   @Test func anOwnersTextIsNeitherANodeNorAnothersOwner() {
-    var backoff = RejectionBackoff()
+    var backoff = RejectionBackoff(jitter: Jitter(seed: 1))
     backoff.rejected(.owner(namespace: "a", uid: "node1"), reason: "OutOfcpu", now: 0)
     #expect(backoff.wait(.node("node1"), now: 1) == nil)
     #expect(backoff.wait(.owner(namespace: "b", uid: "node1"), now: 1) == nil)
@@ -83,7 +84,7 @@ import Testing
   }
 
   @Test func afterACalmItStartsOver() throws {
-    var backoff = RejectionBackoff()
+    var backoff = RejectionBackoff(jitter: Jitter(seed: 1))
     for step in 0..<5 {
       backoff.rejected(.node("owner"), reason: "OutOfcpu", now: Double(step) * 300)
     }
@@ -93,7 +94,7 @@ import Testing
   }
 
   @Test func ofTooManyTheOldestAreForgotten() {
-    var backoff = RejectionBackoff()
+    var backoff = RejectionBackoff(jitter: Jitter(seed: 1))
     for number in 0...10_000 {
       backoff.rejected(.node("owner-\(number)"), reason: "OutOfcpu", now: Double(number) / 10_000)
     }

@@ -6,7 +6,7 @@ import Testing
 /// When requests rest, and what is said of it.
 @Suite struct RequestGateTests {
   /// Without jitter there is nothing to compare: `delay` is between half and all of the step.
-  private var gate = RequestGate(backoff: Backoff(first: 1, longest: 30))
+  private var gate = RequestGate(jitter: Jitter(seed: 1))
 
   @Test mutating func aServerThatIsAwayIsAskedLessAndLess() {
     var now = 0.0

@@ -24,7 +24,7 @@ struct SocketListenerTests {
     init(_ path: String, _ limits: SocketListener.Limits) throws {
       listener = try SocketListener(
         path: path, allowedPeers: [], limits: limits, connectionLimits: FrameConnection.Limits(),
-        log: log.logger)
+        clock: SystemClock(), log: log.logger)
       listener.onConnection = { [taken] connection, _ in
         connection.start()
         taken.add(connection)

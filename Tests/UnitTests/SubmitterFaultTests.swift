@@ -1,3 +1,4 @@
+import ManualTime
 import Testing
 
 @testable import Runtime
@@ -9,7 +10,8 @@ struct SubmitterFaultTests {
   @EventLoop
   private final class Site {
     private static var all: [Site] = []
-    let pbs = NamedFaults()
+    let clock = ManualClock()
+    private(set) lazy var pbs = NamedFaults(clock: clock)
     let lines = LogLines()
     private(set) var taken: Set<String> = []
     private(set) var failed: [String: [PBSError]] = [:]
@@ -24,7 +26,7 @@ struct SubmitterFaultTests {
         failed: { [unowned self] uid, error in failed[uid, default: []].append(error) },
         settled: { _ in },
         hindered: { [unowned self] in hindrances += [submitter.hindrance].compactMap(\.self) }),
-      log: lines.logger)
+      clock: clock, log: lines.logger)
 
     init() { Self.all.append(self) }
   }
@@ -36,10 +38,14 @@ struct SubmitterFaultTests {
     private(set) var submissions: [String] = []
     var turnComes = true
 
-    nonisolated init() {}
+    private let clock: any Clock
+
+    init(clock: any Clock) {
+      self.clock = clock
+    }
 
     func turn(for use: ConnectionUse) async {
-      while !turnComes { try? await EventLoop.sleep(seconds: 0.01) }
+      while !turnComes { try? await clock.sleep(seconds: 0.01) }
     }
 
     func submit(_ job: JobDescription) async throws(PBSError) -> String {
@@ -67,7 +73,7 @@ struct SubmitterFaultTests {
     let site = Site()
     site.pbs.faults = ["pod-0": error]
     for number in 0..<20 { site.submitter.add("pod-\(number)", of: "default") }
-    #expect(await soon(within: 30) { site.taken.count == 19 })
+    #expect(await site.clock.soon(within: 30) { site.taken.count == 19 })
     // It was tried a few times, and the others once each.
     #expect(site.pbs.submissions.count { $0 == "pod-0" } <= 4)
     #expect(site.pbs.submissions.count <= 19 + 4)
@@ -77,13 +83,13 @@ struct SubmitterFaultTests {
     let site = Site()
     for number in 0..<50 { site.pbs.faults["pod-\(number)"] = .unavailable("qsub: exit 137") }
     for number in 0..<50 { site.submitter.add("pod-\(number)", of: "default") }
-    #expect(await soon { site.lines.all.contains { $0.contains("one job at a time") } })
-    try await EventLoop.sleep(seconds: 3)
+    #expect(await site.clock.soon { site.lines.all.contains { $0.contains("one job at a time") } })
+    await site.clock.advance(by: 3)
     // Three that were under way together, and one after each wait of 0.5 s at the least, 1, 2 ...
     #expect((3...9).contains(site.pbs.submissions.count))
     #expect(site.failed.values.allSatisfy { $0.count == 1 })
     site.pbs.faults = [:]
-    #expect(await soon(within: 40) { site.taken.count + site.failed.count == 50 })
+    #expect(await site.clock.soon(within: 40) { site.taken.count + site.failed.count == 50 })
     #expect(site.lines.all.count { $0.contains("PBS takes jobs again") } == 1)
   }
 
@@ -91,11 +97,11 @@ struct SubmitterFaultTests {
     let site = Site()
     site.pbs.turnComes = false
     for number in 0..<5 { site.submitter.add("pod-\(number)", of: "default") }
-    #expect(await soon(within: 30) { !site.hindrances.isEmpty })
+    #expect(await site.clock.soon(within: 30) { !site.hindrances.isEmpty })
     #expect(site.hindrances[0].hasPrefix("the job waits to be submitted: PBS may be connected to"))
     #expect(site.pbs.submissions.isEmpty)
     site.pbs.turnComes = true
-    #expect(await soon { site.taken.count == 5 })
+    #expect(await site.clock.soon { site.taken.count == 5 })
     #expect(site.submitter.hindrance == nil)
   }
 
@@ -105,14 +111,14 @@ struct SubmitterFaultTests {
     let busy = PBSError.busy("qsub: Server is busy")
     for number in 0..<4 { site.pbs.faults["pod-\(number)"] = busy }
     for number in 0..<4 { site.submitter.add("pod-\(number)", of: "default") }
-    #expect(await soon { site.pbs.submissions.count >= 5 })
+    #expect(await site.clock.soon { site.pbs.submissions.count >= 5 })
     // One place comes free, and is taken; then it goes on.
     site.pbs.faults["pod-3"] = nil
-    #expect(await soon(within: 40) { site.taken == ["pod-3"] })
+    #expect(await site.clock.soon(within: 40) { site.taken == ["pod-3"] })
     let tried = site.pbs.submissions.count
-    #expect(await soon(within: 40) { site.pbs.submissions.count >= tried + 4 })
+    #expect(await site.clock.soon(within: 40) { site.pbs.submissions.count >= tried + 4 })
     site.pbs.faults = [:]
-    #expect(await soon(within: 40) { site.taken.count == 4 })
+    #expect(await site.clock.soon(within: 40) { site.taken.count == 4 })
     #expect(site.failed.isEmpty)
   }
 }

@@ -1,3 +1,4 @@
+import ManualTime
 import Testing
 
 @testable import Runtime
@@ -10,7 +11,8 @@ struct SubmitterTests {
   private final class Site {
     /// As in the process, nothing goes before the last command has ended.
     private static var all: [Site] = []
-    let pbs = FakePBS()
+    let clock = ManualClock()
+    private(set) lazy var pbs = FakePBS(clock: clock)
     let lines = LogLines()
     var isAway = false
     /// UIDs of pods that need no job any more.
@@ -31,7 +33,8 @@ struct SubmitterTests {
         taken: { [unowned self] uid, _, id in taken[uid] = id },
         failed: { [unowned self] uid, error in failed[uid] = error },
         settled: { [unowned self] uid in settled.append(uid) },
-        hindered: { [unowned self] in hindrances.append(submitter.hindrance) }), log: lines.logger)
+        hindered: { [unowned self] in hindrances.append(submitter.hindrance) }), clock: clock,
+      log: lines.logger)
 
     init() {
       Self.all.append(self)
@@ -50,10 +53,10 @@ struct SubmitterTests {
     let site = Site()
     site.pbs.isHolding = true
     site.add(5)
-    #expect(await soon { site.pbs.submissions.count == 3 })
+    #expect(await site.clock.soon { site.pbs.submissions.count == 3 })
     #expect(site.pbs.submissions == Self.names(1...3))
     site.pbs.release()
-    #expect(await soon { site.settled.count == 5 })
+    #expect(await site.clock.soon { site.settled.count == 5 })
     #expect(site.pbs.submissions == Self.names(1...5))
     #expect(site.taken["pod-1"] == "1.pbsserver" && site.taken.count == 5)
     #expect(site.failed.isEmpty && site.submitter.hindrance == nil)
@@ -69,9 +72,9 @@ struct SubmitterTests {
     // The three that are under way together, and two tries.
     site.pbs.failure = { $0 < 5 ? error : nil }
     site.add(8)
-    #expect(await soon { site.pbs.submissions.count == 3 })
+    #expect(await site.clock.soon { site.pbs.submissions.count == 3 })
     site.pbs.release()
-    #expect(await soon { site.settled.count == 8 })
+    #expect(await site.clock.soon { site.settled.count == 8 })
     #expect(site.failed.isEmpty && site.taken.count == 8)
     #expect(site.pbs.submissions.count == 8 + 5)
     // Those that came together are one failure: the first wait is the first step, the next twice.
@@ -91,17 +94,17 @@ struct SubmitterTests {
     let site = Site()
     site.pbs.refusals = ["poison": error]
     site.submitter.add("poison", of: "default")
-    #expect(await soon { site.pbs.submissions.count == 2 })
+    #expect(await site.clock.soon { site.pbs.submissions.count == 2 })
     // Whoever comes does not wait for its next try, and is told nothing of it.
     for number in 1...6 {
       #expect(site.submitter.hindrance(of: "pod-\(number)") == nil)
       site.submitter.add("pod-\(number)", of: "default")
-      #expect(await soon { site.taken.count == number })
+      #expect(await site.clock.soon { site.taken.count == number })
       if number == 1 { #expect(site.pbs.submissions.count { $0 == "poison" } <= 3) }
       let tries = site.pbs.submissions.count { $0 == "poison" }
       guard site.failed.isEmpty else { break }
       #expect(
-        await soon {
+        await site.clock.soon {
           !site.failed.isEmpty || site.pbs.submissions.count { $0 == "poison" } > tries
         })
     }
@@ -109,7 +112,7 @@ struct SubmitterTests {
     // From then on it stops nobody.
     site.submitter.add("poison", of: "default")
     site.submitter.add("last", of: "default")
-    #expect(await soon { site.taken["last"] != nil })
+    #expect(await site.clock.soon { site.taken["last"] != nil })
     #expect(site.submitter.hindrance == nil)
   }
 
@@ -118,10 +121,10 @@ struct SubmitterTests {
     site.pbs.refusals = ["pod-1": .busy("qsub: System error")]
     site.pbs.isHolding = true
     site.add(4)
-    #expect(await soon { site.pbs.submissions.count == 3 })
+    #expect(await site.clock.soon { site.pbs.submissions.count == 3 })
     site.unwanted = ["pod-2", "pod-3"]
     site.pbs.release()
-    #expect(await soon { site.taken["pod-4"] != nil })
+    #expect(await site.clock.soon { site.taken["pod-4"] != nil })
     #expect(site.pbs.submissions.count { $0 == "pod-1" } <= 4)
   }
 
@@ -130,15 +133,15 @@ struct SubmitterTests {
     site.pbs.failure = { $0 < 5 ? .limit("qsub: Maximum number of jobs") : nil }
     site.add(1)
     for tries in 1...5 {
-      #expect(await soon { site.pbs.submissions.count == tries })
-      let before = Monotonic.now
-      while site.pbs.submissions.count == tries, Monotonic.now < before + 10 {
+      #expect(await site.clock.soon { site.pbs.submissions.count == tries })
+      let before = site.clock.now
+      while site.pbs.submissions.count == tries, site.clock.now < before + 10 {
         // Nothing is under way between the answer and the next try.
-        try? await EventLoop.sleep(seconds: 0.01)
         site.submitter.jobEnded()
+        await site.clock.advance(by: 0.01)
       }
     }
-    #expect(await soon { site.settled == ["pod-1"] })
+    #expect(await site.clock.soon { site.settled == ["pod-1"] })
     // The last wait alone would take at least 8 s.
     let moments = site.pbs.moments
     #expect(moments.count == 6 && moments[5] - moments[4] < 8)
@@ -147,13 +150,13 @@ struct SubmitterTests {
   @Test @EventLoop func podsAreToldOnceItHasLastedForSeconds() async {
     let site = Site()
     site.pbs.failure = { _ in .busy("qsub: Server is busy") }
-    let began = Monotonic.now
+    let began = site.clock.now
     site.add(5)
-    #expect(await soon { !site.hindrances.isEmpty })
-    #expect(Monotonic.now - began >= 5)
+    #expect(await site.clock.soon { !site.hindrances.isEmpty })
+    #expect(site.clock.now - began >= 5)
     #expect(site.hindrances == ["PBS takes no jobs at present: qsub: Server is busy"])
     site.pbs.failure = { _ in nil }
-    #expect(await soon { site.settled.count == 5 })
+    #expect(await site.clock.soon { site.settled.count == 5 })
     #expect(site.submitter.hindrance == nil)
   }
 
@@ -161,9 +164,9 @@ struct SubmitterTests {
     let site = Site()
     site.pbs.failure = { $0 < 1 ? .busy("qsub: Server is busy") : nil }
     site.add(1)
-    #expect(await soon { site.words.count == 1 })
+    #expect(await site.clock.soon { site.words.count == 1 })
     site.submitter.jobEnded()
-    #expect(await soon { site.settled == ["pod-1"] })
+    #expect(await site.clock.soon { site.settled == ["pod-1"] })
     #expect(site.pbs.moments.count == 2 && site.pbs.moments[1] - site.pbs.moments[0] >= 0.5)
   }
 
@@ -172,7 +175,7 @@ struct SubmitterTests {
     let site = Site()
     site.pbs.failure = { $0 == 1 ? error : nil }
     site.add(4)
-    #expect(await soon { site.settled.count == 4 })
+    #expect(await site.clock.soon { site.settled.count == 4 })
     #expect(site.failed == ["pod-2": error])
     #expect(site.pbs.submissions == Self.names(1...4))
   }
@@ -181,10 +184,10 @@ struct SubmitterTests {
     let site = Site()
     site.pbs.isHolding = true
     site.add(5)
-    #expect(await soon { site.pbs.submissions.count == 3 })
+    #expect(await site.clock.soon { site.pbs.submissions.count == 3 })
     site.unwanted = ["pod-4"]
     site.pbs.release()
-    #expect(await soon { site.settled.count == 5 })
+    #expect(await site.clock.soon { site.settled.count == 5 })
     #expect(site.pbs.submissions == ["pod-1", "pod-2", "pod-3", "pod-5"])
   }
 
@@ -196,6 +199,6 @@ struct SubmitterTests {
     #expect(site.pbs.submissions == [])
     site.isAway = false
     site.submitter.start()
-    #expect(await soon { site.settled.count == 2 })
+    #expect(await site.clock.soon { site.settled.count == 2 })
   }
 }

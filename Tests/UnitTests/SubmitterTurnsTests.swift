@@ -1,3 +1,4 @@
+import ManualTime
 import Testing
 
 @testable import Runtime
@@ -10,7 +11,8 @@ struct SubmitterTurnsTests {
   private final class Site {
     /// As in the process, nothing goes before the last command has ended.
     private static var all: [Site] = []
-    let pbs = FakePBS()
+    let clock = ManualClock()
+    private(set) lazy var pbs = FakePBS(clock: clock)
     let lines = LogLines()
     private(set) var failed: [String: PBSError] = [:]
     private(set) var settled: [String] = []
@@ -30,7 +32,8 @@ struct SubmitterTurnsTests {
         taken: { _, _, _ in },
         failed: { [unowned self] uid, error in failed[uid] = error },
         settled: { [unowned self] uid in settled.append(uid) },
-        hindered: { [unowned self] in hindrances.append(submitter.hindrance) }), log: lines.logger)
+        hindered: { [unowned self] in hindrances.append(submitter.hindrance) }), clock: clock,
+      log: lines.logger)
 
     init() {
       Self.all.append(self)
@@ -44,7 +47,7 @@ struct SubmitterTurnsTests {
     site.submitter.add("one", of: "other")
     site.submitter.add("two", of: "other")
     site.pbs.release()
-    #expect(await soon { site.settled.count == 1477 })
+    #expect(await site.clock.soon { site.settled.count == 1477 })
     // The first one was under way when the others came.
     #expect(site.settled.prefix(5) == ["many-0", "many-1", "one", "many-2", "two"])
   }
@@ -57,7 +60,7 @@ struct SubmitterTurnsTests {
     #expect(refusal == .unauthorized(words))
     site.pbs.failure = { $0 < 2 ? refusal : nil }
     for number in 0..<50 { site.submitter.add("pod-\(number)", of: "default") }
-    #expect(await soon { site.settled.count == 50 })
+    #expect(await site.clock.soon { site.settled.count == 50 })
     #expect(site.failed.isEmpty && site.pbs.submissions.count == 52)
     #expect(site.lines.all.count { $0.hasPrefix("warning") } == 1)
     #expect(site.lines.all.contains { $0.contains("it has expired") })
@@ -67,7 +70,7 @@ struct SubmitterTurnsTests {
     let site = Site()
     site.unsigned = .refused("the pod's uid cannot stand in a proof of submission")
     site.submitter.add("pod-1", of: "default")
-    #expect(await soon { site.settled == ["pod-1"] })
+    #expect(await site.clock.soon { site.settled == ["pod-1"] })
     #expect(site.failed["pod-1"] == site.unsigned && site.pbs.submissions.isEmpty)
   }
 
@@ -75,7 +78,7 @@ struct SubmitterTurnsTests {
     let site = Site()
     site.pbs.failure = { _ in .refused("qsub: what is 1.secret-of-pod-1.x? 1.secret-of-pod-1.x!") }
     site.submitter.add("pod-1", of: "default")
-    #expect(await soon { site.settled == ["pod-1"] })
+    #expect(await site.clock.soon { site.settled == ["pod-1"] })
     #expect(site.failed["pod-1"] == .refused("qsub: what is ...? ...!"))
     var job = ScriptedPBS.job
     job.token = "1.secret.x"
@@ -88,21 +91,21 @@ struct SubmitterTurnsTests {
   @Test @EventLoop func jobsWithoutProofAreTriedOneAtATime() async throws {
     let site = Site()
     site.submitter.add("pod-0", of: "default")
-    #expect(await soon { site.settled.count == 1 })
-    let began = Monotonic.now
+    #expect(await site.clock.soon { site.settled.count == 1 })
+    let began = site.clock.now
     site.submitter.doubt("job 1.pbsserver: no proof")
     site.submitter.doubt("job 1.pbsserver: no proof")
     for number in 1...9 { site.submitter.add("pod-\(number)", of: "default") }
     // The first wait is 5 s at least.
-    #expect(await soon { site.settled.count == 2 })
-    #expect(Monotonic.now - began >= 4.9)
-    for _ in 0..<20 { try await EventLoop.sleep(seconds: 0.01) }
+    #expect(await site.clock.soon { site.settled.count == 2 })
+    #expect(site.clock.now - began >= 4.9)
+    await site.clock.advance(by: 0.2)
     #expect(site.settled.count == 2, "that PBS takes a job does not end it")
     #expect(site.submitter.hindrance?.contains("no proof") == true)
     site.submitter.trust(began - 1)
     #expect(site.submitter.hindrance != nil, "a job of before says nothing")
-    site.submitter.trust(Monotonic.now)
-    #expect(await soon { site.settled.count == 10 })
+    site.submitter.trust(site.clock.now)
+    #expect(await site.clock.soon { site.settled.count == 10 })
     #expect(site.lines.all.count { $0.hasPrefix("error") } == 1)
   }
 }

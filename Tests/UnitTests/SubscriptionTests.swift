@@ -23,7 +23,8 @@ struct SubscriptionTests {
     let heard = Heard<String>()
 
     init(_ path: String, instance: String = "binder-1") {
-      subscription = Subscription(path: path, role: .binder, instance: instance, log: log.logger)
+      subscription = Subscription(
+        path: path, role: .binder, instance: instance, clock: SystemClock(), log: log.logger)
       subscription.onConnected = { [heard] in heard.add("connected") }
       subscription.onSynced = { [heard] in heard.add("synced") }
       subscription.onConfirmed = { [heard] in heard.add("confirmed") }
@@ -123,11 +124,11 @@ struct SubscriptionTests {
     try await peer.hears("hello")
     #expect(peer.messages.first?.role == .binder && peer.messages.first?.instance == "binder-1")
     try server.greet(peer)
-    try peer.say(ControlMessage.Ping(ownsUntil: Monotonic.now + 60))
+    try peer.say(ControlMessage.Ping(ownsUntil: SystemClock().now + 60))
     try await peer.hears("pong")
     #expect(reader.subscription.ownsItsShare)
     // What has passed is no longer owned, and nothing is confirmed.
-    try peer.say(ControlMessage.Ping(ownsUntil: Monotonic.now - 1))
+    try peer.say(ControlMessage.Ping(ownsUntil: SystemClock().now - 1))
     try await peer.hears("pong", times: 2)
     #expect(!reader.subscription.ownsItsShare)
     #expect(reader.heard.items == ["connected", "confirmed"])
@@ -138,7 +139,7 @@ struct SubscriptionTests {
     let reader = Reader(path)
     let peer = try await server.peer(1)
     try server.greet(peer)
-    try peer.say(ControlMessage.Ping(ownsUntil: Monotonic.now + 60))
+    try peer.say(ControlMessage.Ping(ownsUntil: SystemClock().now + 60))
     try await reader.hears("confirmed")
     server.stop()
     peer.close()
@@ -206,7 +207,7 @@ struct SubscriptionTests {
     for ping in [#"{"type":"ping"}"#, #"{"type":"ping","ownsUntil":"soon"}"#] {
       peer.send("\(ping.utf8.count + 1) \(ping)\n")
     }
-    try peer.say(ControlMessage.Ping(ownsUntil: Monotonic.now + 60))
+    try peer.say(ControlMessage.Ping(ownsUntil: SystemClock().now + 60))
     try await reader.hears("confirmed")
     #expect(peer.types.filter { $0 == "pong" }.count <= 1)
     #expect(reader.log.all.count == 1)
@@ -231,12 +232,12 @@ struct SubscriptionTests {
     let reader = Reader(path)
     let peer = try await server.peer(1)
     try server.greet(peer)
-    try peer.say(ControlMessage.Ping(ownsUntil: Monotonic.now + seconds))
-    try peer.say(ControlMessage.Ping(ownsUntil: Monotonic.now + seconds))
+    try peer.say(ControlMessage.Ping(ownsUntil: SystemClock().now + seconds))
+    try peer.say(ControlMessage.Ping(ownsUntil: SystemClock().now + seconds))
     try await peer.hears("pong", times: 2)
     #expect(!reader.subscription.ownsItsShare)
     #expect(reader.log.all.count { $0.contains("its CLOCK_BOOTTIME is another one") } == 1)
-    try peer.say(ControlMessage.Ping(ownsUntil: Monotonic.now + 60))
+    try peer.say(ControlMessage.Ping(ownsUntil: SystemClock().now + 60))
     try await reader.hears("confirmed")
     #expect(reader.subscription.ownsItsShare)
   }

@@ -1,3 +1,4 @@
+import FoundationEssentials
 import Testing
 
 @testable import Kubernetes
@@ -28,7 +29,7 @@ import Testing
     let pod = Self.pod(
       ["pbs-connector/qeue": "gpu", "pbs-connector/queue": "gpu", "other/qeue": "x"], on: node)
     let report = try #require(
-      Self.report(Situation(presence: .present(pod), translation: .success(Self.job))))
+      Self.report(Situation(presence: .present(pod), translation: .success(Self.job), now: Date())))
     #expect(report.reason == "UnknownAnnotation")
     #expect(report.message == "nobody knows what is meant by pbs-connector/qeue")
     #expect(report.warning && !report.unscheduled)
@@ -37,7 +38,8 @@ import Testing
   @Test func doesNotHideWhatIsGraver() throws {
     let pod = Self.pod(["pbs-connector/qeue": "gpu"])
     let report = try #require(
-      Self.report(Situation(presence: .present(pod), translation: .failure(Refusal("no")))))
+      Self.report(
+        Situation(presence: .present(pod), translation: .failure(Refusal("no")), now: Date())))
     #expect(report.reason == "FailedScheduling")
   }
 

@@ -18,7 +18,8 @@ final class ConnectionPool {
   var onDone: (@EventLoop (Transfer, CURLcode) -> Void)?
 
   private let multi: OpaquePointer
-  private var timer: EventSource?
+  private let clock: any Clock
+  private var timer: (any Timer)?
   private var sockets: [curl_socket_t: Socket] = [:]
   private var isClosed = false
 
@@ -31,12 +32,13 @@ final class ConnectionPool {
   }
 
   /// - Parameter connections: the most connections at once; nil for no limit.
-  init(security: HTTPSecurity, connections: Int?) {
+  init(security: HTTPSecurity, connections: Int?, clock: any Clock) {
     _ = Self.initialised
     self.security = security
+    self.clock = clock
     guard let multi = curl_multi_init() else { fatalError("libcurl: no multi handle") }
     self.multi = OpaquePointer(multi)
-    timer = EventSource.timer { [unowned self] in act(CURL_SOCKET_TIMEOUT, 0) }
+    timer = clock.timer { [unowned self] in act(CURL_SOCKET_TIMEOUT, 0) }
     let context = Unmanaged.passUnretained(self).toOpaque()
     _ = connector_curl_multi_set_long(multi, CURLMOPT_PIPELINING, Int(CURLPIPE_MULTIPLEX))
     if let connections {
@@ -88,7 +90,7 @@ final class ConnectionPool {
   /// request uses it.
   func silence(ofPort port: Int) -> Double? {
     let moments = sockets.values.filter { $0.port == port }.map(\.heard)
-    return moments.max().map { Monotonic.now - $0 }
+    return moments.max().map { clock.now - $0 }
   }
 
   /// Closes all connections. Only without requests, and not from libcurl's callbacks.
@@ -119,13 +121,13 @@ final class ConnectionPool {
     // While a connection is set up its socket has no port yet: asked again.
     let port = known.map(\.port).flatMap { $0 > 0 ? $0 : nil } ?? Self.localPort(of: socket)
     sockets[socket] = Socket(
-      source: source, port: port, heard: known?.heard ?? Monotonic.now)
+      source: source, port: port, heard: known?.heard ?? clock.now)
   }
 
   private func act(_ socket: curl_socket_t, _ flags: Int32) {
     // The source's own handler may replace the source: keep it until libcurl is done.
     let source = sockets[socket]?.source
-    if flags & CURL_CSELECT_IN != 0 { sockets[socket]?.heard = Monotonic.now }
+    if flags & CURL_CSELECT_IN != 0 { sockets[socket]?.heard = clock.now }
     var running: Int32 = 0
     curl_multi_socket_action(UnsafeMutableRawPointer(multi), socket, flags, &running)
     withExtendedLifetime(source) {}

@@ -12,7 +12,7 @@ import Text
 /// waits, to the end of its time or until it is cancelled, is given up: whatever else waits on it
 /// fails at once, and the next request opens another one.
 @EventLoop
-public final class HTTPClient {
+public final class HTTPClient: HTTPTransport {
   /// Seconds without an octet from which on a connection counts as dead when a request on it
   /// is over without its answer; for a shorter request, half of its time. A server that is
   /// only slow with one request still answers others.
@@ -20,6 +20,7 @@ public final class HTTPClient {
 
   private let name: String
   private let connections: Int
+  private let clock: any Clock
   private let log: Logger
   private var pools: [Use: ConnectionPool] = [:]
   /// Pools that take no further requests, while there are some on them.
@@ -40,14 +41,13 @@ public final class HTTPClient {
   /// - Parameters:
   ///   - name: the server's, for the log.
   ///   - connections: the most connections for requests; each stream may have one besides.
-  public init(name: String, connections: Int, log: Logger) {
+  public init(name: String, connections: Int, clock: any Clock, log: Logger) {
     self.name = name
     self.connections = connections
+    self.clock = clock
     self.log = log
   }
 
-  /// Sends a request and waits for the whole answer.
-  /// - Throws: ``HTTPError``, or `CancellationError` when the task is cancelled.
   public func send(_ request: HTTPRequest) async throws -> HTTPResponse {
     let body = Body()
     let head = try await exchange(request, .requests, onHead: nil) { _, chunk in
@@ -56,12 +56,6 @@ public final class HTTPClient {
     return HTTPResponse(status: head.status, body: body.data, retryAfter: head.retryAfter)
   }
 
-  /// Sends a request and hands over the answer's octets as they come.
-  /// - Parameters:
-  ///   - onHead: called when the answer begins, which may be long before its first octet.
-  ///   - onData: gets the status and the octets of each piece, on the loop.
-  /// - Returns: the status, when the server has ended the answer.
-  /// - Throws: ``HTTPError``, or `CancellationError` when the task is cancelled.
   public func stream(
     _ request: HTTPRequest, onHead: @escaping @EventLoop () -> Void,
     onData: @escaping @EventLoop (Int, UnsafeRawBufferPointer) -> Void
@@ -112,7 +106,7 @@ public final class HTTPClient {
 
   private func start(_ transfer: Transfer, _ use: Use) {
     if let timeout = transfer.request.timeout {
-      let deadline = EventSource.timer { [unowned self, unowned transfer] in
+      let deadline = clock.timer { [unowned self, unowned transfer] in
         abandon(
           transfer, HTTPError(.silence, reason: "no answer within \(String(rounded: timeout)) s"))
       }
@@ -129,7 +123,7 @@ public final class HTTPClient {
       retire(pool)
     }
     let pool = ConnectionPool(
-      security: security, connections: use == .requests ? connections : nil)
+      security: security, connections: use == .requests ? connections : nil, clock: clock)
     pool.onDone = { [unowned self, unowned pool] transfer, code in
       if transfer.isToBeRepeated(code) {
         pool.remove(transfer)
@@ -205,15 +199,14 @@ public final class HTTPClient {
     Task { @EventLoop in pool.close() }
   }
 
-  /// Logs a failure when it begins: until something is answered, further ones are the same.
-  package func complain(_ text: String) {
+  public func complain(_ text: String) {
     guard !isInTrouble else { return }
     if let complaint, complaint.text == text,
-      Monotonic.now - complaint.at < Self.complaintInterval
+      clock.now - complaint.at < Self.complaintInterval
     {
       return
     }
-    complaint = (text, Monotonic.now)
+    complaint = (text, clock.now)
     isInTrouble = true
     log.warning("\(name): \(text)")
   }

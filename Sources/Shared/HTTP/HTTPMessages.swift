@@ -36,6 +36,12 @@ public struct HTTPResponse: Sendable {
   public var body: Data
   /// The Retry-After header in seconds, where the server sent one.
   public var retryAfter: Double?
+
+  public init(status: Int, body: Data, retryAfter: Double? = nil) {
+    self.status = status
+    self.body = body
+    self.retryAfter = retryAfter
+  }
 }
 
 /// What an HTTP exchange needs besides the request: whom to trust, who we are.

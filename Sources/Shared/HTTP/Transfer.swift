@@ -23,12 +23,10 @@ final class Transfer {
 
   let handle: UnsafeMutableRawPointer
   let request: HTTPRequest
-  /// When it began, monotonic.
-  let started = Monotonic.now
   /// The local port of the connection that it was sent on; nil while it waits for one.
   private(set) var port: Int?
   /// Ends the transfer when its time is over.
-  var deadline: EventSource?
+  var deadline: (any Timer)?
 
   private let onData: @EventLoop (Int, UnsafeRawBufferPointer) -> Void
   private var onHead: (@EventLoop () -> Void)?

@@ -2,17 +2,12 @@ import FoundationEssentials
 
 /// Times as the Kubernetes API writes them (RFC 3339, UTC).
 public enum Timestamp {
-  /// Now, in whole seconds: metav1.Time.
-  public static func now() -> String {
-    Date().formatted(.iso8601)
+  /// A moment in whole seconds: metav1.Time.
+  public static func seconds(_ date: Date) -> String {
+    date.formatted(.iso8601)
   }
 
-  /// Now, in microseconds: metav1.MicroTime.
-  public static func nowMicro() -> String {
-    micro(Date())
-  }
-
-  /// A moment in microseconds.
+  /// A moment in microseconds: metav1.MicroTime.
   public static func micro(_ date: Date) -> String {
     let whole = Date(timeIntervalSince1970: date.timeIntervalSince1970.rounded(.down))
     let micro = Int((date.timeIntervalSince1970 - whole.timeIntervalSince1970) * 1_000_000)

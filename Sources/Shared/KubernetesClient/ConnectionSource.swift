@@ -11,8 +11,9 @@ final class ConnectionSource {
   private(set) var connection: KubernetesConnection
   private(set) var credentials: CredentialSource
   private let program: String
+  private let clock: any Clock
   private let log: Logger
-  private var lookedAt = Monotonic.now
+  private var lookedAt: Double
   /// Why the files could not be read, as far as it was logged.
   private var complaint: String?
 
@@ -20,11 +21,13 @@ final class ConnectionSource {
   private static let interval = 10.0
   private static let intervalInTrouble = 1.0
 
-  init(_ connection: KubernetesConnection, program: String, log: Logger) {
+  init(_ connection: KubernetesConnection, program: String, clock: any Clock, log: Logger) {
     self.connection = connection
     self.program = program
+    self.clock = clock
+    lookedAt = clock.now
     self.log = log
-    credentials = CredentialSource(connection, log: log)
+    credentials = CredentialSource(connection, clock: clock, log: log)
   }
 
   /// Reads the files again when it is time to.
@@ -33,8 +36,8 @@ final class ConnectionSource {
   @discardableResult
   func refresh(isRefused: Bool = false) -> Bool {
     let wait = isRefused ? Self.intervalInTrouble : Self.interval
-    guard Monotonic.now - lookedAt >= wait else { return false }
-    lookedAt = Monotonic.now
+    guard clock.now - lookedAt >= wait else { return false }
+    lookedAt = clock.now
     let new: KubernetesConnection
     do {
       guard let read = try connection.origin.read() else { return false }
@@ -60,7 +63,7 @@ final class ConnectionSource {
     log.notice(
       "\(changed.joined(separator: ", ")) changed: certificates and credentials read again")
     connection = new
-    credentials = CredentialSource(new, log: log)
+    credentials = CredentialSource(new, clock: clock, log: log)
     return true
   }
 }

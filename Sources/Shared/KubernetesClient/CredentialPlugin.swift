@@ -60,14 +60,15 @@ extension KubernetesConnection.CredentialPlugin {
 
   /// Runs the plugin.
   /// - Throws: ``HTTPError`` without anything that the plugin wrote to standard output.
-  func run() async throws -> Answer {
+  func run(clock: any Clock) async throws -> Answer {
     var environment = ProcessInfo.processInfo.environment
     environment.merge(self.environment) { $1 }
     environment["KUBERNETES_EXEC_INFO"] = execInfo
     let result: CommandResult
     do {
       result = try await ChildProcess.run(
-        command, arguments, environment: environment, timeout: Self.timeout)
+        command, arguments, environment: environment, timeout: Self.timeout,
+        clock: clock)
     } catch let error as CommandError {
       throw failure("\(error)")
     }

@@ -18,6 +18,7 @@ final class CredentialSource {
   }
 
   private let credential: KubernetesConnection.Credential
+  private let clock: any Clock
   private let log: Logger
   private var token: String?
   private var tokenFileChecked = 0.0
@@ -27,13 +28,15 @@ final class CredentialSource {
   /// The plugin is not run again before this moment, monotonic, after a run that did not help.
   private var pluginRests = 0.0
   private var pluginFailure: (any Error)?
-  private var backoff = Backoff(first: 1, longest: 60)
+  private var backoff: Backoff
 
   /// Seconds between looks at a token file: client-go's own interval is a minute, but a
   /// look every few seconds is cheap.
   private static let tokenFileInterval = 10.0
 
-  init(_ connection: KubernetesConnection, log: Logger) {
+  init(_ connection: KubernetesConnection, clock: any Clock, log: Logger) {
+    self.clock = clock
+    backoff = Backoff(first: 1, longest: 60, jitter: clock.jitter())
     credential = connection.credential
     self.log = log
   }
@@ -52,10 +55,10 @@ final class CredentialSource {
     case .tokenFile:
       if token.map({ "Bearer \($0)" }) == refused.authorization { tokenFileChecked = 0 }
     case .plugin:
-      guard let answer, identity(answer) == refused, Monotonic.now >= pluginRests else { return }
+      guard let answer, identity(answer) == refused, clock.now >= pluginRests else { return }
       self.answer = nil
       // A plugin whose new credential is refused as well is not asked at each request.
-      pluginRests = Monotonic.now + backoff.delay()
+      pluginRests = clock.now + backoff.delay()
     case .none, .token, .basic: break
     }
   }
@@ -87,13 +90,13 @@ final class CredentialSource {
   // MARK: Token file
 
   private func readToken(_ path: String, _ fallback: String?) throws -> String {
-    if let token, Monotonic.now - tokenFileChecked <= Self.tokenFileInterval { return token }
+    if let token, clock.now - tokenFileChecked <= Self.tokenFileInterval { return token }
     do {
       let text = String(decoding: try readFile(path, "token file"), as: UTF8.self)
       let read = text.trimmingWhitespace()
       guard !read.isEmpty else { throw StartupError("token file: \(path): is empty") }
       token = read
-      tokenFileChecked = Monotonic.now
+      tokenFileChecked = clock.now
       complaint = nil
       return read
     } catch {
@@ -102,7 +105,7 @@ final class CredentialSource {
         throw HTTPError(.credential, reason: "\(error)")
       }
       token = known
-      tokenFileChecked = Monotonic.now
+      tokenFileChecked = clock.now
       if "\(error)" != complaint { log.warning("\(error): the token that was read last is used") }
       complaint = "\(error)"
       return known
@@ -115,17 +118,17 @@ final class CredentialSource {
     _ plugin: KubernetesConnection.CredentialPlugin, within seconds: Double
   ) async throws -> Identity {
     // A little early, so that no request carries what expires under way.
-    if let answer, answer.expires.map({ Date() < $0.addingTimeInterval(-10) }) ?? true {
+    if let answer, answer.expires.map({ clock.date < $0.addingTimeInterval(-10) }) ?? true {
       return identity(answer)
     }
-    if let pluginFailure, Monotonic.now < pluginRests { throw pluginFailure }
+    if let pluginFailure, clock.now < pluginRests { throw pluginFailure }
     let run = pluginRun ?? Task { @EventLoop in try await self.run(plugin) }
     pluginRun = run
     let slow = HTTPError(
       .credential,
       reason:
         "credential plugin \(plugin.command) gave nothing within \(String(rounded: seconds)) s")
-    try await Self.value(of: run, within: seconds, orThrow: slow)
+    try await value(of: run, within: seconds, orThrow: slow)
     guard let answer else { throw HTTPError(.credential, reason: "the credential was refused") }
     return identity(answer)
   }
@@ -133,11 +136,11 @@ final class CredentialSource {
   private func run(_ plugin: KubernetesConnection.CredentialPlugin) async throws {
     defer { pluginRun = nil }
     do {
-      answer = try await plugin.run()
+      answer = try await plugin.run(clock: clock)
       pluginFailure = nil
     } catch {
       pluginFailure = error
-      pluginRests = Monotonic.now + backoff.delay()
+      pluginRests = clock.now + backoff.delay()
       throw error
     }
   }
@@ -149,13 +152,13 @@ final class CredentialSource {
   }
 
   /// Waits for a task that others wait for too, and that goes on when this one gives up.
-  private static func value(
+  private func value(
     of task: Task<Void, any Error>, within seconds: Double, orThrow error: HTTPError
   ) async throws {
     let waiter = Waiter()
     try await withCheckedThrowingContinuation { continuation in
       waiter.continuation = continuation
-      let timer = EventSource.timer { waiter.finish(.failure(error)) }
+      let timer = clock.timer { waiter.finish(.failure(error)) }
       timer.schedule(after: seconds)
       waiter.timer = timer
       Task { @EventLoop in waiter.finish(await task.result) }
@@ -164,7 +167,7 @@ final class CredentialSource {
 
   @EventLoop private final class Waiter {
     var continuation: CheckedContinuation<Void, any Error>?
-    var timer: EventSource?
+    var timer: (any Timer)?
     nonisolated init() {}
 
     func finish(_ result: Result<Void, any Error>) {

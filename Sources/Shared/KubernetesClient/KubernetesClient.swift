@@ -8,7 +8,8 @@ import Startup
 @EventLoop
 public final class KubernetesClient {
   private let source: ConnectionSource
-  private let http: HTTPClient
+  private let http: any HTTPTransport
+  private let clock: any Clock
   private let userAgent: String
 
   /// Octets of the largest answer to a GET (a page of a list) and to other requests. An object
@@ -18,11 +19,23 @@ public final class KubernetesClient {
 
   /// - Parameter connections: the most connections to the server at once, besides those of
   ///   streams.
-  public init(
-    _ connection: KubernetesConnection, program: String, connections: Int = 4, log: Logger
+  public convenience init(
+    _ connection: KubernetesConnection, program: String, connections: Int = 4, clock: any Clock,
+    log: Logger
   ) {
-    source = ConnectionSource(connection, program: program, log: log)
-    http = HTTPClient(name: connection.server, connections: connections, log: log)
+    let http = HTTPClient(
+      name: connection.server, connections: connections, clock: clock, log: log)
+    self.init(connection, program: program, http: http, clock: clock, log: log)
+  }
+
+  /// The same by another way to the server.
+  public init(
+    _ connection: KubernetesConnection, program: String, http: any HTTPTransport,
+    clock: any Clock, log: Logger
+  ) {
+    source = ConnectionSource(connection, program: program, clock: clock, log: log)
+    self.http = http
+    self.clock = clock
     userAgent = "User-Agent: \(program)/\(Version.text)"
   }
 
@@ -130,27 +143,27 @@ public final class KubernetesClient {
     _ method: String, _ path: String, _ query: [(String, String)], _ body: Data?,
     _ contentType: String, _ timeout: Double, _ answerLimit: Int
   ) async throws -> HTTPResponse {
-    let deadline = Monotonic.now + timeout
+    let deadline = clock.now + timeout
     source.refresh()
     var isSecondTry = false
     while true {
-      let identity = try await identity(within: deadline - Monotonic.now)
+      let identity = try await identity(within: deadline - clock.now)
       var request = request(
-        method, path, query, identity, timeout: deadline - Monotonic.now, answerLimit: answerLimit)
+        method, path, query, identity, timeout: deadline - clock.now, answerLimit: answerLimit)
       request.headers.append("Content-Type: \(contentType)")
       request.body = body
       let response: HTTPResponse
       do {
         response = try await http.send(request)
       } catch let error as HTTPError where error.kind == .security && !isSecondTry {
-        guard source.refresh(isRefused: true), Monotonic.now < deadline else { throw error }
+        guard source.refresh(isRefused: true), clock.now < deadline else { throw error }
         isSecondTry = true
         continue
       }
       if response.status == 401, !isSecondTry {
         source.credentials.invalidate(identity)
         let isChanged = source.refresh(isRefused: true)
-        if isChanged || source.credentials.canChange, Monotonic.now < deadline {
+        if isChanged || source.credentials.canChange, clock.now < deadline {
           isSecondTry = true
           continue
         }

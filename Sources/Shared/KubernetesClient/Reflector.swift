@@ -20,10 +20,11 @@ public final class Reflector<Object: Decodable & Sendable> {
   private let path: String
   private let selector: String?
   private let timing: WatchTiming
+  private let clock: any Clock
   private let log: Logger
-  private var backoff = Backoff(first: 0.5, longest: 30)
+  private var backoff: Backoff
   /// Between lists that each were complete, and of no use for the watch after it.
-  private var listBackoff = Backoff(first: 0.1, longest: 30)
+  private var listBackoff: Backoff
   /// nil until a list is complete, and when it does not count any more.
   private var version: ResourceVersion?
   /// Objects asked for in one page; fewer after one that was too large.
@@ -33,7 +34,7 @@ public final class Reflector<Object: Decodable & Sendable> {
   private var isCheckComplaining = false
   private var unreadableNames: Set<String> = []
   private var current: Task<Void, any Error>?
-  private var silenceTimer: EventSource?
+  private var silenceTimer: (any Timer)?
   /// What ended the watch from our side.
   private var watchFailure: (any Error)?
   private var events = 0
@@ -52,12 +53,15 @@ public final class Reflector<Object: Decodable & Sendable> {
   ///   - selector: a field selector, applied by the server.
   public init(
     client: KubernetesClient, path: String, selector: String? = nil, timing: WatchTiming,
-    log: Logger
+    clock: any Clock, log: Logger
   ) {
     self.client = client
     self.path = path
     self.selector = selector
     self.timing = timing
+    self.clock = clock
+    backoff = Backoff(first: 0.5, longest: 30, jitter: clock.jitter())
+    listBackoff = Backoff(first: 0.1, longest: 30, jitter: clock.jitter())
     self.log = log
   }
 
@@ -87,7 +91,7 @@ public final class Reflector<Object: Decodable & Sendable> {
     if version != nil, error.meansToListAgain {
       version = nil
       // At once, unless the last list did not help for long.
-      if Monotonic.now - listedAt > WatchTiming.lasting {
+      if clock.now - listedAt > WatchTiming.lasting {
         listBackoff.reset()
         delay = 0
       } else {
@@ -110,7 +114,7 @@ public final class Reflector<Object: Decodable & Sendable> {
       }
     }
     do {
-      try await EventLoop.sleep(seconds: delay)
+      try await clock.sleep(seconds: delay)
       return true
     } catch {
       return false
@@ -141,7 +145,7 @@ public final class Reflector<Object: Decodable & Sendable> {
         try Task.checkCancellation()
         for object in listing.unreadable { complain(of: object) }
         self.version = version
-        listedAt = Monotonic.now
+        listedAt = clock.now
         recovered()
         onList?(listing)
         return
@@ -152,7 +156,7 @@ public final class Reflector<Object: Decodable & Sendable> {
   // MARK: Watch
 
   private func watch() async throws {
-    let timeout = Int.random(in: 300...600)
+    let timeout = Int(clock.random(in: 300...600))
     var query = [
       ("watch", "true"), ("allowWatchBookmarks", "true"), ("timeoutSeconds", "\(timeout)"),
       ("resourceVersion", version?.description ?? ""),
@@ -160,7 +164,7 @@ public final class Reflector<Object: Decodable & Sendable> {
     if let selector { query.append(("fieldSelector", selector)) }
     watchFailure = nil
     events = 0
-    let began = Monotonic.now
+    let began = clock.now
     let watch = Task { @EventLoop in
       try await client.lines(path, query: query) { [weak self] in
         self?.heard()
@@ -176,7 +180,7 @@ public final class Reflector<Object: Decodable & Sendable> {
     }
     current = watch
     let checks = Task { @EventLoop [weak self] in await self?.compareVersions() }
-    let timer = EventSource.timer { [weak self] in
+    let timer = clock.timer { [weak self] in
       self?.log.warning("\(self?.path ?? ""): nothing heard for a while, watching again")
       watch.cancel()
     }
@@ -202,7 +206,7 @@ public final class Reflector<Object: Decodable & Sendable> {
     }
     if let watchFailure { throw watchFailure }
     // (client-go's handleWatch: "very short watch".)
-    if events == 0, Monotonic.now - began < WatchTiming.shortest { throw WatchFailure.tooShort }
+    if events == 0, clock.now - began < WatchTiming.shortest { throw WatchFailure.tooShort }
   }
 
   private func breakOff(_ error: any Error) {
@@ -260,7 +264,7 @@ public final class Reflector<Object: Decodable & Sendable> {
   private func compareVersions() async {
     while true {
       do {
-        try await EventLoop.sleep(seconds: timing.checkInterval * Double.random(in: 0.8...1.2))
+        try await clock.sleep(seconds: timing.checkInterval * clock.random(in: 0.8...1.2))
         try await compareVersion()
         isCheckComplaining = false
       } catch is CancellationError {

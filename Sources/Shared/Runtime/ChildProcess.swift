@@ -41,6 +41,7 @@ public final class ChildProcess {
   public static let outputLimit = 256 << 20
 
   private let program: String
+  private let clock: any Clock
   private var streams: [Int32: (source: EventSource, data: Data)] = [:]
   private var pid: pid_t = -1
   private var output: Int32 = -1
@@ -48,10 +49,11 @@ public final class ChildProcess {
   private var exitStatus: Int32?
   private var failure: CommandError?
   private var continuation: CheckedContinuation<CommandResult, any Error>?
-  private var timer: EventSource?
+  private var timer: (any Timer)?
 
-  private init(program: String) {
+  private init(program: String, clock: any Clock) {
     self.program = program
+    self.clock = clock
   }
 
   /// Runs a program to its end, without a shell.
@@ -62,9 +64,10 @@ public final class ChildProcess {
   ///   - timeout: seconds after which the child is killed.
   /// - Throws: ``CommandError``.
   public static func run(
-    _ program: String, _ arguments: [String], environment: [String: String], timeout: Double
+    _ program: String, _ arguments: [String], environment: [String: String], timeout: Double,
+    clock: any Clock
   ) async throws -> CommandResult {
-    let child = ChildProcess(program: program)
+    let child = ChildProcess(program: program, clock: clock)
     return try await withCheckedThrowingContinuation { continuation in
       child.start(arguments, environment, timeout, continuation)
     }
@@ -110,7 +113,7 @@ public final class ChildProcess {
     error = errorPipe[0]
     listen(output)
     listen(error)
-    let timer = EventSource.timer { [weak self] in
+    let timer = clock.timer { [weak self] in
       self?.kill(.timedOut(program: self?.program ?? "", seconds: timeout))
     }
     timer.schedule(after: timeout)

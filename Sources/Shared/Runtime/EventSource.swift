@@ -53,7 +53,7 @@ public final class EventSource {
   }
 
   /// A timer that is armed with ``schedule(after:)`` and calls `handler` once for each arming.
-  public static func timer(handler: @escaping @EventLoop () -> Void) -> EventSource {
+  static func timer(handler: @escaping @EventLoop () -> Void) -> EventSource {
     EventSource(descriptor: -1, kind: []) { _ in handler() }
   }
 

@@ -38,7 +38,7 @@ public enum Process {
   /// status 1. SIGTERM and SIGINT end it with status 0.
   public static func run(
     _ program: String, _ options: CommonOptions,
-    main: @escaping @EventLoop (Settings, Logger, String) async throws -> AnyObject
+    main: @escaping @EventLoop (Settings, Logger, String, any Clock) async throws -> AnyObject
   ) -> Never {
     signal(SIGPIPE, SIG_IGN)
     do {
@@ -59,13 +59,13 @@ public enum Process {
 
   private static func start(
     _ program: String, _ settings: sending Settings, _ log: Logger, _ instance: String,
-    _ main: @escaping @EventLoop (Settings, Logger, String) async throws -> AnyObject
+    _ main: @escaping @EventLoop (Settings, Logger, String, any Clock) async throws -> AnyObject
   ) {
     Task { @EventLoop in
       signals.append(.signal(SIGTERM) { EventLoop.shared.stopNow(0) })
       signals.append(.signal(SIGINT) { EventLoop.shared.stopNow(0) })
       do {
-        kept = try await main(settings, log, instance)
+        kept = try await main(settings, log, instance, SystemClock())
       } catch {
         fail(program, error)
       }

@@ -8,24 +8,26 @@ public final class Deadline {
   private static let tolerance = 1.0
 
   private let seconds: Double
+  private let clock: any Clock
   private let action: @EventLoop () -> Void
-  private var timer: EventSource?
+  private var timer: (any Timer)?
   private var end: Double
 
   /// Whether the action's time has come.
   public private(set) var hasPassed = false
 
   /// Calls `action` once, so many seconds from now, unless it is freed before.
-  public init(after seconds: Double, action: @escaping @EventLoop () -> Void) {
+  public init(after seconds: Double, clock: any Clock, action: @escaping @EventLoop () -> Void) {
     self.seconds = seconds
+    self.clock = clock
     self.action = action
-    end = Monotonic.now + seconds
-    timer = EventSource.timer { [weak self] in self?.fired() }
+    end = clock.now + seconds
+    timer = clock.timer { [weak self] in self?.fired() }
     timer?.schedule(after: seconds)
   }
 
   private func fired() {
-    let now = Monotonic.now
+    let now = clock.now
     guard now < end + Self.tolerance else {
       end = now + seconds
       timer?.schedule(after: seconds)

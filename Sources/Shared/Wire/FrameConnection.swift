@@ -23,6 +23,7 @@ public final class FrameConnection {
 
   private let descriptor: Int32
   private let limits: Limits
+  private let clock: any Clock
   private var reader: FrameReader
   private var frameDeadline: Deadline?
   private var lifeDeadline: Deadline?
@@ -45,9 +46,10 @@ public final class FrameConnection {
   /// Called when everything queued has been handed to the kernel.
   public var onDrained: (@EventLoop () -> Void)?
 
-  init(descriptor: Int32, limits: Limits = Limits()) {
+  init(descriptor: Int32, limits: Limits = Limits(), clock: any Clock) {
     self.descriptor = descriptor
     self.limits = limits
+    self.clock = clock
     reader = FrameReader(limit: limits.frame)
   }
 
@@ -58,7 +60,7 @@ public final class FrameConnection {
     self.readSource = readSource
     writeSource = EventSource.descriptor(descriptor, .write) { [weak self] _ in self?.write() }
     guard let life = limits.life else { return }
-    lifeDeadline = Deadline(after: life) { [weak self] in
+    lifeDeadline = Deadline(after: life, clock: clock) { [weak self] in
       self?.close("still open after \(String(rounded: life)) s")
     }
   }
@@ -146,7 +148,7 @@ public final class FrameConnection {
     }
     guard frameDeadline == nil else { return }
     let seconds = limits.frameTime
-    frameDeadline = Deadline(after: seconds) { [weak self] in
+    frameDeadline = Deadline(after: seconds, clock: clock) { [weak self] in
       guard let self else { return }
       // What has come and is unread counts: it is not the peer that is slow then.
       while frameDeadline?.hasPassed == true, read() {}

@@ -22,13 +22,14 @@ public final class FrameListener {
   ///   - life: seconds after which a connection is closed: writers write and go.
   /// - Throws: ``SocketError``.
   public init(
-    path: String, allowedPeers: [uid_t], frameLimit: Int, life: Double, log: Logger
+    path: String, allowedPeers: [uid_t], frameLimit: Int, life: Double, clock: any Clock,
+    log: Logger
   ) throws(SocketError) {
-    complaints = RepeatedLine(log: log, burst: Self.lines)
+    complaints = RepeatedLine(clock: clock, log: log, burst: Self.lines)
     listener = try SocketListener(
       path: path, allowedPeers: allowedPeers,
       connectionLimits: FrameConnection.Limits(frame: frameLimit, frameTime: life, life: life),
-      log: log)
+      clock: clock, log: log)
     listener.onConnection = { [unowned self] connection, peer in
       let id = ObjectIdentifier(connection)
       connections[id] = connection

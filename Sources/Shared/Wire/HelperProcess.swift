@@ -28,7 +28,7 @@ public final class HelperProcess {
   /// - Throws: ``CommandError``.
   public init(
     _ program: String, named name: String? = nil, _ arguments: [String],
-    environment: [String: String]
+    environment: [String: String], clock: any Clock
   ) throws(CommandError) {
     var ends: [Int32] = [-1, -1]
     guard connector_socketpair(&ends) == 0 else {
@@ -49,7 +49,7 @@ public final class HelperProcess {
     }
     _ = fcntl(own, F_SETFL, O_NONBLOCK)
     self.pid = pid
-    connection = FrameConnection(descriptor: own)
+    connection = FrameConnection(descriptor: own, clock: clock)
     ChildEnds.watch(pid) { [weak self] in self?.exited($0) }
     connection.onFrame = { [weak self] in self?.onFrame?($0) }
     connection.onClose = { [weak self] in self?.closed($0) }

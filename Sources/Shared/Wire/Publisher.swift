@@ -28,9 +28,10 @@ public final class Publisher {
   private let path: String
   private let hello: ControlMessage.Hello
   private let consumers: Role
+  private let clock: any Clock
   private let log: Logger
   private let listener: SocketListener
-  private var pingTimer: EventSource?
+  private var pingTimer: (any Timer)?
   private var subscribers: [ObjectIdentifier: Subscriber] = [:]
   private var shares = Shares()
   private var isSynced = false
@@ -38,9 +39,8 @@ public final class Publisher {
   private let encoder: FrameEncoder
   private let complaints: RepeatedLine
 
-  /// The moment (``Monotonic``) until which what we hold is ours to tell and to give. After it
-  /// nothing is told, and nobody owns anything; what was not told is lost, so once it has passed,
-  /// `setSynced(false)` comes before another moment.
+  /// The moment (``Clock/now``) until which what we hold is ours to tell and to give. What was not
+  /// told after it is lost, so once it has passed, `setSynced(false)` comes before another moment.
   public var validUntil = Double.infinity
   /// All objects as they are now, for snapshots, which tell them from the last to the first.
   public var objects: @EventLoop () -> [Published] = { [] }
@@ -54,23 +54,23 @@ public final class Publisher {
   ///   - allowedPeers: users who may connect besides root and our own.
   /// - Throws: ``SocketError``.
   public init(
-    path: String, role: Role, instance: String, consumers: Role, allowedPeers: [uid_t], log: Logger
+    path: String, role: Role, instance: String, consumers: Role, allowedPeers: [uid_t],
+    clock: any Clock, log: Logger
   ) throws(SocketError) {
     self.path = path
     hello = ControlMessage.Hello(role: role, instance: instance)
     self.consumers = consumers
+    self.clock = clock
     self.log = log
     encoder = FrameEncoder(path: path, log: log)
-    complaints = RepeatedLine(log: log, burst: Self.lines)
+    complaints = RepeatedLine(clock: clock, log: log, burst: Self.lines)
     listener = try SocketListener(
       path: path, allowedPeers: allowedPeers,
-      connectionLimits: FrameConnection.Limits(frame: Frame.clientLimit), log: log)
+      connectionLimits: FrameConnection.Limits(frame: Frame.clientLimit), clock: clock, log: log)
     listener.onConnection = { [unowned self] in accept($0, $1) }
-    pingTimer = EventSource.timer { [weak self] in self?.ping() }
+    pingTimer = clock.timer { [weak self] in self?.ping() }
     pingTimer?.schedule(after: Self.pingInterval)
   }
-
-  // MARK: What the owner of the publisher calls
 
   /// An object came or changed: tell everybody.
   public func publish(_ object: Published) { tell(object, except: nil) }
@@ -110,11 +110,11 @@ public final class Publisher {
     }
   }
 
-  private var tells: Bool { isSynced && Monotonic.now < validUntil }
+  private var tells: Bool { isSynced && clock.now < validUntil }
 
   /// Until when subscribers own what names them; 0 while there is nothing to own.
   private var ownsUntil: Double {
-    tells ? min(Monotonic.now + Self.ownership, validUntil) : 0
+    tells ? min(clock.now + Self.ownership, validUntil) : 0
   }
 
   /// The subscribers that share the work, or would if they were not left out; sorted.
@@ -133,7 +133,7 @@ public final class Publisher {
   // MARK: Connections
 
   private func accept(_ connection: FrameConnection, _ peer: SocketListener.Peer) {
-    let subscriber = Subscriber(connection, peer)
+    let subscriber = Subscriber(connection, peer, now: clock.now)
     subscribers[ObjectIdentifier(subscriber)] = subscriber
     connection.onFrame = { [weak self, weak subscriber] json in
       if let subscriber { self?.receive(json, from: subscriber) }
@@ -146,7 +146,7 @@ public final class Publisher {
     }
     connection.start()
     send(hello, to: subscriber)
-    let timer = EventSource.timer { [weak self, weak subscriber] in
+    let timer = clock.timer { [weak self, weak subscriber] in
       // On a busy loop the hello may be there, unread: libevent takes 32 events a turn at first.
       subscriber?.connection.read()
       guard let self, let subscriber, subscribers[ObjectIdentifier(subscriber)] != nil,
@@ -159,7 +159,7 @@ public final class Publisher {
   }
 
   private func receive(_ json: Data, from subscriber: Subscriber) {
-    subscriber.lastHeard = Monotonic.now
+    subscriber.lastHeard = clock.now
     let type: String
     do {
       type = try JSONDecoder().decode(ControlMessage.Envelope.self, from: json).type
@@ -200,7 +200,7 @@ public final class Publisher {
       dismiss(other, "another process calls itself \(hello.instance)")
     }
     subscriber.hello = hello
-    subscriber.lastHeard = Monotonic.now
+    subscriber.lastHeard = clock.now
     log.debug("\(path): \(hello.role.rawValue) \(hello.instance) has connected")
     changeOwners(newcomer: subscriber)
     if tells, isFirst || hello.role == consumers { beginSnapshot(subscriber) }
@@ -209,7 +209,8 @@ public final class Publisher {
   private func closed(_ subscriber: Subscriber, _ reason: String?) {
     subscribers[ObjectIdentifier(subscriber)] = nil
     if let reason {
-      complain("\(path): \(subscriber.name): \(reason)", of: subscriber)
+      complaints.warn(
+        "\(path): \(subscriber.name): \(reason)", cause: "user \(subscriber.peer.user)")
     } else if subscriber.hello?.role == consumers {
       log.debug("\(path): \(subscriber.name) has disconnected")
     }
@@ -217,27 +218,25 @@ public final class Publisher {
   }
 
   private func dismiss(_ subscriber: Subscriber, _ reason: String) {
-    complain("\(path): closing the connection of \(subscriber.name): \(reason)", of: subscriber)
+    complaints.warn(
+      "\(path): closing the connection of \(subscriber.name): \(reason)",
+      cause: "user \(subscriber.peer.user)")
     send(ControlMessage.Goodbye(reason: reason), to: subscriber)
     subscribers[ObjectIdentifier(subscriber)] = nil
     let connection = subscriber.connection
     connection.onFrame = nil
     connection.onDrained = nil
     // A peer that never reads must not keep the descriptor: it gets a second to do so.
-    let timer = EventSource.timer { connection.close(nil) }
+    let timer = clock.timer { connection.close(nil) }
     timer.schedule(after: 1)
     connection.onClose = { _ in timer.suspend() }
     connection.finish()
     changeOwners()
   }
 
-  private func complain(_ text: String, of subscriber: Subscriber) {
-    complaints.warn(text, cause: "user \(subscriber.peer.user)")
-  }
-
   private func ping() {
     pingTimer?.schedule(after: Self.pingInterval)
-    let now = Monotonic.now
+    let now = clock.now
     for subscriber in subscribers.values where subscriber.hello?.role == consumers {
       if now - subscriber.lastHeard > Self.silence {
         dismiss(subscriber, "silent for \(Int(now - subscriber.lastHeard)) s")

@@ -12,17 +12,19 @@ public final class RepeatedLine {
   private let log: Logger
   private let interval: Double
   private var counts: LineCounts
-  private var timer: EventSource?
+  private var timer: (any Timer)?
   private var isArmed = false
 
   /// - Parameters:
   ///   - burst: lines of one cause that are written within `interval`.
   ///   - interval: in seconds.
-  public init(log: Logger, burst: Int = 1, interval: Double = RepeatedLine.interval) {
+  public init(
+    clock: any Clock, log: Logger, burst: Int = 1, interval: Double = RepeatedLine.interval
+  ) {
     self.log = log
     self.interval = interval
     counts = LineCounts(burst: burst)
-    timer = EventSource.timer { [weak self] in self?.endInterval() }
+    timer = clock.timer { [weak self] in self?.endInterval() }
   }
 
   /// Writes a warning, or counts it where its cause has had its lines.

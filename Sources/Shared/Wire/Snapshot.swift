@@ -15,16 +15,19 @@ public struct Snapshot: Sendable {
   ///   - path: the socket.
   ///   - seconds: after which a server that has not told all counts as hanging.
   /// - Throws: ``SocketError``.
-  public static func read(_ path: String, within seconds: Double) throws(SocketError) -> Snapshot {
+  public static func read(
+    _ path: String, within seconds: Double, clock: any Clock
+  ) throws(SocketError) -> Snapshot {
     let descriptor = try UnixSocket.connect(path: path)
     defer { close(descriptor) }
-    var reader = Reader(path: path, deadline: Monotonic.now + seconds)
+    var reader = Reader(path: path, deadline: clock.now + seconds, clock: clock)
     return try reader.read(descriptor)
   }
 
   private struct Reader {
     let path: String
     let deadline: Double
+    let clock: any Clock
     var frames = FrameReader()
 
     mutating func read(_ descriptor: Int32) throws(SocketError) -> Snapshot {
@@ -62,7 +65,7 @@ public struct Snapshot: Sendable {
       } catch {
         throw failure(error.description)
       }
-      let left = deadline - Monotonic.now
+      let left = deadline - clock.now
       var poll = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
       guard left > 0, Glibc.poll(&poll, 1, Int32((left * 1000).rounded(.up))) > 0 else {
         throw failure("it has not told all that it knows in time")

@@ -32,9 +32,10 @@ final class SocketListener {
   private let allowedPeers: AllowedUsers
   private let limits: Limits
   private let connectionLimits: FrameConnection.Limits
+  private let clock: any Clock
   private let refusals: RepeatedLine
   private var source: EventSource?
-  private var pauseTimer: EventSource?
+  private var pauseTimer: (any Timer)?
   private var accepted: [Accepted] = []
 
   private struct Accepted {
@@ -51,16 +52,17 @@ final class SocketListener {
   /// - Throws: ``SocketError``.
   init(
     path: String, allowedPeers: [uid_t], limits: Limits = Limits(),
-    connectionLimits: FrameConnection.Limits, log: Logger
+    connectionLimits: FrameConnection.Limits, clock: any Clock, log: Logger
   ) throws(SocketError) {
     self.path = path
     self.allowedPeers = AllowedUsers(allowedPeers)
     self.limits = limits
     self.connectionLimits = connectionLimits
-    refusals = RepeatedLine(log: log)
+    self.clock = clock
+    refusals = RepeatedLine(clock: clock, log: log)
     descriptor = try UnixSocket.listen(path: path)
     source = EventSource.descriptor(descriptor, .read) { [weak self] _ in self?.accept() }
-    pauseTimer = EventSource.timer { [weak self] in self?.source?.resume() }
+    pauseTimer = clock.timer { [weak self] in self?.source?.resume() }
     source?.resume()
   }
 
@@ -102,7 +104,8 @@ final class SocketListener {
       close(number)
       return
     }
-    let connection = FrameConnection(descriptor: number, limits: connectionLimits)
+    let connection = FrameConnection(
+      descriptor: number, limits: connectionLimits, clock: clock)
     accepted.append(Accepted(connection: connection, user: user))
     onConnection?(connection, Peer(user: user, process: process))
   }

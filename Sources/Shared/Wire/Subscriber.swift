@@ -8,8 +8,8 @@ final class Subscriber {
   let connection: FrameConnection
   let peer: SocketListener.Peer
   var hello: ControlMessage.Hello?
-  var helloTimer: EventSource?
-  var lastHeard = Monotonic.now
+  var helloTimer: (any Timer)?
+  var lastHeard: Double
   /// What is still to be sent of the snapshot; `pending` holds the keys that count.
   private var snapshot: [Published] = []
   private var pending: Set<String> = []
@@ -17,9 +17,10 @@ final class Subscriber {
   /// `synced` has been sent.
   private var isTold = false
 
-  init(_ connection: FrameConnection, _ peer: SocketListener.Peer) {
+  init(_ connection: FrameConnection, _ peer: SocketListener.Peer, now: Double) {
     self.connection = connection
     self.peer = peer
+    lastHeard = now
   }
 
   var isGreeted: Bool { hello != nil }

@@ -27,10 +27,11 @@ public final class Subscription {
   private let path: String
   private let hello: ControlMessage.Hello
   private let allowedServers: AllowedUsers
+  private let clock: any Clock
   private let log: Logger
   private var connection: FrameConnection?
-  private var backoff = Backoff(first: 0.1, longest: 2)
-  private var retryTimer: EventSource?
+  private var backoff: Backoff
+  private var retryTimer: (any Timer)?
   /// Kinds of trouble that were logged since the last connection that worked: each once.
   private var complaints: Set<Trouble> = []
   private var connectedAt = 0.0
@@ -53,19 +54,22 @@ public final class Subscription {
   /// - Parameter allowedServers: users who may serve the socket besides root and our own. To what
   ///   anybody else serves, nothing is said, and nothing that it says is heard.
   public init(
-    path: String, role: Role, instance: String, allowedServers: [uid_t] = [], log: Logger
+    path: String, role: Role, instance: String, allowedServers: [uid_t] = [], clock: any Clock,
+    log: Logger
   ) {
     self.path = path
+    self.clock = clock
+    backoff = Backoff(first: 0.1, longest: 2, jitter: clock.jitter())
     self.allowedServers = AllowedUsers(allowedServers)
     hello = ControlMessage.Hello(role: role, instance: instance)
     self.log = log
-    retryTimer = EventSource.timer { [weak self] in self?.connect() }
+    retryTimer = clock.timer { [weak self] in self?.connect() }
   }
 
   /// Whether what names this instance is still its to act on. It is not when the server
   /// has been silent for some seconds, or this process was stopped meanwhile: then another
   /// instance may have taken over.
-  public var ownsItsShare: Bool { connection != nil && Monotonic.now < ownsUntil }
+  public var ownsItsShare: Bool { connection != nil && clock.now < ownsUntil }
 
   /// Begins to connect.
   public func start() {
@@ -101,9 +105,10 @@ public final class Subscription {
       return retry()
     }
     let connection = FrameConnection(
-      descriptor: descriptor, limits: FrameConnection.Limits(frameTime: Self.frameTime))
+      descriptor: descriptor, limits: FrameConnection.Limits(frameTime: Self.frameTime),
+      clock: clock)
     self.connection = connection
-    connectedAt = Monotonic.now
+    connectedAt = clock.now
     ownsUntil = 0
     isSynced = false
     unreadable = []
@@ -172,7 +177,7 @@ public final class Subscription {
   /// A moment on the clock that server and subscriber share; 0 for one so far away that they do not
   /// (a container with a clock of its own): then nobody would know when a share has moved.
   private func believable(_ moment: Double) -> Double {
-    let seconds = moment - Monotonic.now
+    let seconds = moment - clock.now
     guard seconds > Self.longestOwnership else { return moment }
     complain(
       .otherClock,
@@ -198,7 +203,7 @@ public final class Subscription {
     ownsUntil = 0
     complain(.away, "\(path): \(reason ?? "disconnected"); connecting again")
     onDisconnected?()
-    if Monotonic.now - connectedAt > Self.lasting { backoff.reset() }
+    if clock.now - connectedAt > Self.lasting { backoff.reset() }
     retry()
   }
 }

@@ -33,10 +33,11 @@ final class Alterer {
     var isFailing = false
     /// Not again before this moment; monotonic seconds.
     var notBefore = 0.0
-    var failures = Backoff(first: 2, longest: 300)
-    var timer: EventSource?
+    var failures: Backoff
+    var timer: (any Timer)?
 
-    init(_ edit: JobEdit, _ name: String) {
+    init(_ edit: JobEdit, _ name: String, jitter: Jitter) {
+      failures = Backoff(first: 2, longest: 300, jitter: jitter)
       self.edit = edit
       self.name = name
     }
@@ -46,6 +47,7 @@ final class Alterer {
   private let inFlight: Int
   private let isAway: @EventLoop () -> Bool
   private let actions: Actions
+  private let clock: any Clock
   private let log: Logger
   private var entries: [String: Entry] = [:]
   private lazy var queue = WorkQueue<String>(
@@ -57,12 +59,13 @@ final class Alterer {
   ///   - isAway: whether PBS does not answer.
   init(
     backend: any PBSBackend, inFlight: Int, isAway: @escaping @EventLoop () -> Bool,
-    actions: Actions, log: Logger
+    actions: Actions, clock: any Clock, log: Logger
   ) {
     self.backend = backend
     self.inFlight = inFlight
     self.isAway = isAway
     self.actions = actions
+    self.clock = clock
     self.log = log
   }
 
@@ -74,19 +77,19 @@ final class Alterer {
   ///   - name: the pod's, for the log.
   ///   - namespace: the pod's; namespaces take turns.
   func want(_ edit: JobEdit, ofPod name: String, in namespace: String) {
-    let entry = entries[edit.job] ?? Entry(edit, name)
+    let entry = entries[edit.job] ?? Entry(edit, name, jitter: clock.jitter())
     entries[edit.job] = entry
     if entry.edit.terms != edit.terms {
       entry.refusal = nil
       entry.failures.reset()
-      entry.notBefore = min(entry.notBefore, Monotonic.now + Self.patience)
+      entry.notBefore = min(entry.notBefore, clock.now + Self.patience)
     }
     entry.edit = edit
     guard !entry.isQueued else { return }
-    let wait = entry.notBefore - Monotonic.now
+    let wait = entry.notBefore - clock.now
     guard wait <= 0 else {
       let job = edit.job
-      let timer = EventSource.timer { [weak self] in self?.actions.settled(job) }
+      let timer = clock.timer { [weak self] in self?.actions.settled(job) }
       timer.schedule(after: wait)
       entry.timer = timer
       return
@@ -118,7 +121,7 @@ final class Alterer {
     guard let entry = entries[job] else { return }
     entry.timer = nil
     await backend.turn(for: .action)
-    entry.notBefore = Monotonic.now + Self.patience
+    entry.notBefore = clock.now + Self.patience
     do throws(PBSError) {
       // Things may have changed while it waited for its turn.
       if let (edit, steps) = try actions.steps(job) {
@@ -160,7 +163,7 @@ final class Alterer {
     case .refused(let words), .unauthorized(let words), .limit(let words):
       var delay = Self.refusedInterval
       if case .limit = error { delay = Self.limitInterval }
-      entry.notBefore = Monotonic.now + delay
+      entry.notBefore = clock.now + delay
       if entry.refusal != words {
         log.warning(
           "job \(job) of pod \(entry.name): PBS refuses to change it (\(entry.edit.words)): \(words)"
@@ -168,7 +171,7 @@ final class Alterer {
       }
       entry.refusal = words
     case .unavailable(let words), .busy(let words):
-      entry.notBefore = Monotonic.now + entry.failures.delay()
+      entry.notBefore = clock.now + entry.failures.delay()
       log.log(
         level: entry.isFailing ? .debug : .warning,
         "job \(job) of pod \(entry.name) cannot be changed (\(entry.edit.words)): \(words); trying again"

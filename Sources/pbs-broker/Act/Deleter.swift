@@ -20,11 +20,14 @@ final class Deleter {
     var isFailing = false
     /// Not again before this moment; monotonic seconds.
     var notBefore = 0.0
-    var failures = Backoff(first: 2, longest: 300)
-    var repeats = Backoff(first: Deleter.patience, longest: 600)
+    var failures: Backoff
+    var repeats: Backoff
 
-    init(_ deletion: Decision.Deletion) {
+    init(_ deletion: Decision.Deletion, jitter: Jitter) {
+      var jitter = jitter
       self.deletion = deletion
+      failures = Backoff(first: 2, longest: 300, jitter: jitter.split())
+      repeats = Backoff(first: Deleter.patience, longest: 600, jitter: jitter)
     }
   }
 
@@ -32,12 +35,13 @@ final class Deleter {
   private let inFlight: Int
   private let isWanted: @EventLoop (String) -> Bool
   private let onTaken: @EventLoop () -> Void
+  private let clock: any Clock
   private let log: Logger
   private var entries: [String: Entry] = [:]
   /// While deletions fail one after the other: no command before this moment.
   private var restUntil = 0.0
-  private var rest = Backoff(first: 0.5, longest: 60)
-  private var restTimer: EventSource?
+  private var rest: Backoff
+  private var restTimer: (any Timer)?
   private lazy var queue = WorkQueue<String>(
     limit: { [unowned self] in limit }, work: { [unowned self] in await delete($0) })
 
@@ -47,14 +51,16 @@ final class Deleter {
   ///   - onTaken: called when PBS has taken a deletion.
   init(
     backend: any PBSBackend, inFlight: Int, isWanted: @escaping @EventLoop (String) -> Bool,
-    onTaken: @escaping @EventLoop () -> Void, log: Logger
+    onTaken: @escaping @EventLoop () -> Void, clock: any Clock, log: Logger
   ) {
     self.backend = backend
     self.inFlight = inFlight
     self.isWanted = isWanted
     self.onTaken = onTaken
+    self.clock = clock
+    rest = Backoff(first: 0.5, longest: 60, jitter: clock.jitter())
     self.log = log
-    restTimer = EventSource.timer { [weak self] in
+    restTimer = clock.timer { [weak self] in
       self?.restUntil = 0
       self?.queue.start()
     }
@@ -80,7 +86,7 @@ final class Deleter {
   ///   - namespace: the pod's; namespaces take turns.
   func delete(_ deletion: Decision.Deletion, ofPod name: String, in namespace: String) {
     let known = entries[deletion.job]
-    let entry = known ?? Entry(deletion)
+    let entry = known ?? Entry(deletion, jitter: clock.jitter())
     if known == nil {
       log.info("deleting job \(deletion.job) of pod \(name): \(deletion.reason)")
       entries[deletion.job] = entry
@@ -88,7 +94,7 @@ final class Deleter {
       entry.deletion = deletion
       if !entry.isForbidden { entry.notBefore = 0 }
     }
-    guard !entry.isQueued, Monotonic.now >= entry.notBefore else { return }
+    guard !entry.isQueued, clock.now >= entry.notBefore else { return }
     entry.isQueued = true
     queue.add(deletion.job, of: namespace)
   }
@@ -99,7 +105,7 @@ final class Deleter {
   }
 
   private var limit: Int {
-    if Monotonic.now < restUntil { return 0 }
+    if clock.now < restUntil { return 0 }
     return restUntil == 0 && entries.values.contains(where: \.isFailing) ? 1 : inFlight
   }
 
@@ -115,7 +121,7 @@ final class Deleter {
       if entry.isFailing { log.notice("deleting job \(job): PBS takes it now") }
       entry.isFailing = false
       entry.failures.reset()
-      entry.notBefore = Monotonic.now + entry.repeats.delay()
+      entry.notBefore = clock.now + entry.repeats.delay()
       rest.reset()
       onTaken()
     } catch .unauthorized(let words) {
@@ -127,7 +133,7 @@ final class Deleter {
 
   private func forbidden(_ entry: Entry, _ words: String) {
     let job = entry.deletion.job
-    entry.notBefore = Monotonic.now + Self.forbiddenInterval
+    entry.notBefore = clock.now + Self.forbiddenInterval
     entry.isFailing = false
     guard !entry.isForbidden else { return }
     entry.isForbidden = true
@@ -138,15 +144,15 @@ final class Deleter {
 
   private func failed(_ entry: Entry, _ error: PBSError) {
     let delay = entry.failures.delay()
-    entry.notBefore = Monotonic.now + delay
+    entry.notBefore = clock.now + delay
     if !entry.isFailing {
       log.warning("deleting job \(entry.deletion.job): \(error); trying again until it works")
     }
     entry.isFailing = true
     // Commands that were under way together are one failure.
-    guard Monotonic.now >= restUntil else { return }
+    guard clock.now >= restUntil else { return }
     let pause = rest.delay()
-    restUntil = Monotonic.now + pause
+    restUntil = clock.now + pause
     restTimer?.schedule(after: pause)
   }
 }

@@ -22,8 +22,8 @@ final class Outbox {
     var id = 0
     var isAnswered = false
     var throttle = ReportThrottle()
-    var backoff = Backoff(first: 0.5, longest: 300)
-    var retryTimer: EventSource?
+    var backoff: Backoff
+    var retryTimer: (any Timer)?
     /// What the last failure said; the same words are logged once.
     var complaint: String?
     /// The binder that was last found to be the one to answer, and since when; monotonic seconds.
@@ -35,8 +35,9 @@ final class Outbox {
     /// Seconds after which what was answered must show.
     var belief: Double
 
-    init(belief: Double) {
+    init(belief: Double, jitter: Jitter) {
       self.belief = belief
+      backoff = Backoff(first: 0.5, longest: 300, jitter: jitter)
     }
   }
 
@@ -48,12 +49,13 @@ final class Outbox {
 
   private let publisher: Publisher
   private let belief: Double
+  private let clock: any Clock
   private let log: Logger
   private let complaints: RepeatedLine
   private var entries: [String: Entry] = [:]
   private var lastID = 0
   private var progress: BinderProgress
-  private var lookTimer: EventSource?
+  private var lookTimer: (any Timer)?
 
   /// Whether this broker is to act on the pod of this UID at this moment; what it is not to act on
   /// is not told.
@@ -73,14 +75,15 @@ final class Outbox {
   ///   - belief: seconds after which what a binder says to have done must show, the first time.
   init(
     publisher: Publisher, patience: Double = BinderProgress.Limits().patience,
-    belief: Double = Outbox.belief, log: Logger
+    belief: Double = Outbox.belief, clock: any Clock, log: Logger
   ) {
     self.publisher = publisher
     self.belief = belief
+    self.clock = clock
     self.log = log
-    complaints = RepeatedLine(log: log)
+    complaints = RepeatedLine(clock: clock, log: log)
     progress = BinderProgress(limits: .init(patience: patience))
-    lookTimer = EventSource.timer { [unowned self] in look() }
+    lookTimer = clock.timer { [unowned self] in look() }
     lookTimer?.schedule(after: min(Self.lookInterval, belief))
     publisher.objects = { [unowned self] in entries.keys.compactMap(published) }
   }
@@ -91,11 +94,11 @@ final class Outbox {
   ///   - name: the pod's, for the log.
   func want(_ message: BrokerMessage?, for uid: String, name: String, isGone: Bool) {
     guard message != nil || entries[uid] != nil else { return }
-    let entry = entries[uid] ?? Entry(belief: belief)
+    let entry = entries[uid] ?? Entry(belief: belief, jitter: clock.jitter())
     entries[uid] = entry
     guard message != entry.message else { return }
     if case .report(let report) = message, case .report = entry.message,
-      !entry.throttle.allows(report.message, now: Monotonic.now)
+      !entry.throttle.allows(report.message, now: clock.now)
     {
       // The next comparison brings it again.
       return
@@ -110,7 +113,7 @@ final class Outbox {
     let wasAnswered = entry.isAnswered
     // kube-watcher may show it before the answer is here.
     if let before, shows(before), let binder = entry.answer?.binder ?? ownerOf(uid) {
-      progress.advanced(binder, now: Monotonic.now)
+      progress.advanced(binder, now: clock.now)
     }
     lastID += 1
     entry.id = lastID
@@ -124,7 +127,7 @@ final class Outbox {
     entry.belief = belief
     if let message {
       if case .report(let report) = message {
-        entry.throttle.told(report.message, now: Monotonic.now)
+        entry.throttle.told(report.message, now: clock.now)
         if report.unscheduled, report.job == nil {
           // Of what many pods are told, one line stands for all.
           complaints.warn("pod \(name): \(report.message)", cause: report.message)
@@ -175,7 +178,7 @@ final class Outbox {
       scheduleRetry(entry, message, outcome, name)
     case .bound, .deleted, .reported, .gone, .finished, .conflict:
       entry.isAnswered = true
-      entry.answer = (binder, Monotonic.now)
+      entry.answer = (binder, clock.now)
       entry.isAnsweredGone = outcome.result == .gone
       entry.backoff.reset()
       if entry.complaint != nil { log.notice("pod \(name): \(outcome.request): works again") }
@@ -198,7 +201,7 @@ final class Outbox {
     entry.complaint = complaint
     let uid = outcome.pod.uid
     let id = entry.id
-    let timer = EventSource.timer { [weak self, weak entry] in
+    let timer = clock.timer { [weak self, weak entry] in
       guard let self, let entry, entry.id == id, !entry.isAnswered else { return }
       repeatMessage(for: uid)
     }
@@ -210,7 +213,7 @@ final class Outbox {
   /// nothing about to the others.
   private func look() {
     lookTimer?.schedule(after: min(Self.lookInterval, belief))
-    let now = Monotonic.now
+    let now = clock.now
     let hearsSince = hearsSince()
     var waiting: [String: Double] = [:]
     for (uid, entry) in entries {
@@ -265,39 +268,5 @@ final class Outbox {
     }
     let numbered = NumberedMessage(id: entry.id, message: message)
     return Published(key: uid, uid: uid) { try JSONEncoder().encode(numbered) }
-  }
-}
-
-/// A broker's message with the number that its outcome repeats.
-private struct NumberedMessage: Encodable, Sendable {
-  var id: Int
-  var message: BrokerMessage
-
-  private enum Key: CodingKey { case id }
-
-  func encode(to encoder: any Encoder) throws {
-    try message.encode(to: encoder)
-    var container = encoder.container(keyedBy: Key.self)
-    try container.encode(id, forKey: .id)
-  }
-}
-
-extension BrokerMessage {
-  /// Whether it asks for what kube-watcher then shows.
-  fileprivate var changesPod: Bool {
-    switch self {
-    case .bind, .evict: true
-    case .report, .withdraw, .unknown: false
-    }
-  }
-
-  /// Whether an outcome is about a message of this kind and job.
-  fileprivate func isAnswered(by outcome: BinderMessage.Outcome) -> Bool {
-    switch self {
-    case .bind(let bind): outcome.request == "bind" && outcome.job == bind.job
-    case .evict(let evict): outcome.request == "evict" && outcome.job == evict.job
-    case .report(let report): outcome.request == "report" && outcome.job == report.job
-    case .withdraw, .unknown: false
-    }
   }
 }

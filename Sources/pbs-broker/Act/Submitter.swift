@@ -52,16 +52,17 @@ final class Submitter {
   private let inFlight: Int
   private let isAway: @EventLoop () -> Bool
   private let actions: Actions
+  private let clock: any Clock
   private let log: Logger
   private var pause: Pause?
   private var turned = TurnedAway()
-  private var waits = Backoff(first: 1, longest: 30)
+  private var waits: Backoff
   /// Since when jobs are taken that PBS's server does not vouch for, monotonic; nil while it does.
   private var doubtedSince: Double?
-  private var doubts = Backoff(first: 10, longest: 300)
-  private var timer: EventSource?
-  private var quietTimer: EventSource?
-  private var turnsTimer: EventSource?
+  private var doubts: Backoff
+  private var timer: (any Timer)?
+  private var quietTimer: (any Timer)?
+  private var turnsTimer: (any Timer)?
   /// Submissions that wait for their turn, and since when there have been some.
   private var turns = 0
   private var turnsSince: Double?
@@ -73,30 +74,33 @@ final class Submitter {
 
   init(
     backend: any PBSBackend, inFlight: Int, isAway: @escaping @EventLoop () -> Bool,
-    actions: Actions, log: Logger
+    actions: Actions, clock: any Clock, log: Logger
   ) {
     self.backend = backend
     self.inFlight = inFlight
     self.isAway = isAway
     self.actions = actions
+    self.clock = clock
+    waits = Backoff(first: 1, longest: 30, jitter: clock.jitter())
+    doubts = Backoff(first: 10, longest: 300, jitter: clock.jitter())
     self.log = log
     width = inFlight
-    timer = EventSource.timer { [weak self] in
+    timer = clock.timer { [weak self] in
       self?.pause?.until = 0
       self?.start()
     }
     let tell = { @EventLoop [weak self] in
       if self?.hindrance != nil { self?.actions.hindered() }
     }
-    quietTimer = EventSource.timer { tell() }
-    turnsTimer = EventSource.timer { tell() }
+    quietTimer = clock.timer { tell() }
+    turnsTimer = clock.timer { tell() }
   }
 
   /// Why nobody's jobs are submitted, or not soon, once that has lasted for some seconds; nil while
   /// they are, and while PBS is away, of which pods are told otherwise.
   var hindrance: String? {
     if isAway() { return nil }
-    let now = Monotonic.now
+    let now = clock.now
     guard let pause else {
       guard let turnsSince, now - turnsSince >= Self.quietTurns else { return nil }
       return
@@ -155,7 +159,7 @@ final class Submitter {
   func doubt(_ words: String) {
     guard doubtedSince == nil else { return }
     log.error("\(words); one job at a time is tried until PBS's server vouches for it")
-    doubtedSince = Monotonic.now
+    doubtedSince = clock.now
     hold(words)
   }
 
@@ -172,7 +176,7 @@ final class Submitter {
   private var limit: Int {
     if isAway() { return 0 }
     guard let pause else { return width }
-    return Monotonic.now >= pause.until ? 1 : 0
+    return clock.now >= pause.until ? 1 : 0
   }
 
   private func submit(_ item: Item) async {
@@ -202,7 +206,7 @@ final class Submitter {
   private func waitForTurn() async {
     turns += 1
     if turnsSince == nil {
-      turnsSince = Monotonic.now
+      turnsSince = clock.now
       turnsTimer?.schedule(after: Self.quietTurns + 0.1)
     }
     await backend.turn(for: .action)
@@ -245,7 +249,7 @@ final class Submitter {
   private func hold(
     _ words: String, of uid: String? = nil, isLimit: Bool = false, longest: Double = .infinity
   ) {
-    let now = Monotonic.now
+    let now = clock.now
     width = 1
     if pause == nil {
       if doubtedSince == nil {
@@ -268,7 +272,7 @@ final class Submitter {
   private func resume() {
     waits.reset()
     if let pause {
-      log.notice("PBS takes jobs again after \(Int(Monotonic.now - pause.since)) s")
+      log.notice("PBS takes jobs again after \(Int(clock.now - pause.since)) s")
     }
     pause = nil
     width = min(width * 2, inFlight)

@@ -49,6 +49,11 @@ struct RejectionBackoff: Sendable {
   }
 
   private var entries: [Key: Entry] = [:]
+  private var jitter: Jitter
+
+  init(jitter: Jitter) {
+    self.jitter = jitter
+  }
 
   /// Takes in what has become of a pod on a node.
   /// - Returns: a line for the log when kubelet has rejected it.
@@ -107,7 +112,9 @@ struct RejectionBackoff: Sendable {
     if entries.count >= Self.most, let oldest = entries.min(by: { $0.value.at < $1.value.at }) {
       entries[oldest.key] = nil
     }
-    var entry = entries[key] ?? Entry(backoff: Backoff(first: key.firstWait, longest: 300))
+    var entry =
+      entries[key]
+      ?? Entry(backoff: Backoff(first: key.firstWait, longest: 300, jitter: jitter.split()))
     if now - entry.at > Self.calm { entry.backoff.reset() }
     // Pods that were under way together are one rejection.
     if now >= entry.until { entry.until = now + entry.backoff.delay() }

@@ -59,7 +59,8 @@ struct Situation: Sendable {
   /// Seconds for which a pod that is Terminating has been past its grace period, by our own clock
   /// alone; less while nobody here saw when it was deleted.
   var pastGrace = Double.infinity
-  var now = Date()
+  /// The time of day.
+  var now: Date
 }
 
 /// When a job counts as running.

@@ -28,13 +28,13 @@ final class HintListener {
   /// Gets a job's id.
   var onHint: (@EventLoop (JobID) -> Void)?
 
-  init(path: String, allowedPeers: [UInt32], log: Logger) throws {
+  init(path: String, allowedPeers: [UInt32], clock: any Clock, log: Logger) throws {
     self.path = path
     self.log = log
-    complaints = RepeatedLine(log: log)
+    complaints = RepeatedLine(clock: clock, log: log)
     listener = try FrameListener(
       path: path, allowedPeers: allowedPeers, frameLimit: Self.frameLimit,
-      life: Self.connectionLife, log: log)
+      life: Self.connectionLife, clock: clock, log: log)
     listener.onFrame = { [unowned self] json in receive(json) }
   }
 

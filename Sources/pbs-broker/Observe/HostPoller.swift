@@ -14,7 +14,7 @@ final class HostPoller {
   private var hosts = PBSHosts()
   private var polledAt = -Double.infinity
   /// Waits after polls that failed; and since when they have, nil while they do not.
-  private var waits = Backoff(first: HostPoller.intervalWhenNeeded, longest: 300)
+  private var waits: Backoff
   private var retryAt = 0.0
   private var failingSince: Double?
   /// Hosts that were down in the last poll; nil while none was made because of that.
@@ -22,9 +22,10 @@ final class HostPoller {
   /// What has been said of names that do not match.
   private var said: Set<String> = []
 
-  init(backend: any PBSBackend, log: Logger) {
+  init(backend: any PBSBackend, jitter: Jitter, log: Logger) {
     self.backend = backend
     self.log = log
+    waits = Backoff(first: Self.intervalWhenNeeded, longest: 300, jitter: jitter)
   }
 
   /// Those hosts count as down that two polls in a row call so: a server that has just started

@@ -33,7 +33,7 @@ extension JobPoller {
         if job.state == .moved, world.jobs[job.id] != nil { actions.moved(job.id) }
         actions.ended(job.id, job.lastWords, uid)
       } else {
-        world.add(job, began: began, now: Monotonic.now)
+        world.add(job, began: began, now: clock.now)
       }
     }
     for id in stat.unknown {
@@ -54,7 +54,7 @@ extension JobPoller {
     }
     let believed = judge.believed(
       vanished.union(missing.keys), untold: untold, of: knownOnHosts + expected.count,
-      now: Monotonic.now)
+      now: clock.now)
     for id in believed {
       if vanished.contains(id) { actions.ended(id, words, nil) }
       for uid in missing[id] ?? [] { actions.ended(id, words, uid) }

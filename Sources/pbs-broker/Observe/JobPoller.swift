@@ -16,10 +16,11 @@ final class JobPoller {
   private let settings: BrokerSettings
   let actions: Actions
   private let log: Logger
-  private let wakeup = Wakeup()
+  let clock: any Clock
+  private let wakeup: Wakeup
   private let hostPoller: HostPoller
   var judge: DisappearanceJudge
-  private var backoff = Backoff(first: 0.5, longest: 10)
+  private var backoff: Backoff
   private var submittedAt = -Double.infinity
   /// When the submissions began that have been following each other.
   private var busySince = -Double.infinity
@@ -39,14 +40,18 @@ final class JobPoller {
   private var away: (since: Double, words: String)?
 
   init(
-    world: World, backend: any PBSBackend, settings: BrokerSettings, actions: Actions, log: Logger
+    world: World, backend: any PBSBackend, settings: BrokerSettings, actions: Actions,
+    clock: any Clock, log: Logger
   ) {
     self.world = world
     self.backend = backend
     self.settings = settings
     self.actions = actions
+    self.clock = clock
+    wakeup = Wakeup(clock: clock)
+    backoff = Backoff(first: 0.5, longest: 10, jitter: clock.jitter())
     self.log = log
-    hostPoller = HostPoller(backend: backend, log: log)
+    hostPoller = HostPoller(backend: backend, jitter: clock.jitter(), log: log)
     judge = DisappearanceJudge(settings: settings, log: log)
   }
 
@@ -55,7 +60,7 @@ final class JobPoller {
 
   /// Why nothing is known of jobs, once that has lasted for some seconds; nil while PBS answers.
   var hindrance: String? {
-    guard let away, Monotonic.now - away.since >= Self.quiet else { return nil }
+    guard let away, clock.now - away.since >= Self.quiet else { return nil }
     return "PBS does not answer: \(away.words)"
   }
 
@@ -63,7 +68,7 @@ final class JobPoller {
     while !Task.isCancelled {
       var delay = interval
       do throws(PBSError) {
-        let now = Monotonic.now
+        let now = clock.now
         if duePolls.contains(where: { $0 <= now }) || now - polledAt >= fullInterval * 0.99 {
           try await pollAll()
         } else {
@@ -77,7 +82,7 @@ final class JobPoller {
       }
       actions.changed()
       if isAway {
-        try? await EventLoop.sleep(seconds: delay)
+        try? await clock.sleep(seconds: delay)
       } else {
         await wakeup.wait(atMost: delay)
       }
@@ -86,7 +91,7 @@ final class JobPoller {
 
   private func failed(_ error: PBSError) {
     if away == nil { log.error("PBS does not answer: \(error); trying again until it does") }
-    away = (away?.since ?? Monotonic.now, error.description)
+    away = (away?.since ?? clock.now, error.description)
     pollSoon(within: 0)
     if hindrance != nil { world.markAllChanged() }
   }
@@ -103,7 +108,7 @@ final class JobPoller {
 
   /// A full poll within so many seconds.
   func pollSoon(within seconds: Double) {
-    let moment = Monotonic.now + seconds
+    let moment = clock.now + seconds
     // Requests come in bursts; one poll a little later serves all of a burst.
     if !duePolls.contains(where: { $0 >= moment && $0 < moment + 0.2 }) {
       // Of many, as while PBS is away, the last one serves all.
@@ -121,7 +126,7 @@ final class JobPoller {
   }
 
   func submitted(_ job: String) {
-    let now = Monotonic.now
+    let now = clock.now
     if now - submittedAt > PollPlan.submissionCounts { busySince = now }
     submittedAt = now
     wakeup.wake(within: min(backend.pace.second, settings.lookInterval))
@@ -133,20 +138,20 @@ final class JobPoller {
     let id = job.description
     guard world.jobs[id] != nil, hints.note(id) else {
       let isKnownToBeNone = world.foreignJobs.contains(id)
-      return isKnownToBeNone ? () : pollSoon(within: hints.isReliable(now: Monotonic.now) ? 0.1 : 1)
+      return isKnownToBeNone ? () : pollSoon(within: hints.isReliable(now: clock.now) ? 0.1 : 1)
     }
     // Hints come in bursts: one command for all of them.
     wakeup.wake(within: 0.02)
   }
 
   private var fullInterval: Double {
-    let isHinted = hints.isReliable(now: Monotonic.now)
+    let isHinted = hints.isReliable(now: clock.now)
     return max(
       isHinted ? settings.lookIntervalWithHints : settings.lookInterval, backend.pace.listing)
   }
 
   private var interval: Double {
-    let now = Monotonic.now
+    let now = clock.now
     if let due = duePolls.min() { return min(max(due - now, 0), fullInterval) }
     let isHinted = hints.isReliable(now: now)
     let isBusy = now - submittedAt < PollPlan.submissionCounts && !isHinted
@@ -163,7 +168,7 @@ final class JobPoller {
   /// Asks about jobs that hints name or that are about to start; without hints about what has
   /// changed, or about all where PBS cannot tell that.
   private func pollSome() async throws(PBSError) {
-    let began = Monotonic.now
+    let began = clock.now
     guard hints.isReliable(now: began) || !hints.jobs.isEmpty else {
       guard let changes = try await backend.changes() else { return try await pollAll() }
       return enter(changes, began: began, expected: [:], isWhole: false)
@@ -179,12 +184,12 @@ final class JobPoller {
     if let stat { enter(stat, began: began, expected: [:], isWhole: false) }
     if before.contains(where: { world.jobs[$0.0]?.job != $0.1 }) {
       if !hints.isReliable(now: began) { log.debug("hints prove true and are relied upon") }
-      hints.proved(now: Monotonic.now)
+      hints.proved(now: clock.now)
     }
   }
 
   private func pollAll() async throws(PBSError) {
-    let begun = Monotonic.now
+    let begun = clock.now
     let hinted = hints.take()
     let asked = unconfirmed
     let listing = try await backend.list(telling: asked)
@@ -218,7 +223,7 @@ final class JobPoller {
   private func stat(
     _ ids: Set<String>, listing: JobListing, expected: [String: Set<String>], begun: Double
   ) async throws(PBSError) {
-    let began = listing.tellsChanges ? begun : Monotonic.now
+    let began = listing.tellsChanges ? begun : clock.now
     let wasDoubting = judge.isDoubting
     var stat = listing.changed
     do throws(PBSError) {
@@ -236,7 +241,7 @@ final class JobPoller {
       world.forgetForeign()
       let rest = listing.all.subtracting(ids)
       unconfirmed.formUnion(rest.intersection(world.jobs.keys))
-      let began = Monotonic.now
+      let began = clock.now
       let stat = try await backend.stat(Array(rest))
       enter(stat, began: began, expected: [:], isWhole: false)
     }

@@ -23,20 +23,21 @@ enum BackendKind: String, CaseIterable, Sendable, ExpressibleByArgument {
   @EventLoop
   func backend(
     of installation: PBSInstallation, settings: BrokerSettings, helper: String = "/proc/self/exe",
-    environment: [String: String] = PBSInstallation.environment, log: Logger
+    environment: [String: String] = PBSInstallation.environment, clock: any Clock, log: Logger
   ) async throws -> any PBSBackend {
     guard self != .commands else {
-      return try Self.commands(installation, settings, "pbs-backend: commands", log)
+      return try Self.commands(installation, settings, "pbs-backend: commands", clock, log)
     }
     let path = installation.library
     if self == .auto, access(path, F_OK) != 0 {
-      return try Self.commands(installation, settings, "there is no \(path)", log)
+      return try Self.commands(installation, settings, "there is no \(path)", clock, log)
     }
     let user = try PBSInstallation.user()
     let library = LibPBS(
       LibraryClient.Program(
         path: helper, arguments: [LibraryHelper.argument, path], environment: environment),
-      user: user, placeholder: settings.placeholder, timeout: settings.commandTimeout, log: log)
+      user: user, placeholder: settings.placeholder, timeout: settings.commandTimeout,
+      clock: clock, log: log)
     let probeTime = min(Self.probeTime, settings.commandTimeout)
     do throws(LibraryFailure) {
       let server = try await library.probe(within: probeTime)
@@ -47,9 +48,9 @@ enum BackendKind: String, CaseIterable, Sendable, ExpressibleByArgument {
         throw StartupError("pbs-backend: libpbs cannot be used: \(error.words)")
       }
       let isUsable = error.kind != .library && error.kind != .answered
-      let isAway = await !Self.answers(installation, settings, probeTime)
+      let isAway = await !Self.answers(installation, settings, probeTime, clock)
       guard self == .libpbs || isUsable && isAway else {
-        return try Self.commands(installation, settings, "\(path): \(error.words)", log)
+        return try Self.commands(installation, settings, "\(path): \(error.words)", clock, log)
       }
       log.notice("talks to PBS by \(path), which does not answer yet: \(error.words)")
       return library
@@ -59,23 +60,25 @@ enum BackendKind: String, CaseIterable, Sendable, ExpressibleByArgument {
   /// Whether PBS answers a command.
   @EventLoop
   private static func answers(
-    _ installation: PBSInstallation, _ settings: BrokerSettings, _ seconds: Double
+    _ installation: PBSInstallation, _ settings: BrokerSettings, _ seconds: Double,
+    _ clock: any Clock
   ) async -> Bool {
     let log = Logger(label: "probe") { _ in SwiftLogNoOpLogHandler() }
     let commands = try? PBSCommands(
-      installation, placeholder: settings.placeholder, timeout: seconds, log: log)
+      installation, placeholder: settings.placeholder, timeout: seconds, clock: clock, log: log)
     return (try? await commands?.server()) != nil
   }
 
   @EventLoop
   private static func commands(
-    _ installation: PBSInstallation, _ settings: BrokerSettings, _ reason: String, _ log: Logger
+    _ installation: PBSInstallation, _ settings: BrokerSettings, _ reason: String,
+    _ clock: any Clock, _ log: Logger
   ) throws -> PBSCommands {
     log.notice(
       "talks to PBS by its commands, with at most \(settings.connectionsPerMinute) connections a minute (connections-per-minute), which is slower than libpbs: \(reason)"
     )
     return try PBSCommands(
       installation, placeholder: settings.placeholder, timeout: settings.commandTimeout,
-      connectionsPerMinute: settings.connectionsPerMinute, log: log)
+      connectionsPerMinute: settings.connectionsPerMinute, clock: clock, log: log)
   }
 }

@@ -18,6 +18,7 @@ final class LibPBS: PBSBackend {
   private let helpers: [String: LibraryClient]
   private let placeholder: [String]
   private let origin: [(name: String, value: String)]
+  private let clock: any Clock
   private let log: Logger
   private let complaints: Complaints
   /// The server's name; empty while it is not known.
@@ -34,15 +35,16 @@ final class LibPBS: PBSBackend {
   ///   - timeout: seconds after which a helper that has not answered is ended.
   init(
     _ helper: LibraryClient.Program, user: String, placeholder: [String], timeout: Double,
-    log: Logger
+    clock: any Clock, log: Logger
   ) {
     self.user = user
     self.placeholder = placeholder
+    self.clock = clock
     self.log = log
     complaints = Complaints(log: log)
     origin = JobAttributes.origin(
       environment: helper.environment, folder: FileManager.default.currentDirectoryPath)
-    helpers = [user: LibraryClient(helper, timeout: timeout, log: log)]
+    helpers = [user: LibraryClient(helper, timeout: timeout, clock: clock, log: log)]
   }
 
   /// Looks cost PBS time and nobody a port: they take a fixed share of its time at most.
@@ -84,9 +86,9 @@ final class LibPBS: PBSBackend {
 
   func list(telling: Set<String>) async throws(PBSError) -> JobListing {
     try await learnServer()
-    let began = Monotonic.now
+    let began = clock.now
     let answer = try await ask(.list(user: user, telling: telling.sorted()))
-    listingCost = Monotonic.now - began
+    listingCost = clock.now - began
     if answer.isFresh { listed = [] }
     listed.subtract(answer.gone)
     let changed = read(answer.objects)
@@ -96,10 +98,10 @@ final class LibPBS: PBSBackend {
 
   func changes() async throws(PBSError) -> JobStat? {
     try await learnServer()
-    let began = Monotonic.now
+    let began = clock.now
     let answer = try await ask(.changes(user: user))
     guard !answer.isFresh else { return nil }
-    changesCost = Monotonic.now - began
+    changesCost = clock.now - began
     let changed = read(answer.objects)
     note(changed)
     return changed

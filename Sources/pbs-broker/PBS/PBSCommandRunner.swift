@@ -18,6 +18,7 @@ final class PBSCommandRunner {
   private let environment: [String: String]
   private let timeout: Double
   private let patience: Double
+  private let clock: any Clock
   private let log: Logger
   private var budget: ConnectionBudget
   /// Uses whose commands wait, which has been logged.
@@ -33,29 +34,31 @@ final class PBSCommandRunner {
   ///   - connectionsPerMinute: see ``ConnectionBudget``.
   init(
     _ installation: PBSInstallation, environment: [String: String], timeout: Double,
-    connectionsPerMinute: Int, patience: Double = PBSCommandRunner.patience, log: Logger
+    connectionsPerMinute: Int, patience: Double = PBSCommandRunner.patience, clock: any Clock,
+    log: Logger
   ) {
     self.installation = installation
     self.environment = environment
     self.timeout = timeout
     self.patience = patience
+    self.clock = clock
     self.log = log
     budget = ConnectionBudget(limit: connectionsPerMinute)
   }
 
   /// Connections of one use that need not wait in this minute.
   func connectionsLeft(for use: ConnectionUse) -> Int {
-    budget.left(for: use, now: Monotonic.now)
+    budget.left(for: use, now: clock.now)
   }
 
   /// Waits for the budget; the next command of one connection for this use runs at once then.
   func turn(for use: ConnectionUse) async {
     await waitForTurn(1, use)
-    turns[use, default: []].append(Monotonic.now)
+    turns[use, default: []].append(clock.now)
   }
 
   private func takeTurn(_ use: ConnectionUse) -> Bool {
-    let now = Monotonic.now
+    let now = clock.now
     turns[use]?.removeAll { now - $0 > Self.turnLasts }
     return turns[use]?.popLast() != nil
   }
@@ -69,13 +72,14 @@ final class PBSCommandRunner {
     _ name: String, _ arguments: [String], for use: ConnectionUse, connections: Int = 1
   ) async throws(PBSError) -> CommandResult {
     if connections != 1 || !takeTurn(use) { await waitForTurn(connections, use) }
-    let began = Monotonic.now
-    let watch = EventSource.timer { [weak self] in self?.noteHang(of: name, since: began) }
+    let began = clock.now
+    let watch = clock.timer { [weak self] in self?.noteHang(of: name, since: began) }
     watch.schedule(after: patience)
     defer { watch.suspend() }
     do {
       let result = try await ChildProcess.run(
-        installation.command(name), arguments, environment: environment, timeout: timeout)
+        installation.command(name), arguments, environment: environment, timeout: timeout,
+        clock: clock)
       log.trace("\(name) \(QsubArguments.logged(arguments)): exit \(result.status)")
       noteAnswer(of: name)
       return result
@@ -86,11 +90,11 @@ final class PBSCommandRunner {
 
   /// Counts connections that a command turned out to have made beyond those taken for it.
   func add(_ connections: Int, for use: ConnectionUse) {
-    budget.add(connections, for: use, now: Monotonic.now)
+    budget.add(connections, for: use, now: clock.now)
   }
 
   private func waitForTurn(_ connections: Int, _ use: ConnectionUse) async {
-    let now = Monotonic.now
+    let now = clock.now
     let moment = budget.take(connections, for: use, now: now)
     let share = budget.share(of: use)
     if moment - now > Self.quietWait, waiting.insert(use).inserted {
@@ -104,7 +108,7 @@ final class PBSCommandRunner {
     }
     guard moment > now else { return }
     // A wait that is cut short, at this process's end, only makes a command run early.
-    try? await EventLoop.sleep(seconds: moment - now)
+    try? await clock.sleep(seconds: moment - now)
   }
 
   private func noteHang(of name: String, since began: Double) {
@@ -115,6 +119,6 @@ final class PBSCommandRunner {
 
   private func noteAnswer(of name: String) {
     guard let since = hanging.removeValue(forKey: name) else { return }
-    log.notice("\(name) answers again after \(String(rounded: Monotonic.now - since)) s")
+    log.notice("\(name) answers again after \(String(rounded: clock.now - since)) s")
   }
 }

@@ -39,7 +39,7 @@ final class PBSCommands: PBSBackend {
   ///   - connectionsPerMinute: the most that all commands together make; see ``ConnectionBudget``.
   init(
     _ installation: PBSInstallation, placeholder: [String], timeout: Double = 60,
-    connectionsPerMinute: Int = 120, log: Logger
+    connectionsPerMinute: Int = 120, clock: any Clock, log: Logger
   ) throws {
     self.placeholder = placeholder
     self.log = log
@@ -47,7 +47,7 @@ final class PBSCommands: PBSBackend {
     user = try PBSInstallation.user()
     runner = PBSCommandRunner(
       installation, environment: PBSInstallation.environment, timeout: timeout,
-      connectionsPerMinute: connectionsPerMinute, log: log)
+      connectionsPerMinute: connectionsPerMinute, clock: clock, log: log)
   }
 
   func connectionsLeft(for use: ConnectionUse) -> Int { runner.connectionsLeft(for: use) }

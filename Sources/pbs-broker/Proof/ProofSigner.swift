@@ -14,6 +14,7 @@ final class ProofSigner {
   /// Who submits, as PBS's server will see it: "pbs-broker@pbsserver".
   let user: String
   private let path: String
+  private let clock: any Clock
   private let log: Logger
   private var keys: ProofKeys
   /// The state of the file that `keys` are of, or that could not be taken.
@@ -24,8 +25,11 @@ final class ProofSigner {
   ///   - user: PBS's name for us.
   ///   - host: this host as PBS's server names it; nil for its full name in the resolver.
   /// - Throws: ``StartupError`` when the file cannot be used.
-  init(path: String, user: String, host: String?, log: Logger) throws(StartupError) {
+  init(path: String, user: String, host: String?, clock: any Clock, log: Logger)
+    throws(StartupError)
+  {
     self.path = path
+    self.clock = clock
     self.user = "\(user)@\(host ?? Self.hostName())"
     self.log = log
     state = ProofKeys.State.of(path)
@@ -41,7 +45,7 @@ final class ProofSigner {
     readAgain()
     let token = ProofToken(
       cluster: cluster, uid: pod.uid, namespace: pod.namespace, name: pod.name, user: user,
-      expiry: Int(Date().timeIntervalSince1970) + Self.life, nonce: Self.nonce())
+      expiry: Int(clock.date.timeIntervalSince1970) + Self.life, nonce: Self.nonce())
     switch token.problem {
     case nil: return token.text(select: select, key: keys.current)
     case "uid", "namespace", "name":

@@ -53,21 +53,22 @@ struct StatusCommand: ParsableCommand {
       StandardError.print("pbs-broker: \(error)")
       throw ExitCode(2)
     }
-    var screen = Self.look(watcher, socket)
+    let clock = SystemClock()
+    var screen = Self.look(watcher, socket, clock)
     guard let watch else {
       Self.show(screen)
       if !screen.isWhole { throw ExitCode(1) }
       return
     }
-    var time = Monotonic.now
+    var time = clock.now
     while true {
       print(Self.clear, terminator: "")
       Self.show(screen)
       // A screen has nothing to wait for but the next one.
       Glibc.usleep(UInt32(watch * 1e6))
       let before = screen.status.bound
-      screen = Self.look(watcher, socket)
-      let now = Monotonic.now
+      screen = Self.look(watcher, socket, clock)
+      let now = clock.now
       screen.bindingRate = Double(screen.status.bound.subtracting(before).count) / (now - time)
       time = now
     }
@@ -79,21 +80,25 @@ struct StatusCommand: ParsableCommand {
     fflush(nil)
   }
 
-  private static func look(_ watcher: String, _ socket: String) -> StatusScreen {
+  private static func look(
+    _ watcher: String, _ socket: String, _ clock: any Clock
+  ) -> StatusScreen {
     var status = SiteStatus()
-    let watched = read(watcher) { json in
+    let watched = read(watcher, clock) { json in
       status.enter(try JSONDecoder().decode(WatcherMessage.self, from: json))
     }
-    let brokered = read(socket) { json in
+    let brokered = read(socket, clock) { json in
       let owned = try JSONDecoder().decode(OwnedBrokerMessage.self, from: json)
       status.enter(owned.message, owner: owned.owner)
     }
     return StatusScreen(status: status, watcher: watched, broker: brokered)
   }
 
-  private static func read(_ path: String, enter: (Data) throws -> Void) -> StatusScreen.Side {
+  private static func read(
+    _ path: String, _ clock: any Clock, enter: (Data) throws -> Void
+  ) -> StatusScreen.Side {
     do {
-      let snapshot = try Snapshot.read(path, within: patience)
+      let snapshot = try Snapshot.read(path, within: patience, clock: clock)
       for json in snapshot.messages { try enter(json) }
       return .told(by: snapshot.instance)
     } catch let error as SocketError {

@@ -48,9 +48,9 @@ final class PodRecord {
   var pollNeededAfter: Double?
   /// No submission before this moment, after a failure.
   var notBefore = 0.0
-  var backoff = Backoff(first: 1, longest: 300)
+  var backoff: Backoff
   /// The same while qsub does not answer, which is not the pod's fault.
-  var unansweredBackoff = Backoff(first: 1, longest: 10)
+  var unansweredBackoff: Backoff
   /// What PBS was asked for of its jobs that wait, by their ids.
   var asked: [String: AskedTerms] = [:]
   /// What PBS said when it refused the last submission.
@@ -58,10 +58,13 @@ final class PodRecord {
   /// Why its submission waited last for what was said of other pods; until a job is submitted, so
   /// that its owner is told one thing between the tries.
   var waitsFor: String?
-  var submitTimer: EventSource?
+  var submitTimer: (any Timer)?
 
-  init(uid: String) {
+  init(uid: String, jitter: Jitter) {
     self.uid = uid
+    var jitter = jitter
+    backoff = Backoff(first: 1, longest: 300, jitter: jitter.split())
+    unansweredBackoff = Backoff(first: 1, longest: 10, jitter: jitter)
   }
 
   /// Whether the pod is there as far as we know.

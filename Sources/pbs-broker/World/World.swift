@@ -12,6 +12,7 @@ final class World {
   /// By what jobs are believed to be ours.
   let reliance: Reliance
   let log: Logger
+  private var jitter: Jitter
 
   private(set) var pods: [String: PodRecord] = [:]
   private(set) var jobs: [String: JobRecord] = [:]
@@ -30,7 +31,7 @@ final class World {
   /// Some pod asks for a host that is not known.
   var needsHosts = false
   /// Owners, nodes and requests whose pods are rejected, refused, or lose their jobs too early.
-  var rejections = RejectionBackoff()
+  var rejections: RejectionBackoff
   /// Since when kube-watcher's word is complete; nil while it is not.
   private(set) var syncedSince: Double?
   /// Pods told since the connection began: what is not among them at `synced` is missing.
@@ -42,10 +43,15 @@ final class World {
   /// Some pod is missing since the last call of ``takeAbsenceChanged()``.
   private var isAbsenceChanged = false
 
-  init(user: String, reliance: Reliance = .owner, hosts: [String: String], log: Logger) {
+  init(
+    user: String, reliance: Reliance = .owner, hosts: [String: String], jitter: Jitter,
+    log: Logger
+  ) {
     self.user = user
     self.reliance = reliance
     self.log = log
+    self.jitter = jitter
+    rejections = RejectionBackoff(jitter: self.jitter.split())
     hostMap = HostMap(table: hosts)
   }
 
@@ -69,13 +75,9 @@ final class World {
 
   // MARK: What kube-watcher tells
 
-  func watcherConnected() {
-    toldSinceConnected.removeAll()
-  }
+  func watcherConnected() { toldSinceConnected.removeAll() }
 
-  func watcherDisconnected() {
-    syncedSince = nil
-  }
+  func watcherDisconnected() { syncedSince = nil }
 
   /// All has been told: pods that were not are missing.
   func watcherSynced(now: Double) {
@@ -230,9 +232,7 @@ final class World {
     markAllChanged()
   }
 
-  func keepForeign(among listed: Set<String>) {
-    foreignJobs.formIntersection(listed)
-  }
+  func keepForeign(among listed: Set<String>) { foreignJobs.formIntersection(listed) }
 
   func forgetForeign() { foreignJobs.removeAll() }
 
@@ -284,7 +284,7 @@ final class World {
 
   func record(_ uid: String) -> PodRecord {
     if let record = pods[uid] { return record }
-    let record = PodRecord(uid: uid)
+    let record = PodRecord(uid: uid, jitter: jitter.split())
     pods[uid] = record
     return record
   }

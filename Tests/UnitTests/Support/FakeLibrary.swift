@@ -22,7 +22,7 @@ struct FakeLibrary {
       "/usr/bin/env",
       ["cc", "-shared", "-fPIC", "-Wall", "-Wextra", "-Werror", "-o", path, source] + flags,
       environment: ["PATH": ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin"],
-      timeout: 120)
+      timeout: 120, clock: SystemClock())
     guard result.status == 0 else { throw POSIXFailure("cc: \(result.words)") }
     try folder.write("server", "pbsserver\n")
     try folder.write("jobs", "")
@@ -43,7 +43,7 @@ struct FakeLibrary {
         path: Self.program, arguments: [LibraryHelper.argument, path],
         environment: ["PBS_FAKE_FOLDER": folder.path, "HOME": "/home/pbs-broker"]),
       user: "pbs-broker", placeholder: ["/bin/sleep", "infinity"], timeout: timeout,
-      log: log.logger)
+      clock: SystemClock(), log: log.logger)
   }
 
   /// What PBS tells of its jobs from now on.

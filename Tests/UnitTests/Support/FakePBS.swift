@@ -20,7 +20,11 @@ final class FakePBS: PBSBackend {
   var isHolding = false
   private var held: [CheckedContinuation<Void, Never>] = []
 
-  nonisolated init() {}
+  private let clock: any Clock
+
+  init(clock: any Clock) {
+    self.clock = clock
+  }
 
   /// Lets the commands that wait come to their ends, and later ones not wait.
   func release() {
@@ -31,7 +35,7 @@ final class FakePBS: PBSBackend {
   }
 
   private func answer() async throws(PBSError) {
-    moments.append(Monotonic.now)
+    moments.append(clock.now)
     let failure = failure(moments.count - 1)
     if isHolding { await withCheckedContinuation { held.append($0) } }
     if let failure { throw failure }
@@ -63,14 +67,15 @@ final class FakePBS: PBSBackend {
   var pace: LookPace { LookPace(first: 0.25, second: 0.5) }
 }
 
-/// Waits until the condition holds, at most for some seconds.
+/// Waits until the condition holds, at most for some seconds of real time.
 /// - Returns: whether it does.
 @EventLoop
 func soon(within seconds: Double = 15, _ condition: @EventLoop () -> Bool) async -> Bool {
-  let end = Monotonic.now + seconds
+  let clock = SystemClock()
+  let end = clock.now + seconds
   while !condition() {
-    guard Monotonic.now < end else { return false }
-    try? await EventLoop.sleep(seconds: 0.01)
+    guard clock.now < end else { return false }
+    try? await clock.sleep(seconds: 0.01)
   }
   return true
 }

@@ -25,7 +25,7 @@ final class Heard<Item> {
     try await withCheckedThrowingContinuation { continuation in
       let wait = Wait(continuation)
       waiting.append((isMet, wait))
-      let timer = EventSource.timer { [unowned self] in
+      let timer = SystemClock().timer { [unowned self] in
         wait.end(
           DidNotHappen(description: "\(what) did not happen within \(limit) s; heard: \(items)"))
       }
@@ -36,7 +36,7 @@ final class Heard<Item> {
 
   private final class Wait {
     private var continuation: CheckedContinuation<Void, any Error>?
-    var timer: EventSource?
+    var timer: (any Timer)?
 
     init(_ continuation: CheckedContinuation<Void, any Error>) {
       self.continuation = continuation

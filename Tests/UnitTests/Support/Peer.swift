@@ -44,7 +44,7 @@ final class Peer {
 
   /// Takes over a connected socket.
   init(descriptor: Int32) {
-    connection = FrameConnection(descriptor: descriptor)
+    connection = FrameConnection(descriptor: descriptor, clock: SystemClock())
     connection.onFrame = { [unowned self] json in
       do {
         let message = try JSONDecoder().decode(Message.self, from: json)

@@ -7,18 +7,47 @@ import FoundationEssentials
 /// A clock that moves only when something waits. A stop is what SIGSTOP does: time passes, and
 /// nothing else happens.
 @EventLoop
-final class PretendedClock {
-  private(set) var now = 0.0
+final class PretendedClock: Clock {
+  /// Written on the loop only.
+  private nonisolated(unsafe) var moment = 0.0
   var stops: [(after: Double, seconds: Double)] = []
+  /// Called after each wait.
+  var onWait: (@EventLoop () -> Void)?
 
   nonisolated init() {}
 
+  nonisolated var now: Double { moment }
+  nonisolated var date: Date { Date(timeIntervalSince1970: 1_800_000_000 + now) }
+
   func pass(_ seconds: Double) {
-    now += seconds
-    if let stop = stops.first, now > stop.after {
+    moment += seconds
+    if let stop = stops.first, moment > stop.after {
       stops.removeFirst()
-      now += stop.seconds
+      moment += stop.seconds
     }
+  }
+
+  func timer(_ handler: @escaping @EventLoop () -> Void) -> any Timer { Wait(self, handler) }
+  func random(in range: ClosedRange<Double>) -> Double { range.upperBound }
+  func jitter() -> Jitter { Jitter(seed: 1) }
+
+  /// Whoever waits makes the time pass.
+  private final class Wait: Timer {
+    private let clock: PretendedClock
+    private let handler: @EventLoop () -> Void
+
+    init(_ clock: PretendedClock, _ handler: @escaping @EventLoop () -> Void) {
+      self.clock = clock
+      self.handler = handler
+    }
+
+    func schedule(after seconds: Double) {
+      clock.pass(seconds)
+      clock.onWait?()
+      Task { @EventLoop in handler() }
+    }
+
+    func suspend() {}
   }
 }
 

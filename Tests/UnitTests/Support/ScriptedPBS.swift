@@ -68,7 +68,8 @@ struct ScriptedPBS {
   ) throws -> PBSCommands {
     try PBSCommands(
       PBSInstallation(exec: folder.path), placeholder: ["/bin/sleep", "infinity"],
-      timeout: timeout, connectionsPerMinute: connectionsPerMinute, log: log.logger)
+      timeout: timeout, connectionsPerMinute: connectionsPerMinute, clock: SystemClock(),
+      log: log.logger)
   }
 
   static let job = JobDescription(

@@ -29,7 +29,7 @@ final class Shelf {
     publisher = try Publisher(
       path: path, role: .pbsBroker, instance: "broker-1", consumers: .binder,
       allowedPeers: allowedPeers,
-      log: log.logger)
+      clock: SystemClock(), log: log.logger)
     values = Dictionary(uniqueKeysWithValues: (0..<objects).map { ("uid-\($0)", $0) })
     publisher.objects = { [unowned self] in values.map { published($0.key, $0.value) } }
     publisher.onMessage = { [answers] instance, json in

@@ -33,6 +33,7 @@ final class LibraryClient {
   private let program: Program
   private let timeout: Double
   private let patience: Double
+  private let clock: any Clock
   private let log: Logger
   private var helper: HelperProcess?
   /// PBS has answered something through this helper.
@@ -42,24 +43,28 @@ final class LibraryClient {
   private var actions: Deque<Pending> = []
   private var current: Pending?
   private var deadline: Deadline?
-  private var watch: EventSource?
+  private var watch: (any Timer)?
   /// Since when PBS has not answered, which has been logged.
   private var hangsSince: Double?
   /// Each helper takes a reserved port for its connection.
-  private var backoff = Backoff(first: 0.1, longest: 2)
-  private var restTimer: EventSource?
+  private var backoff: Backoff
+  private var restTimer: (any Timer)?
   private var isResting = false
 
   /// - Parameters:
   ///   - timeout: seconds after which a helper that has not answered is ended.
   ///   - patience: seconds after which that it has not answered is logged.
-  init(_ program: Program, timeout: Double, patience: Double = 5, log: Logger) {
+  init(
+    _ program: Program, timeout: Double, patience: Double = 5, clock: any Clock, log: Logger
+  ) {
     self.program = program
     self.timeout = timeout
     self.patience = patience
+    self.clock = clock
+    backoff = Backoff(first: 0.1, longest: 2, jitter: clock.jitter())
     self.log = log
-    watch = EventSource.timer { [weak self] in self?.noteHang() }
-    restTimer = EventSource.timer { [weak self] in
+    watch = clock.timer { [weak self] in self?.noteHang() }
+    restTimer = clock.timer { [weak self] in
       self?.isResting = false
       self?.next()
     }
@@ -106,7 +111,7 @@ final class LibraryClient {
     }
     current = pending
     watch?.schedule(after: patience)
-    deadline = Deadline(after: pending.timeout) { [weak self] in
+    deadline = Deadline(after: pending.timeout, clock: clock) { [weak self] in
       self?.helper?.kill(
         "\(pending.request.name) did not answer within \(String(rounded: pending.timeout)) s")
     }
@@ -117,7 +122,8 @@ final class LibraryClient {
   private func start() -> HelperProcess? {
     do throws(CommandError) {
       let helper = try HelperProcess(
-        program.path, named: program.name, program.arguments, environment: program.environment)
+        program.path, named: program.name, program.arguments, environment: program.environment,
+        clock: clock)
       helper.onFrame = { [weak self] in self?.received($0) }
       helper.onEnd = { [weak self] in self?.ended($0) }
       self.helper = helper
@@ -201,7 +207,7 @@ final class LibraryClient {
     deadline = nil
     watch?.suspend()
     if let since = hangsSince {
-      log.notice("PBS answers again after \(String(rounded: Monotonic.now - since)) s")
+      log.notice("PBS answers again after \(String(rounded: clock.now - since)) s")
       hangsSince = nil
     }
   }
@@ -214,7 +220,7 @@ final class LibraryClient {
 
   private func noteHang() {
     guard let current, hangsSince == nil else { return }
-    hangsSince = Monotonic.now - patience
+    hangsSince = clock.now - patience
     log.warning("\(current.request.name) has not answered for \(String(rounded: patience)) s")
   }
 

@@ -26,13 +26,15 @@ struct LibraryHelper {
   /// pbs_error.h: PBSE_JOBHISTNOTSET.
   private static let noHistory = 15140
 
+  private let clock: any Clock
   private let library: Result<PBSLibrary, LibraryFailure>
   private var told = ToldJobs()
   /// PBS keeps ended jobs.
   private var hasHistory = true
 
   /// - Parameter path: libpbs.so.
-  init(path: String) {
+  init(path: String, clock: any Clock) {
+    self.clock = clock
     let printed = PrintedWords()
     do throws(LibraryFailure) {
       library = .success(try PBSLibrary(path: path, printed: printed))
@@ -49,7 +51,7 @@ struct LibraryHelper {
     signal(SIGINT, SIG_IGN)
     // Its program's path may be /proc/self/exe, which tells nobody anything. It works without a name.
     try? Data("pbs-helper".utf8).write(to: URL(filePath: "/proc/self/comm"))
-    var helper = LibraryHelper(path: arguments[2])
+    var helper = LibraryHelper(path: arguments[2], clock: SystemClock())
     helper.run()
     exit(0)
   }
@@ -120,7 +122,7 @@ struct LibraryHelper {
     _ user: String, telling: Set<String>, _ library: PBSLibrary
   ) throws(LibraryFailure) -> HelperAnswer {
     let isFresh = told.isEmpty
-    let now = Monotonic.now
+    let now = clock.now
     let jobs = try library.select(
       [(JobAttribute("User_List", user), pbs_equal)], wanted: Self.wanted, withEnded: false)
     told.begin()
@@ -137,7 +139,7 @@ struct LibraryHelper {
     // What is a change, only a listing before can tell.
     guard !told.isEmpty else { return HelperAnswer(isFresh: true) }
     var criteria = [(JobAttribute("User_List", user), pbs_equal)]
-    let now = Monotonic.now
+    let now = clock.now
     let since = told.since(now: now)
     if let since { criteria.append((JobAttribute(Self.changeTime, "\(since)"), pbs_at_least)) }
     let jobs = try withHistory { (withEnded) throws(LibraryFailure) in
