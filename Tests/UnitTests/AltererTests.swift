@@ -25,7 +25,8 @@ struct AltererTests {
           steps[job].map { (Site.edit(job), $0) }
         },
         taken: { [unowned self] in taken.append($1) },
-        settled: { [unowned self] _ in settled += 1 }), clock: clock, log: lines.logger)
+        settled: { [unowned self] _ in settled += 1 }), clock: clock,
+      log: lines.logger)
 
     init() {
       Self.all.append(self)

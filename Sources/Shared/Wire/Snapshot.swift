@@ -15,9 +15,9 @@ public struct Snapshot: Sendable {
   ///   - path: the socket.
   ///   - seconds: after which a server that has not told all counts as hanging.
   /// - Throws: ``SocketError``.
-  public static func read(_ path: String, within seconds: Double, _ clock: any Clock)
-    throws(SocketError) -> Snapshot
-  {
+  public static func read(
+    _ path: String, within seconds: Double, clock: any Clock
+  ) throws(SocketError) -> Snapshot {
     let descriptor = try UnixSocket.connect(path: path)
     defer { close(descriptor) }
     var reader = Reader(path: path, deadline: clock.now + seconds, clock: clock)

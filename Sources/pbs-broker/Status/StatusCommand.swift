@@ -54,6 +54,7 @@ struct StatusCommand: ParsableCommand {
       StandardError.print("pbs-broker: \(error)")
       throw ExitCode(2)
     }
+    let clock = SystemClock()
     var screen = Self.look(watcher, socket, clock)
     guard let watch else {
       Self.show(screen)
@@ -80,8 +81,9 @@ struct StatusCommand: ParsableCommand {
     fflush(nil)
   }
 
-  private static func look(_ watcher: String, _ socket: String, _ clock: any Clock) -> StatusScreen
-  {
+  private static func look(
+    _ watcher: String, _ socket: String, _ clock: any Clock
+  ) -> StatusScreen {
     var status = SiteStatus()
     let watched = read(watcher, clock) { json in
       status.enter(try JSONDecoder().decode(WatcherMessage.self, from: json))
@@ -97,7 +99,7 @@ struct StatusCommand: ParsableCommand {
     _ path: String, _ clock: any Clock, enter: (Data) throws -> Void
   ) -> StatusScreen.Side {
     do {
-      let snapshot = try Snapshot.read(path, within: patience, clock)
+      let snapshot = try Snapshot.read(path, within: patience, clock: clock)
       for json in snapshot.messages { try enter(json) }
       return .told(by: snapshot.instance)
     } catch let error as SocketError {
