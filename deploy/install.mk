@@ -63,6 +63,7 @@ install-connector: generated
 	@$(call put,644,deploy/rbac.yaml,$(DATADIR)/deploy/rbac.yaml)
 	@$(call put,644,deploy/admission-policies.yaml,$(DATADIR)/deploy/admission-policies.yaml)
 	@$(call put,644,deploy/renewal.yaml,$(DATADIR)/deploy/renewal.yaml)
+	@$(call put_folder,deploy/kubernetes,$(DATADIR)/deploy/kubernetes)
 	@$(call put_folder,deploy/setup,$(DATADIR)/deploy/setup)
 	@chmod 755 "$(DESTDIR)$(DATADIR)/deploy/setup/pbs-connector-setup"
 	@mkdir -p "$(DESTDIR)$(SBINDIR)"
@@ -106,3 +107,9 @@ rpm: prepare-packages release
 # Installs them in a Debian root of its own, which takes some minutes.
 test-packages: deb rpm
 	PBS_CONNECTOR_PACKAGES=$(abspath $(PACKAGES)) $(PYTHON) -m pytest Tests/packages -q -rs
+
+# kustomize reads nothing outside of its folders, so that two files are there twice.
+.PHONY: manifests
+manifests:
+	cp deploy/rbac.yaml deploy/kubernetes/base/rbac.yaml
+	cp deploy/admission-policies.yaml deploy/kubernetes/policies/admission-policies.yaml
