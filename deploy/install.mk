@@ -64,6 +64,9 @@ install-connector: generated
 	@$(call put,644,deploy/admission-policies.yaml,$(DATADIR)/deploy/admission-policies.yaml)
 	@$(call put,644,deploy/renewal.yaml,$(DATADIR)/deploy/renewal.yaml)
 	@$(call put_folder,deploy/kubernetes,$(DATADIR)/deploy/kubernetes)
+	@$(call put_folder,deploy/supervisors,$(DATADIR)/deploy/supervisors)
+	@cd "$(DESTDIR)$(DATADIR)/deploy/supervisors" && chmod 755 folders */*/run && \
+	  sed -i 's|/usr/share/pbs-connector|$(DATADIR)|' supervisord.conf */*/run
 	@$(call put_folder,deploy/setup,$(DATADIR)/deploy/setup)
 	@chmod 755 "$(DESTDIR)$(DATADIR)/deploy/setup/pbs-connector-setup"
 	@mkdir -p "$(DESTDIR)$(SBINDIR)"
