@@ -62,6 +62,9 @@ install-connector: generated
 	@$(call put_folder,deploy/systemd/examples,$(DOCDIR)/deploy/systemd/examples)
 	@$(call put,644,deploy/rbac.yaml,$(DATADIR)/deploy/rbac.yaml)
 	@$(call put,644,deploy/admission-policies.yaml,$(DATADIR)/deploy/admission-policies.yaml)
+	@$(call put,755,deploy/kubectl/kubectl-pbs,$(BINDIR)/kubectl-pbs)
+	@sed -i '1s|.*|#!/usr/bin/python3|' "$(DESTDIR)$(BINDIR)/kubectl-pbs"
+	@$(call put,644,$(GENERATED)/man/kubectl-pbs.1,$(MANDIR)/man1/kubectl-pbs.1)
 	@$(call put,644,deploy/renewal.yaml,$(DATADIR)/deploy/renewal.yaml)
 	@$(call put_folder,deploy/kubernetes,$(DATADIR)/deploy/kubernetes)
 	@$(call put_folder,deploy/supervisors,$(DATADIR)/deploy/supervisors)

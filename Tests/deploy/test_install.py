@@ -18,7 +18,7 @@ from integration.connector import PROGRAMS, REPOSITORY, program_folder
 
 DEPLOY = REPOSITORY / "deploy"
 HOOKS = REPOSITORY / "hooks"
-EXECUTABLE = {"usr/bin/kubectl-pbs", *(f"usr/bin/{program}" for program in PROGRAMS), "usr/sbin/pbs-connector-hooks",
+EXECUTABLE = {"usr/bin/kubectl-pbs", *(f"usr/bin/{program}" for program in PROGRAMS), "usr/sbin/pbs-connector-hooks", "usr/bin/kubectl-pbs",
               "usr/share/pbs-connector/hooks/install", "usr/share/pbs-connector/deploy/setup/pbs-connector-setup", "usr/share/pbs-connector/hooks/placeholder"}
 
 
@@ -48,6 +48,7 @@ def test_each_program_comes_with_its_page_and_completion(root: Path) -> None:
                 "etc/pbs-connector/config.yaml", "etc/pbs-connector/pbs_kubernetes.CF",
                 "usr/share/doc/pbs-connector/README.md", "usr/share/pbs-connector/deploy/rbac.yaml",
                 "usr/share/pbs-connector/deploy/admission-policies.yaml", "usr/share/pbs-connector/deploy/renewal.yaml",
+                "usr/bin/kubectl-pbs", "usr/share/man/man1/kubectl-pbs.1",
                 "usr/sbin/pbs-connector-setup", "usr/share/man/man8/pbs-connector-setup.8",
                 "usr/lib/systemd/system/pbs-connector-renewal@.service", "usr/lib/systemd/system/pbs-connector-renewal@.timer"}
     for program in PROGRAMS:
@@ -152,7 +153,7 @@ def test_the_page_of_the_configuration_has_each_key(root: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["man8/kube-watcher.8", "man8/pbs-broker.8", "man8/binder.8", "man8/pbs-connector-hooks.8",
-                                  "man8/pbs-connector-setup.8",
+                                  "man8/pbs-connector-setup.8", "man1/kubectl-pbs.1",
                                   "man5/pbs-connector-config.5"])
 def test_groff_finds_no_fault_in_a_page(name: str, root: Path) -> None:
     groff = shutil.which("groff")
