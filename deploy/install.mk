@@ -62,7 +62,14 @@ install-connector: generated
 	@$(call put_folder,deploy/systemd/examples,$(DOCDIR)/deploy/systemd/examples)
 	@$(call put,644,deploy/rbac.yaml,$(DATADIR)/deploy/rbac.yaml)
 	@$(call put,644,deploy/admission-policies.yaml,$(DATADIR)/deploy/admission-policies.yaml)
+	@$(call put,755,deploy/kubectl/kubectl-pbs,$(BINDIR)/kubectl-pbs)
+	@sed -i '1s|.*|#!/usr/bin/python3|' "$(DESTDIR)$(BINDIR)/kubectl-pbs"
+	@$(call put,644,$(GENERATED)/man/kubectl-pbs.1,$(MANDIR)/man1/kubectl-pbs.1)
 	@$(call put,644,deploy/renewal.yaml,$(DATADIR)/deploy/renewal.yaml)
+	@$(call put_folder,deploy/kubernetes,$(DATADIR)/deploy/kubernetes)
+	@$(call put_folder,deploy/supervisors,$(DATADIR)/deploy/supervisors)
+	@cd "$(DESTDIR)$(DATADIR)/deploy/supervisors" && chmod 755 folders */*/run && \
+	  sed -i 's|/usr/share/pbs-connector|$(DATADIR)|' supervisord.conf */*/run
 	@$(call put_folder,deploy/setup,$(DATADIR)/deploy/setup)
 	@chmod 755 "$(DESTDIR)$(DATADIR)/deploy/setup/pbs-connector-setup"
 	@mkdir -p "$(DESTDIR)$(SBINDIR)"
@@ -106,3 +113,9 @@ rpm: prepare-packages release
 # Installs them in a Debian root of its own, which takes some minutes.
 test-packages: deb rpm
 	PBS_CONNECTOR_PACKAGES=$(abspath $(PACKAGES)) $(PYTHON) -m pytest Tests/packages -q -rs
+
+# kustomize reads nothing outside of its folders, so that two files are there twice.
+.PHONY: manifests
+manifests:
+	cp deploy/rbac.yaml deploy/kubernetes/base/rbac.yaml
+	cp deploy/admission-policies.yaml deploy/kubernetes/policies/admission-policies.yaml

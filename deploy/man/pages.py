@@ -19,7 +19,8 @@ EXIT_STATUS = """
 0 after SIGTERM, 1 for what can never work (a line on standard error says what), 64 for a flag that is not known or lacks
 its value.
 """
-PAGES = ("kube-watcher(8)", "pbs-broker(8)", "binder(8)", "pbs-connector-config(5)", "pbs-connector-setup(8)", "pbs-connector-hooks(8)")
+PAGES = ("kube-watcher(8)", "pbs-broker(8)", "binder(8)", "pbs-connector-config(5)", "pbs-connector-setup(8)", "pbs-connector-hooks(8)",
+         "kubectl-pbs(1)")
 
 
 def see_also(own: str) -> str:
@@ -78,16 +79,18 @@ def command_page(command: dict[str, Any], version: str) -> str:
     return text + heading("Files") + from_markdown(FILES, 1) + see_also(name)
 
 
-def help_page(name: str, printed: str, version: str) -> str:
+def help_page(name: str, section: int, printed: str, version: str) -> str:
     """The page of a program of Python's argparse, from what --help prints."""
     used, _, rest = printed.partition("\n\n")
-    words, _, listed = re.sub(r"^(\w+ )?(arguments|options):$", "\0", rest, count=1, flags=re.MULTILINE).partition("\0\n")
+    words, *groups = re.split(r"^(?:positional arguments|optional arguments|options):\n", rest, flags=re.MULTILINE)
     abstract = " ".join(words.split("\n\n")[0].split()).rstrip(".")
-    text = header(name, 8, version, MANUAL)
+    # Behind "usage:" stands what the program is called by, in one word or two.
+    _, bracket, arguments = " ".join(used.split()).partition(" [")
+    text = header(name, section, version, MANUAL)
     text += heading("Name") + f"{escaped(name)} \\- {escaped(abstract)}\n"
-    text += heading("Synopsis") + f".PP\n{escaped(' '.join([name, *used.split()[2:]]))}\n"
-    text += heading("Description") + from_markdown(words, 1)
-    text += heading("Options") + literal([each[2:] for each in listed.rstrip().splitlines()])
+    text += heading("Synopsis") + f".PP\n{escaped(name.replace('kubectl-', 'kubectl ') + bracket + arguments)}\n"
+    text += heading("Description") + from_markdown(words, 1) + heading("Options")
+    text += "".join(literal([each[2:] for each in group.rstrip().splitlines()]) for group in groups)
     return text + see_also(name)
 
 
