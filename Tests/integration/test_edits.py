@@ -8,9 +8,8 @@ import pytest
 
 from hooks.timing import awaited
 from integration.site import Pod, Site
-from integration.site_pbs import SitePBS
 from integration.test_options import PREFIX, create, job_of, start
-from integration.test_proof_of_submission import ProvenSite, proven
+from integration.test_proof_of_submission import TOKEN, ProvenSite, proven
 from simulators.pbs import PBSSimulator
 
 __all__ = ["proven"]
@@ -164,4 +163,4 @@ def test_with_proof_the_brokers_changes_are_signed(proven: ProvenSite) -> None:
     edit(site, "redis", walltime=None, hold="true")
     wait_job(site, pod, Resource_List__walltime=None, Hold_Types="u")
     assert proven.hook.proof_of(job) == {"k8s_pod": f"{site.cluster}/{pod['metadata']['uid']}/default/redis"}
-    assert isinstance(site.pbs, SitePBS) or not any("1." in line for line in proven.lines("k8s_token="))
+    assert not any(TOKEN.search(line) for line in proven.broker.lines)
