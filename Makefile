@@ -109,7 +109,6 @@ format:
 	swift format -i -r Package.swift Sources Tests/UnitTests Tests/fuzz Tests/time
 
 lint:
-	swift format lint -r Package.swift Sources Tests/UnitTests Tests/fuzz
+	swift format lint -r Package.swift Sources Tests/UnitTests Tests/fuzz Tests/time
 
 include deploy/install.mk
-	swift format lint -r Package.swift Sources Tests/UnitTests Tests/fuzz Tests/time

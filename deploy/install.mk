@@ -50,7 +50,6 @@ install-connector: generated
 	  $(call put,644,$(GENERATED)/bash/$$program,$(BASHDIR)/$$program); \
 	  $(call put,644,$(GENERATED)/zsh/_$$program,$(ZSHDIR)/_$$program); \
 	  $(call put_text,644,deploy/systemd/$$program.service,$(UNITDIR)/$$program.service); done
-	@$(call put,755,deploy/kubectl/kubectl-pbs,$(BINDIR)/kubectl-pbs)
 	@$(call put,644,$(GENERATED)/man/pbs-connector-config.5,$(MANDIR)/man5/pbs-connector-config.5)
 	@$(call put,644,deploy/systemd/pbs-connector.sysusers,$(SYSUSERSDIR)/pbs-connector.conf)
 	@$(call put,644,deploy/systemd/pbs-connector.tmpfiles,$(TMPFILESDIR)/pbs-connector.conf)

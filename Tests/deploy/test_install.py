@@ -18,7 +18,7 @@ from integration.connector import PROGRAMS, REPOSITORY, program_folder
 
 DEPLOY = REPOSITORY / "deploy"
 HOOKS = REPOSITORY / "hooks"
-EXECUTABLE = {"usr/bin/kubectl-pbs", *(f"usr/bin/{program}" for program in PROGRAMS), "usr/sbin/pbs-connector-hooks", "usr/bin/kubectl-pbs",
+EXECUTABLE = {*(f"usr/bin/{program}" for program in PROGRAMS), "usr/sbin/pbs-connector-hooks", "usr/bin/kubectl-pbs",
               "usr/share/pbs-connector/hooks/install", "usr/share/pbs-connector/deploy/setup/pbs-connector-setup", "usr/share/pbs-connector/hooks/placeholder"}
 
 

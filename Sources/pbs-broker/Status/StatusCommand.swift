@@ -39,7 +39,6 @@ struct StatusCommand: ParsableCommand {
   }
 
   func run() throws {
-    let clock = SystemClock()
     let watcher: String
     let socket: String
     do {
