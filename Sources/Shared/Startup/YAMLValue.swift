@@ -21,7 +21,9 @@ public indirect enum YAMLValue: Sendable, Equatable {
   }
 
   /// Reads the first document of a text.
-  /// - Throws: ``YAMLError`` with the line; aliases are refused.
+  /// - Throws: ``YAMLError`` with the line. Aliases stand for what they name, and `<<` merges a
+  ///   mapping into another one (YAML 1.1, as kubectl reads it); what a small text would make endless
+  ///   by them is refused.
   public init(parsing text: String) throws(YAMLError) {
     self = try Self.documents(parsing: text, most: 1).first ?? .null
   }
@@ -63,24 +65,50 @@ public indirect enum YAMLValue: Sendable, Equatable {
     }
     defer { yaml_document_delete(&document) }
     guard let root = yaml_document_get_root_node(&document) else { return nil }
-    var visited: Set<UnsafeMutablePointer<yaml_node_t>> = []
-    return try value(of: root, in: &document, depth: 0, &visited)
+    var values = Values()
+    return try value(of: root, in: &document, depth: 0, &values).value
+  }
+
+  /// How many values a document may have, those that aliases repeat counted each time.
+  static let mostValues = 200_000
+
+  /// Values of the nodes of a document. Aliases make a graph of the tree.
+  private struct Values {
+    typealias Node = UnsafeMutablePointer<yaml_node_t>
+
+    /// A value, and how many there are in it.
+    var known: [Node: (value: YAMLValue, count: Int)] = [:]
+    var begun: Set<Node> = []
   }
 
   private static func value(
-    of node: UnsafeMutablePointer<yaml_node_t>, in document: inout yaml_document_t, depth: Int,
-    _ visited: inout Set<UnsafeMutablePointer<yaml_node_t>>
-  ) throws(YAMLError) -> YAMLValue {
+    of node: Values.Node, in document: inout yaml_document_t, depth: Int, _ values: inout Values
+  ) throws(YAMLError) -> (value: YAMLValue, count: Int) {
     let line = Int(node.pointee.start_mark.line) + 1
+    if let known = values.known[node] { return known }
     guard depth < 64 else { throw YAMLError(line: line, problem: "nested too deeply") }
-    // Aliases make a graph of the tree, and a small text an endless document.
-    guard visited.insert(node).inserted else {
-      throw YAMLError(line: line, problem: "an alias is not supported")
+    guard values.begun.insert(node).inserted else {
+      throw YAMLError(line: line, problem: "an alias names what it is a part of")
     }
-    func child(_ index: Int32) throws(YAMLError) -> YAMLValue {
-      guard let node = yaml_document_get_node(&document, index) else { return .null }
-      return try value(of: node, in: &document, depth: depth + 1, &visited)
+    var count = 1
+    let value = try read(node, line, in: &document) { (index, document) throws(YAMLError) in
+      guard let child = yaml_document_get_node(&document, index) else { return .null }
+      let (value, inside) = try Self.value(of: child, in: &document, depth: depth + 1, &values)
+      count += inside
+      guard count <= mostValues else {
+        throw YAMLError(line: line, problem: "aliases make more than \(mostValues) values of it")
+      }
+      return value
     }
+    values.known[node] = (value, count)
+    return (value, count)
+  }
+
+  /// A node as a value; `child` gives that of the node with an index.
+  private static func read(
+    _ node: Values.Node, _ line: Int, in document: inout yaml_document_t,
+    child: (Int32, inout yaml_document_t) throws(YAMLError) -> YAMLValue
+  ) throws(YAMLError) -> YAMLValue {
     switch node.pointee.type {
     case YAML_SCALAR_NODE:
       let scalar = node.pointee.data.scalar
@@ -94,25 +122,43 @@ public indirect enum YAMLValue: Sendable, Equatable {
       var values: [YAMLValue] = []
       var item = items.start
       while let current = item, current != items.top {
-        values.append(try child(current.pointee))
+        values.append(try child(current.pointee, &document))
         item = current + 1
       }
       return .sequence(values)
     case YAML_MAPPING_NODE:
       let pairs = node.pointee.data.mapping.pairs
       var values: [(key: String, value: YAMLValue)] = []
+      var merged: [YAMLValue] = []
       var pair = pairs.start
       while let current = pair, current != pairs.top {
-        guard case .scalar(let key, _) = try child(current.pointee.key) else {
+        guard case .scalar(let key, let isPlain) = try child(current.pointee.key, &document) else {
           throw YAMLError(line: line, problem: "a key is not a text")
         }
-        values.append((key, try child(current.pointee.value)))
+        let value = try child(current.pointee.value, &document)
+        if key == "<<", isPlain { merged.append(value) } else { values.append((key, value)) }
         pair = current + 1
       }
-      return .mapping(values)
+      return .mapping(values + (try Self.merged(merged, into: values, line)))
     default:
       throw YAMLError(line: line, problem: "neither text, list nor mapping")
     }
+  }
+
+  /// What `<<` adds to a mapping: what it has itself stands, then what is named first.
+  private static func merged(
+    _ sources: [YAMLValue], into own: [(key: String, value: YAMLValue)], _ line: Int
+  ) throws(YAMLError) -> [(key: String, value: YAMLValue)] {
+    if sources.isEmpty { return [] }
+    var keys = Set(own.map(\.key))
+    var added: [(key: String, value: YAMLValue)] = []
+    for source in sources.flatMap({ $0.items ?? [$0] }) {
+      guard case .mapping(let pairs) = source else {
+        throw YAMLError(line: line, problem: "<< merges mappings only")
+      }
+      for pair in pairs where keys.insert(pair.key).inserted { added.append(pair) }
+    }
+    return added
   }
 
   /// A mapping's value by key; nil when this is no mapping or has no such key.
