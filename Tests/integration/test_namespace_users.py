@@ -151,6 +151,18 @@ def test_a_broker_that_starts_finds_all_users_jobs_and_ends_orphans(users: Users
     assert len(users.pbs.jobs) == 3
 
 
+def test_a_waiting_job_is_altered_as_its_owner(users: UsersSite) -> None:
+    users.pbs.set_scheduling(False)
+    users.start()
+    uid = users.create("edited", "physics")
+    users.pbs.wait(lambda _: uid in users.owners(), 30, "the job")
+    patch = {"metadata": {"annotations": {"pbs-connector/walltime": "600"}}}
+    users.kubernetes.request("PATCH", "/api/v1/namespaces/physics/pods/edited", patch, "application/merge-patch+json")
+    awaited(lambda: [job.request.listed.get("walltime") for job in users.pbs.jobs.values()] == ["00:10:00"], 30)
+    assert users.calls("qalter") == [ALICE]
+    assert users.owners() == {uid: ALICE}
+
+
 def test_a_namespace_that_gets_another_user_keeps_its_jobs(users: UsersSite) -> None:
     users.start()
     before = users.create("before", "physics")
