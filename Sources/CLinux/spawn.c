@@ -10,7 +10,8 @@
 
 /* posix_spawn cannot ask for a parent-death signal, and fork copies page tables. */
 pid_t connector_spawn(const char *path, char *const arguments[], char *const environment[],
-                      int standard_input, int standard_output, int standard_error) {
+                      int standard_input, int standard_output, int standard_error,
+                      int keeps_capabilities) {
     /* The child shares our memory until exec: that is how it hands back exec's error. */
     volatile int failure = 0;
     pid_t parent = getpid();
@@ -26,6 +27,8 @@ pid_t connector_spawn(const char *path, char *const arguments[], char *const env
             failure = errno;
             _exit(127);
         }
+        /* Of a process without ambient capabilities this changes nothing. */
+        if (!keeps_capabilities) prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
         /* The parent may have died before prctl took effect. */
         if (getppid() != parent) _exit(127);
         struct sigaction standard = {.sa_handler = SIG_DFL};

@@ -52,6 +52,7 @@ extension Broker {
       actions: .init(
         steps: { [unowned self] job throws(PBSError) in try steps(of: job) },
         taken: { [unowned self] in taken($0, $1) },
+        owner: { [unowned self] in owner(of: $0) },
         settled: { [unowned self] job in
           guard let uid = world.jobs[job]?.job.pod?.uid else { return alterer.forget(job) }
           world.markChanged(uid)
@@ -71,8 +72,10 @@ extension Broker {
     var steps: [JobChange] = edit.hold == true ? [.hold] : []
     if !edit.attributes.isEmpty {
       var attributes = edit.attributes
+      let actor = owner(of: job).map { backend.actor(for: $0) }
       let signed = PBSAlteration.signed(attributes, of: job)
-      if let token = try signer?.token(for: reference, cluster: cluster, select: signed) {
+      if let token = try signer?.token(for: reference, cluster: cluster, select: signed, as: actor)
+      {
         attributes.append(
           JobAttribute("Resource_List", token, resource: QsubArguments.tokenResource))
       }
@@ -107,9 +110,10 @@ extension Broker {
   /// PBS has moved a job to another server, where nobody follows it: it is deleted there, if that
   /// can be.
   func deleteMoved(_ job: String) {
+    let owner = owner(of: job)
     Task { @EventLoop in
       do throws(PBSError) {
-        try await backend.change(job, .deleteMoved)
+        try await backend.change(job, of: owner, .deleteMoved)
         log.warning("job \(job) was moved to another server, and has been deleted there")
       } catch {
         log.error(

@@ -27,7 +27,7 @@ extension Broker {
     // So that whoever meets the job can tell what of it its pod has changed since.
     description.environment.append((WellKnown.jobTerms, JobTerms(description).text))
     description.token = try signer?.token(
-      for: reference, cluster: cluster, select: description.select)
+      for: reference, cluster: cluster, select: description.select, as: description.user)
     return description
   }
 
@@ -43,8 +43,19 @@ extension Broker {
     return (description, reference, cluster)
   }
 
+  /// PBS's user whose a job is; nil where the job is not known.
+  func owner(of job: String) -> String? {
+    world.jobs[job].map { String($0.job.owner.prefix { $0 != "@" }) }
+  }
+
   func submitted(_ uid: String, _ description: JobDescription, _ id: String) {
     guard let record = world.pods[uid], let pod = record.pod else { return }
+    if description.user ?? backend.user != backend.user, let other = world.jobs[id]?.job.pod,
+      other.uid != uid
+    {
+      // A user can take over the process that submits as him.
+      return submissionFailed(uid, .unavailable("job \(id) is pod \(other.fullName)'s"))
+    }
     world.rejections.accepted(.request(of: pod, description))
     log.info("associating job \(id) to pod \(record.name)")
     record.refusal = nil
@@ -53,7 +64,8 @@ extension Broker {
     record.unansweredBackoff.reset()
     var job = Job(
       id: id, state: .queued, substate: 10, execHost: nil, runCount: 0, comment: nil,
-      exitStatus: nil, holdTypes: nil, owner: "\(backend.user)@", pod: PodReference(pod))
+      exitStatus: nil, holdTypes: nil, owner: "\(description.user ?? backend.user)@",
+      pod: PodReference(pod))
     job.cluster = world.cluster?.id
     job.scheduler = pod.spec.schedulerName
     if world.reliance == .required, let cluster = job.cluster, let pod = job.pod {

@@ -240,6 +240,7 @@ final class Broker {
     Deleter(
       backend: backend, inFlight: settings.submissionsInFlight,
       isWanted: { [unowned self] in isDeletionWanted($0) },
+      owner: { [unowned self] in owner(of: $0) },
       onTaken: { [unowned self] in poller.pollSoon(within: 0.5) }, clock: clock, log: log)
   }
 

@@ -34,6 +34,8 @@ struct BrokerSettings: Sendable {
   var proofKeys: String?
   /// This host as PBS's server names it; nil for its full name in the resolver.
   var proofHost: String?
+  /// The least user id of those, other than our own user, whose jobs may be submitted.
+  var leastUID = 1000
   /// The program that a pod's job runs.
   var placeholder = ["/bin/sleep", "infinity"]
 
@@ -41,7 +43,9 @@ struct BrokerSettings: Sendable {
   init(_ settings: Settings, pbsBackend flag: BackendKind? = nil) throws {
     pbsBackend = try settings.word("pbs-backend", BackendKind.self) ?? pbsBackend
     if let flag { pbsBackend = flag }
+    leastUID = try settings.count("least-uid", in: 1...4_294_967_294) ?? leastUID
     policy = try TranslationPolicy(settings)
+    try checkUsers(settings)
     connectionsPerMinute =
       try settings.count("connections-per-minute", in: 10...100_000) ?? connectionsPerMinute
     bindWhen = try settings.word("bind-when", BindWhen.self) ?? bindWhen

@@ -10,6 +10,7 @@ import Wire
 package enum Program {
   package static func main() {
     LibraryHelper.runIfMeant(CommandLine.arguments)
+    AsUser.runIfMeant(CommandLine.arguments)
     PBSBroker.main()
   }
 }
@@ -55,7 +56,7 @@ struct PBSBroker: ConnectorCommand {
       let servers = try Process.serverIDs(
         settings.texts("allowed-servers"), key: "pbs-broker.allowed-servers",
         packaged: "kube-watcher")
-      let own = try BrokerSettings(settings, pbsBackend: pbsBackend)
+      var own = try BrokerSettings(settings, pbsBackend: pbsBackend)
       try settings.finish()
 
       let installation = try PBSInstallation.find(configured: exec)
@@ -66,6 +67,9 @@ struct PBSBroker: ConnectorCommand {
       // What can never work has been found by now; this may take a while.
       let backend = try await own.pbsBackend.backend(
         of: installation, settings: own, clock: clock, log: log)
+      let words = own.policy.close(backend.users)
+      if let notice = words.notice { log.notice("\(notice)") }
+      if let warning = words.warning { log.warning("\(warning)") }
       let signer = try own.proofKeys.map {
         try ProofSigner(path: $0, user: backend.user, host: own.proofHost, clock: clock, log: log)
       }

@@ -113,6 +113,12 @@ extension NamespacePolicy {
   init(_ settings: Settings, within base: NamespacePolicy) throws {
     self = base
     key = settings.key
+    if let text = try settings.text("user") {
+      guard Self.isUser(text) else {
+        throw settings.problem("user", "\(PlainText.quoted(text)) is no name of a user")
+      }
+      user = Sourced(value: text, source: "\(settings.key).user")
+    }
     if let text = try settings.text("queue") { try set(.queue, text, settings) }
     if let text = try settings.text("project") { try set(.project, text, settings) }
     if let text = try settings.text("account") { try set(.account, text, settings) }
@@ -149,6 +155,18 @@ extension NamespacePolicy {
       try entry.finish()
       flavours[name] = options
     }
+  }
+
+  /// Names that PBS and a proof of submission take; not a number, which would mean a user id.
+  private static func isUser(_ text: String) -> Bool {
+    guard let first = text.utf8.first, text.utf8.count <= 32 else { return false }
+    let isLetter = { (octet: UInt8) in
+      (0x61...0x7A).contains(octet | 0x20) || octet == UInt8(ascii: "_")
+    }
+    return isLetter(first)
+      && text.utf8.allSatisfy {
+        isLetter($0) || (0x30...0x39).contains($0) || "-.".utf8.contains($0)
+      }
   }
 
   private mutating func set(_ key: OptionKey, _ text: String, _ settings: Settings) throws {

@@ -9,7 +9,7 @@ import Testing
 struct HostPollerTests {
   @EventLoop
   private final class Hosts: PBSBackend {
-    let user = "pbs-broker"
+    let users = SubmittingUsers(own: "pbs-broker")
     var failure: PBSError?
     private(set) var asked = 0
 
@@ -21,8 +21,8 @@ struct HostPollerTests {
       return PBSHosts(vnodes: [PBSVnode(name: "node1", host: "node1")])
     }
     func submit(_ job: JobDescription) async throws(PBSError) -> String { "1.pbsserver" }
-    func delete(_ id: String, force: Bool) async throws(PBSError) {}
-    func change(_ id: String, _ change: JobChange) async throws(PBSError) {}
+    func delete(_ id: String, of _: String?, force: Bool) async throws(PBSError) {}
+    func change(_ id: String, of _: String?, _ change: JobChange) async throws(PBSError) {}
     func list(telling _: Set<String>) async throws(PBSError) -> JobListing { JobListing(all: []) }
     func stat(_ ids: [String]) async throws(PBSError) -> JobStat { JobStat(jobs: [], unknown: []) }
     func server() async throws(PBSError) -> String { "pbsserver" }

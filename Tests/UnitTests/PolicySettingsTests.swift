@@ -24,6 +24,18 @@ import Testing
     ("queue: a b", #"queue: "a b" is not a queue's name"#),
     ("project: a,b", #"project: "a,b" is not a project's name"#),
     ("account: a b", #"account: "a b" is not an account's name"#),
+    ("user: 1000", #"user: "1000" is no name of a user"#),
+    ("user: a b", #"user: "a b" is no name of a user"#),
+    ("user: -a", #"user: "-a" is no name of a user"#),
+    ("user: root", "user: jobs of pods are never root's"),
+    (
+      "namespaces: {a: {user: root}}", "namespaces.a.user: jobs of pods are never root's"
+    ),
+    (
+      "namespaces: {a: {user: daemon}}",
+      "namespaces.a.user: the id of user daemon, 1, is below pbs-broker.least-uid, 1000"
+    ),
+    ("least-uid: 0", "least-uid must be a whole number from 1 to 4294967294"),
     ("group: a@b", #"group: "a@b" is not a group's name"#),
     (
       "default-walltime: 1d",

@@ -33,7 +33,7 @@ struct SubmitterFaultTests {
 
   /// A PBS that errs at jobs of certain names.
   private final class NamedFaults: PBSBackend {
-    let user = "pbs-broker"
+    let users = SubmittingUsers(own: "pbs-broker")
     var faults: [String: PBSError] = [:]
     private(set) var submissions: [String] = []
     var turnComes = true
@@ -53,8 +53,8 @@ struct SubmitterFaultTests {
       if let fault = faults[job.name] { throw fault }
       return "\(submissions.count).pbsserver"
     }
-    func delete(_ id: String, force: Bool) async throws(PBSError) {}
-    func change(_ id: String, _ change: JobChange) async throws(PBSError) {}
+    func delete(_ id: String, of _: String?, force: Bool) async throws(PBSError) {}
+    func change(_ id: String, of _: String?, _ change: JobChange) async throws(PBSError) {}
     func list(telling _: Set<String>) async throws(PBSError) -> JobListing { JobListing(all: []) }
     func stat(_ ids: [String]) async throws(PBSError) -> JobStat { JobStat(jobs: [], unknown: []) }
     func server() async throws(PBSError) -> String { "pbsserver" }

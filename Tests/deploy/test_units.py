@@ -84,6 +84,13 @@ def test_the_broker_can_run_nothing_but_pbs_commands() -> None:
         "-/lib", "-/lib64", "-/usr/lib", "-/usr/lib64", "-/usr/local/lib"]
 
 
+def test_the_drop_in_for_users_gives_the_broker_what_it_needs_and_no_more() -> None:
+    """CAP_SETUID, CAP_SETGID and CAP_KILL are what pbs-broker looks for (SubmittingUsers.missingRight)."""
+    drop_in = read_unit(DEPLOY / "systemd" / "examples" / "pbs-users.conf")
+    rights = ["CAP_SETUID CAP_SETGID CAP_KILL"]
+    assert drop_in == {"AmbientCapabilities": rights, "CapabilityBoundingSet": rights}
+
+
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_each_process_has_limits_and_leaves_no_core(program: str) -> None:
     unit = UNITS[program]
@@ -112,12 +119,14 @@ def test_each_socket_is_in_a_folder_of_its_process_and_known_by_the_default_path
     assert "RuntimeDirectory" not in UNITS["binder"]
 
 
-def copied_unit(program: str, folder: Path, drop_in: bool) -> Path:
+def copied_unit(program: str, folder: Path, drop_in: bool, users: bool = False) -> Path:
     """The unit with the path of the program of this tree. A drop-in is read as if it stood at the unit's end."""
     copy = folder / f"{program}.service"
     text = (DEPLOY / "systemd" / copy.name).read_text()
     text = text.replace(f"ExecStart={program}", f"ExecStart={program_folder() / program}")
-    copy.write_text(text + ((DEPLOY / "systemd" / "examples" / "addresses.conf").read_text() if drop_in else ""))
+    examples = DEPLOY / "systemd" / "examples"
+    added = (examples / "addresses.conf").read_text() if drop_in else ""
+    copy.write_text(text + added + ((examples / "pbs-users.conf").read_text() if users else ""))
     return copy
 
 
@@ -126,7 +135,7 @@ def test_systemd_finds_no_fault_in_the_units(drop_in: bool, tmp_path: Path) -> N
     analyze = shutil.which("systemd-analyze")
     if analyze is None:
         pytest.skip("no systemd-analyze in PATH (Debian: systemd)")
-    result = subprocess.run([analyze, "verify", *(copied_unit(program, tmp_path, drop_in) for program in PROGRAMS)],
+    result = subprocess.run([analyze, "verify", *(copied_unit(program, tmp_path, drop_in, users=drop_in and program == "pbs-broker") for program in PROGRAMS)],
                             capture_output=True, text=True, timeout=60)
     assert (result.returncode, result.stderr) == (0, "")
 

@@ -5,6 +5,7 @@
  * FUNCTION:CODE:WORDS. */
 
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -12,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 struct attribute {
@@ -85,9 +87,34 @@ static int trouble(const char *function) {
     return 1;
 }
 
+/* Who this process is: its status, environment and descriptors, in "process.USER" with its uid. */
+static void note_process(void) {
+    char name[64], line[4096];
+    snprintf(name, sizeof name, "process.%d", (int)getuid());
+    FILE *out = file(name, "w");
+    FILE *status = fopen("/proc/self/status", "r");
+    DIR *open_ones = opendir("/proc/self/fd");
+    if (out == NULL || status == NULL || open_ones == NULL) return;
+    while (fgets(line, sizeof line, status)) fputs(line, out);
+    for (char **variable = environ; *variable; variable++) fprintf(out, "%s\n", *variable);
+    struct dirent *entry;
+    while ((entry = readdir(open_ones)) != NULL) {
+        int descriptor = atoi(entry->d_name);
+        /* Its own two and the folder are open now as well. */
+        if (entry->d_name[0] != '.' && descriptor != fileno(out) && descriptor != fileno(status) &&
+            descriptor != dirfd(open_ones))
+            fprintf(out, "open %d\n", descriptor);
+    }
+    fprintf(out, "dumpable %d\n", prctl(PR_GET_DUMPABLE));
+    closedir(open_ones);
+    fclose(status);
+    fclose(out);
+}
+
 int pbs_connect(const char *server) {
     (void)server;
     note("pbs_connect");
+    note_process();
     if (trouble("pbs_connect")) {
         if (words[0]) fprintf(stderr, "%s\n", words);
         errno = code < 15000 ? code : 0;
@@ -213,8 +240,8 @@ struct object *pbs_selstat(int connection, struct attribute *criteria, struct at
     long since = 0;
     char text[1000] = "";
     for (struct attribute *a = criteria; a; a = a->next) {
-        snprintf(text + strlen(text), sizeof text - strlen(text), " %s/%d/%s", a->name,
-                 a->operator, a->value);
+        snprintf(text + strlen(text), sizeof text - strlen(text), " %s%s%s/%d/%s", a->name,
+                 a->resource ? "." : "", a->resource ? a->resource : "", a->operator, a->value);
         if (strcmp(a->name, "mtime") == 0) since = atol(a->value);
     }
     note("pbs_selstat%s %s", text, extend ? extend : "-");

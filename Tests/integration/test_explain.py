@@ -82,15 +82,27 @@ def test_what_has_decided_is_told(tmp_path: Path) -> None:
     assert status == 0
     lines = out.splitlines()
     assert lines[1].startswith("  qsub -f -r n -N web-xxxxx -l select=1:ncpus=1:mem=1024mb -l walltime=3600 -q gpu -P phys -v KUBERNETES_POD_UID=")
-    assert lines[2:] == ["  policy: pbs-broker.namespaces.physics", "  cpu of a: pbs-broker.default-cpu",
+    assert lines[2:] == ["  policy: pbs-broker.namespaces.physics", "  user: pbs-broker's own", "  cpu of a: pbs-broker.default-cpu",
                          "  memory of a: pbs-broker.namespaces.physics.default-memory", "  queue gpu: annotation pbs-connector/queue",
                          "  walltime 3600: annotation pbs-connector/walltime", "  project phys: pbs-broker.namespaces.physics.project",
                          "  warning: annotation pbs-connector/qeue is not known, and does nothing"]
     status, out, _ = explain(workload("Pod", TEMPLATE["spec"]), tmp_path, policy=POLICY)
     assert status == 0
-    assert out.splitlines()[2:] == ["  policy: pbs-broker.namespaces.default", "  cpu of a: pbs-broker.default-cpu",
+    assert out.splitlines()[2:] == ["  policy: pbs-broker.namespaces.default", "  user: pbs-broker's own", "  cpu of a: pbs-broker.default-cpu",
                                     "  memory of a: pbs-broker.default-memory", "  queue pods: pbs-broker.queue",
                                     "  walltime 7200: pbs-broker.namespaces.default.default-walltime"]
+
+
+def test_whose_the_job_would_be_is_told(tmp_path: Path) -> None:
+    policy = "pbs-broker: {%snamespaces: {physics: {user: alice}, default: {}}}"
+    manifest = workload("Pod", TEMPLATE["spec"], namespace="physics")
+    status, out, _ = explain(manifest, tmp_path, policy=policy % "")
+    assert status == 0
+    assert out.splitlines()[3] == "  user: alice: pbs-broker.namespaces.physics.user"
+    assert out.splitlines()[-1] == "  warning: refused where pbs-broker is not alice itself: that takes proof: required"
+    status, out, _ = explain(manifest, tmp_path, policy=policy % "proof: required, proof-keys: /nowhere, ")
+    assert status == 0
+    assert out.splitlines()[-1] == "  assumed: pbs-broker can be alice (root, or CAP_SETUID and CAP_SETGID)"
 
 
 def test_what_resources_and_labels_become_is_told_with_its_key(tmp_path: Path) -> None:
@@ -100,7 +112,7 @@ def test_what_resources_and_labels_become_is_told_with_its_key(tmp_path: Path) -
     status, out, _ = explain(manifest, tmp_path, policy=policy)
     assert status == 0
     assert "-l select=1:ncpus=2:mem=1024mb:disktype=ssd:ngpus=1 " in out
-    assert out.splitlines()[3:] == ["  ephemeral-storage: pbs-broker.resources.ephemeral-storage",
+    assert out.splitlines()[4:] == ["  ephemeral-storage: pbs-broker.resources.ephemeral-storage",
                                     "  nvidia.com/gpu: pbs-broker.resources.nvidia.com/gpu", "  node label disk: pbs-broker.node-labels.disk"]
 
 

@@ -42,6 +42,7 @@ public final class ChildProcess {
 
   private let program: String
   private let clock: any Clock
+  private let keepsCapabilities: Bool
   private var streams: [Int32: (source: EventSource, data: Data)] = [:]
   private var pid: pid_t = -1
   private var output: Int32 = -1
@@ -51,9 +52,10 @@ public final class ChildProcess {
   private var continuation: CheckedContinuation<CommandResult, any Error>?
   private var timer: (any Timer)?
 
-  private init(program: String, clock: any Clock) {
+  private init(program: String, clock: any Clock, keepsCapabilities: Bool) {
     self.program = program
     self.clock = clock
+    self.keepsCapabilities = keepsCapabilities
   }
 
   /// Runs a program to its end, without a shell.
@@ -62,12 +64,14 @@ public final class ChildProcess {
   ///   - arguments: without the program's own name.
   ///   - environment: all of the child's environment.
   ///   - timeout: seconds after which the child is killed.
+  ///   - keepsCapabilities: whether it has this process's ambient capabilities.
   /// - Throws: ``CommandError``.
   public static func run(
     _ program: String, _ arguments: [String], environment: [String: String], timeout: Double,
-    clock: any Clock
+    clock: any Clock, keepsCapabilities: Bool = false
   ) async throws -> CommandResult {
-    let child = ChildProcess(program: program, clock: clock)
+    let child = ChildProcess(
+      program: program, clock: clock, keepsCapabilities: keepsCapabilities)
     return try await withCheckedThrowingContinuation { continuation in
       child.start(arguments, environment, timeout, continuation)
     }
@@ -95,7 +99,8 @@ public final class ChildProcess {
     let pid = withCStrings([program] + arguments) { argumentVector in
       withCStrings(variables) { environmentVector in
         connector_spawn(
-          program, argumentVector, environmentVector, -1, outputPipe[1], errorPipe[1])
+          program, argumentVector, environmentVector, -1, outputPipe[1], errorPipe[1],
+          keepsCapabilities ? 1 : 0)
       }
     }
     close(outputPipe[1])

@@ -25,10 +25,11 @@ public final class HelperProcess {
   ///   - name: what it is told as its own name; nil for the path.
   ///   - arguments: without that name.
   ///   - environment: all of the helper's environment.
+  ///   - keepsCapabilities: whether it has this process's ambient capabilities.
   /// - Throws: ``CommandError``.
   public init(
     _ program: String, named name: String? = nil, _ arguments: [String],
-    environment: [String: String], clock: any Clock
+    environment: [String: String], clock: any Clock, keepsCapabilities: Bool = false
   ) throws(CommandError) {
     var ends: [Int32] = [-1, -1]
     guard connector_socketpair(&ends) == 0 else {
@@ -39,7 +40,8 @@ public final class HelperProcess {
     let variables = environment.map { "\($0.key)=\($0.value)" }
     let pid = withCStrings([name ?? program] + arguments) { argumentVector in
       withCStrings(variables) { environmentVector in
-        connector_spawn(program, argumentVector, environmentVector, others, 2, 2)
+        connector_spawn(
+          program, argumentVector, environmentVector, others, 2, 2, keepsCapabilities ? 1 : 0)
       }
     }
     close(others)

@@ -13,6 +13,8 @@ final class Alterer {
     var steps: @EventLoop (String) throws(PBSError) -> (JobEdit, [JobChange])?
     /// PBS has done a step.
     var taken: @EventLoop (JobEdit, JobChange) -> Void
+    /// PBS's user whose job it is; nil for our own.
+    var owner: @EventLoop (String) -> String? = { _ in nil }
     /// Nothing is under way for this job any more.
     var settled: @EventLoop (String) -> Void
   }
@@ -144,7 +146,7 @@ final class Alterer {
     var refused: (step: JobChange, error: PBSError)?
     for step in steps {
       do throws(PBSError) {
-        try await backend.change(edit.job, step)
+        try await backend.change(edit.job, of: actions.owner(edit.job), step)
         actions.taken(edit, step)
       } catch {
         if let refused { throw refused.error }
@@ -153,7 +155,7 @@ final class Alterer {
       }
     }
     guard let refused else { return }
-    try await backend.change(edit.job, refused.step)
+    try await backend.change(edit.job, of: actions.owner(edit.job), refused.step)
     actions.taken(edit, refused.step)
   }
 

@@ -34,6 +34,7 @@ final class Deleter {
   private let backend: any PBSBackend
   private let inFlight: Int
   private let isWanted: @EventLoop (String) -> Bool
+  private let owner: @EventLoop (String) -> String?
   private let onTaken: @EventLoop () -> Void
   private let clock: any Clock
   private let log: Logger
@@ -48,11 +49,14 @@ final class Deleter {
   /// - Parameters:
   ///   - inFlight: commands at once.
   ///   - isWanted: whether the job of this id still is to be deleted.
+  ///   - owner: PBS's user whose job it is; nil for our own.
   ///   - onTaken: called when PBS has taken a deletion.
   init(
     backend: any PBSBackend, inFlight: Int, isWanted: @escaping @EventLoop (String) -> Bool,
+    owner: @escaping @EventLoop (String) -> String? = { _ in nil },
     onTaken: @escaping @EventLoop () -> Void, clock: any Clock, log: Logger
   ) {
+    self.owner = owner
     self.backend = backend
     self.inFlight = inFlight
     self.isWanted = isWanted
@@ -117,7 +121,7 @@ final class Deleter {
     // Things may have changed while it waited for its turn.
     guard isWanted(job) else { return forget(job) }
     do throws(PBSError) {
-      try await backend.delete(job, force: entry.deletion.force)
+      try await backend.delete(job, of: owner(job), force: entry.deletion.force)
       if entry.isFailing { log.notice("deleting job \(job): PBS takes it now") }
       entry.isFailing = false
       entry.failures.reset()

@@ -8,7 +8,8 @@ struct Explanation {
   private(set) var isRefused = false
 
   init(
-    _ item: ManifestPod, _ policy: TranslationPolicy, hosts: [String: String], placeholder: [String]
+    _ item: ManifestPod, _ policy: TranslationPolicy, hosts: [String: String],
+    placeholder: [String], reliance: Reliance = .owner
   ) {
     let pod = item.pod
     var notes: [String] = []
@@ -40,6 +41,9 @@ struct Explanation {
     }
     if let namespace = outcome.namespace {
       lines.append("  policy: \(namespace.key)")
+      let user = namespace.user.map { "\($0.value): \($0.source)" } ?? "pbs-broker's own"
+      lines.append("  user: \(user)")
+      notes += namespace.user.map { Self.note(on: $0.value, reliance) } ?? []
       lines += Self.requests(of: pod, namespace, policy).map { "  \($0)" }
       lines += Self.decisions(outcome.options).map { "  \($0)" }
     }
@@ -51,6 +55,15 @@ struct Explanation {
     if pod.isGated { notes.append("submitted once its scheduling gates are gone") }
     lines += notes.map { "  \($0)" }
     lines = lines.map(PlainText.escaped)
+  }
+
+  /// What has to be so for jobs to be this user's.
+  private static func note(on user: String, _ reliance: Reliance) -> [String] {
+    switch reliance {
+    case .required: ["assumed: pbs-broker can be \(user) (root, or CAP_SETUID and CAP_SETGID)"]
+    case .owner:
+      ["warning: refused where pbs-broker is not \(user) itself: that takes proof: required"]
+    }
   }
 
   private static func title(_ item: ManifestPod) -> String {

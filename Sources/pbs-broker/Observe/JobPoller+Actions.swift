@@ -18,7 +18,10 @@ extension JobPoller {
 
   /// Whether a job that the listing should have is not in it.
   func isLeftOut(_ job: Job, of listing: JobListing, begun: Double) -> Bool {
-    guard !listing.all.contains(job.id), job.isOwned(by: backend.user) else { return false }
+    let isMeant =
+      world.reliance == .required
+      ? ProvenPod(job.proof) != nil : job.isOwned(by: backend.user)
+    guard !listing.all.contains(job.id), isMeant else { return false }
     // Submitted after the listing had begun.
     if let known = world.jobs[job.id], known.addedAt >= begun { return false }
     return job.isWaiting || job.isRunning || job.isSuspended

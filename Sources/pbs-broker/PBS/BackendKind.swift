@@ -32,12 +32,12 @@ enum BackendKind: String, CaseIterable, Sendable, ExpressibleByArgument {
     if self == .auto, access(path, F_OK) != 0 {
       return try Self.commands(installation, settings, "there is no \(path)", clock, log)
     }
-    let user = try PBSInstallation.user()
     let library = LibPBS(
       LibraryClient.Program(
         path: helper, arguments: [LibraryHelper.argument, path], environment: environment),
-      user: user, placeholder: settings.placeholder, timeout: settings.commandTimeout,
-      clock: clock, log: log)
+      users: try settings.submittingUsers(byCommands: false),
+      byProof: settings.reliance == .required, placeholder: settings.placeholder,
+      timeout: settings.commandTimeout, clock: clock, log: log)
     let probeTime = min(Self.probeTime, settings.commandTimeout)
     do throws(LibraryFailure) {
       let server = try await library.probe(within: probeTime)
@@ -64,9 +64,11 @@ enum BackendKind: String, CaseIterable, Sendable, ExpressibleByArgument {
     _ clock: any Clock
   ) async -> Bool {
     let log = Logger(label: "probe") { _ in SwiftLogNoOpLogHandler() }
-    let commands = try? PBSCommands(
-      installation, placeholder: settings.placeholder, timeout: seconds, clock: clock, log: log)
-    return (try? await commands?.server()) != nil
+    guard let users = try? settings.submittingUsers(byCommands: true) else { return false }
+    let commands = PBSCommands(
+      installation, users: users, placeholder: settings.placeholder, timeout: seconds,
+      clock: clock, log: log)
+    return (try? await commands.server()) != nil
   }
 
   @EventLoop
@@ -77,8 +79,10 @@ enum BackendKind: String, CaseIterable, Sendable, ExpressibleByArgument {
     log.notice(
       "talks to PBS by its commands, with at most \(settings.connectionsPerMinute) connections a minute (connections-per-minute), which is slower than libpbs: \(reason)"
     )
-    return try PBSCommands(
-      installation, placeholder: settings.placeholder, timeout: settings.commandTimeout,
-      connectionsPerMinute: settings.connectionsPerMinute, clock: clock, log: log)
+    return PBSCommands(
+      installation, users: try settings.submittingUsers(byCommands: true),
+      byProof: settings.reliance == .required, placeholder: settings.placeholder,
+      timeout: settings.commandTimeout, connectionsPerMinute: settings.connectionsPerMinute,
+      clock: clock, log: log)
   }
 }

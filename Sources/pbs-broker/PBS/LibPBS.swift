@@ -13,11 +13,12 @@ final class LibPBS: PBSBackend {
   private static let unknownJob = 15001
   private static let finishedJob = 15139
 
-  let user: String
-  /// By PBS user, of whom there is one.
-  private let helpers: [String: LibraryClient]
+  let users: SubmittingUsers
+  private let helpers: UserHelpers
+  /// Whose jobs are listed.
+  private let which: HelperRequest.Jobs
   private let placeholder: [String]
-  private let origin: [(name: String, value: String)]
+  private let environment: [String: String]
   private let clock: any Clock
   private let log: Logger
   private let complaints: Complaints
@@ -31,20 +32,22 @@ final class LibPBS: PBSBackend {
 
   /// - Parameters:
   ///   - helper: how the helper is started.
+  ///   - users: whose jobs can be submitted.
+  ///   - byProof: whether jobs are listed by their proof of submission, whosever they are.
   ///   - placeholder: the program, with arguments, that a pod's job runs.
   ///   - timeout: seconds after which a helper that has not answered is ended.
   init(
-    _ helper: LibraryClient.Program, user: String, placeholder: [String], timeout: Double,
-    clock: any Clock, log: Logger
+    _ helper: LibraryClient.Program, users: SubmittingUsers, byProof: Bool = false,
+    placeholder: [String], timeout: Double, clock: any Clock, log: Logger
   ) {
-    self.user = user
+    self.users = users
+    which = HelperRequest.Jobs(user: users.own, byProof: byProof)
     self.placeholder = placeholder
     self.clock = clock
     self.log = log
     complaints = Complaints(log: log)
-    origin = JobAttributes.origin(
-      environment: helper.environment, folder: FileManager.default.currentDirectoryPath)
-    helpers = [user: LibraryClient(helper, timeout: timeout, clock: clock, log: log)]
+    environment = helper.environment
+    helpers = UserHelpers(helper, users: users, timeout: timeout, clock: clock, log: log)
   }
 
   /// Looks cost PBS time and nobody a port: they take a fixed share of its time at most.
@@ -55,9 +58,7 @@ final class LibPBS: PBSBackend {
   }
 
   func submit(_ job: JobDescription) async throws(PBSError) -> String {
-    let attributes = try JobAttributes.attributes(
-      for: job, placeholder: placeholder, origin: origin)
-    let answer = try await ask(.submit(attributes: attributes, queue: job.queue))
+    let answer = try await submission(of: job)
     guard let text = answer.job, let id = JobID(text), id.isOrdinary else {
       throw .unavailable("pbs_submit told no job id: \((answer.job ?? "").prefix(200))")
     }
@@ -65,21 +66,35 @@ final class LibPBS: PBSBackend {
     return id.description
   }
 
-  func delete(_ id: String, force: Bool) async throws(PBSError) {
+  private func submission(of job: JobDescription) async throws(PBSError) -> HelperAnswer {
+    let user = job.user ?? users.own
+    var environment = environment
+    if user != users.own {
+      if let words = users.obstacle(to: user) { throw PBSError(LibraryFailure(user: user, words)) }
+      environment = PBSUser.named(user)?.environment(own: environment) ?? environment
+    }
+    let origin = JobAttributes.origin(
+      environment: environment, folder: FileManager.default.currentDirectoryPath)
+    let attributes = try JobAttributes.attributes(
+      for: job, placeholder: placeholder, origin: origin)
+    return try await ask(.submit(attributes: attributes, queue: job.queue), as: user)
+  }
+
+  func delete(_ id: String, of owner: String?, force: Bool) async throws(PBSError) {
     try await learnServer()
     guard isOurs(id) else { throw .refused("\(id) is no job of this PBS server") }
     do throws(LibraryFailure) {
-      _ = try await answer(.delete(job: id, force: force))
+      _ = try await answer(.delete(job: id, force: force), as: actor(for: owner))
     } catch {
       guard ![Self.unknownJob, Self.finishedJob].contains(error.code) else { return }
       throw PBSError(error)
     }
   }
 
-  func change(_ id: String, _ change: JobChange) async throws(PBSError) {
+  func change(_ id: String, of owner: String?, _ change: JobChange) async throws(PBSError) {
     try await learnServer()
     guard isOurs(id) else { throw .refused("\(id) is no job of this PBS server") }
-    _ = try await ask(.change(job: id, change))
+    _ = try await ask(.change(job: id, change), as: actor(for: owner))
   }
 
   // MARK: Looking at jobs
@@ -87,7 +102,7 @@ final class LibPBS: PBSBackend {
   func list(telling: Set<String>) async throws(PBSError) -> JobListing {
     try await learnServer()
     let began = clock.now
-    let answer = try await ask(.list(user: user, telling: telling.sorted()))
+    let answer = try await ask(.list(which, telling: telling.sorted()))
     listingCost = clock.now - began
     if answer.isFresh { listed = [] }
     listed.subtract(answer.gone)
@@ -99,7 +114,7 @@ final class LibPBS: PBSBackend {
   func changes() async throws(PBSError) -> JobStat? {
     try await learnServer()
     let began = clock.now
-    let answer = try await ask(.changes(user: user))
+    let answer = try await ask(.changes(which))
     guard !answer.isFresh else { return nil }
     changesCost = clock.now - began
     let changed = read(answer.objects)
@@ -212,21 +227,24 @@ final class LibPBS: PBSBackend {
 
   // MARK: Asking
 
-  private func ask(_ request: HelperRequest) async throws(PBSError) -> HelperAnswer {
+  private func ask(
+    _ request: HelperRequest, as user: String? = nil
+  ) async throws(PBSError) -> HelperAnswer {
     do throws(LibraryFailure) {
-      return try await answer(request)
+      return try await answer(request, as: user)
     } catch {
       throw PBSError(error)
     }
   }
 
+  /// - Parameter user: who asks; nil for our own.
   private func answer(
-    _ request: HelperRequest, within seconds: Double? = nil
+    _ request: HelperRequest, as user: String? = nil, within seconds: Double? = nil
   ) async throws(LibraryFailure) -> HelperAnswer {
-    guard let helper = helpers[user] else {
-      throw LibraryFailure(kind: .library, code: 0, words: "no helper for \(user)")
+    guard let user, user != users.own else {
+      return try await helpers.ask(request, within: seconds)
     }
-    return try await helper.ask(request, within: seconds)
+    return try await helpers.ask(request, as: user)
   }
 }
 
@@ -239,6 +257,7 @@ extension PBSError {
   init(_ failure: LibraryFailure) {
     switch failure.kind {
     case .library: self.init(.unavailable, failure.words)
+    case .user: self.init(.refused, failure.words)
     case .broken:
       self.init(Self.untouched.contains(failure.code) ? .busy : .unavailable, failure.words)
     // Nobody was asked, so nobody has refused: only words tell why, such as that no port is left.

@@ -4,13 +4,13 @@ import Runtime
 /// (``PBSCommands``).
 @EventLoop
 protocol PBSBackend: AnyObject {
-  /// PBS's name for us, the owner of what is submitted.
-  var user: String { get }
+  /// Whose jobs can be submitted.
+  var users: SubmittingUsers { get }
   /// How often PBS may be looked at now.
   var pace: LookPace { get }
-  /// Submits a job and returns its id.
+  /// Submits a job, as its ``JobDescription/user``, and returns its id.
   func submit(_ job: JobDescription) async throws(PBSError) -> String
-  /// All jobs of ours that have not ended.
+  /// All jobs of ours, whosever, that have not ended.
   /// - Parameter telling: jobs of which all is to be told, where the listing tells that at all.
   func list(telling: Set<String>) async throws(PBSError) -> JobListing
   /// All about the jobs of ours that have changed since the last listing, or since this was asked
@@ -19,11 +19,15 @@ protocol PBSBackend: AnyObject {
   /// All about some jobs, ended ones included. A job of which PBS says nothing clear is in
   /// ``JobStat/unreadable`` and harms no other.
   func stat(_ ids: [String]) async throws(PBSError) -> JobStat
-  /// Deletes a job; one that has ended already counts as deleted.
-  /// - Parameter force: also when its host cannot be reached.
-  func delete(_ id: String, force: Bool) async throws(PBSError)
-  /// Changes a job that waits. One that no longer is there counts as refused.
-  func change(_ id: String, _ change: JobChange) async throws(PBSError)
+  /// Deletes a job, as its owner where we can be him, else as our own user; one that has ended
+  /// already counts as deleted.
+  /// - Parameters:
+  ///   - owner: PBS's name for him; nil for our own.
+  ///   - force: also when its host cannot be reached.
+  func delete(_ id: String, of owner: String?, force: Bool) async throws(PBSError)
+  /// Changes a job that waits, as its owner where we can be him. One that no longer is there counts
+  /// as refused.
+  func change(_ id: String, of owner: String?, _ change: JobChange) async throws(PBSError)
   /// The server's name, as it stands in its jobs' ids ("pbsserver").
   func server() async throws(PBSError) -> String
   /// PBS's execution hosts.
@@ -34,6 +38,26 @@ protocol PBSBackend: AnyObject {
 }
 
 extension PBSBackend {
+  /// PBS's name for us.
+  var user: String { users.own }
+
+  /// Deletes a job of our own user.
+  func delete(_ id: String, force: Bool) async throws(PBSError) {
+    try await delete(id, of: nil, force: force)
+  }
+
+  /// Changes a job of our own user.
+  func change(_ id: String, _ change: JobChange) async throws(PBSError) {
+    try await self.change(id, of: nil, change)
+  }
+
+  /// Who is to delete or change a job.
+  /// - Parameter owner: its owner.
+  func actor(for owner: String?) -> String {
+    guard let owner, users.obstacle(to: owner) == nil else { return user }
+    return owner
+  }
+
   /// A backend without a limit never waits.
   func turn(for use: ConnectionUse) async {}
 }

@@ -1,4 +1,5 @@
 import FoundationEssentials
+import Glibc
 import Logging
 import Runtime
 import Text
@@ -16,6 +17,8 @@ final class PBSCommandRunner {
 
   private let installation: PBSInstallation
   private let environment: [String: String]
+  private let program: String
+  private let leastUID: uid_t
   private let timeout: Double
   private let patience: Double
   private let clock: any Clock
@@ -32,11 +35,16 @@ final class PBSCommandRunner {
   ///   - environment: all of the commands' environment.
   ///   - timeout: seconds that a command may take, from its start.
   ///   - connectionsPerMinute: see ``ConnectionBudget``.
+  ///   - program: this very program, which runs commands as other users.
+  ///   - leastUID: the least user id that these may have.
   init(
     _ installation: PBSInstallation, environment: [String: String], timeout: Double,
-    connectionsPerMinute: Int, patience: Double = PBSCommandRunner.patience, clock: any Clock,
+    connectionsPerMinute: Int, patience: Double = PBSCommandRunner.patience,
+    program: String = "/proc/self/exe", leastUID: uid_t = 1000, clock: any Clock,
     log: Logger
   ) {
+    self.program = program
+    self.leastUID = leastUID
     self.installation = installation
     self.environment = environment
     self.timeout = timeout
@@ -67,9 +75,11 @@ final class PBSCommandRunner {
   /// - Parameters:
   ///   - name: "qstat".
   ///   - connections: how many it makes.
+  ///   - user: as whom; nil for our own user.
   /// - Throws: ``PBSError/unavailable(_:)`` when it did not come to its end.
   func run(
-    _ name: String, _ arguments: [String], for use: ConnectionUse, connections: Int = 1
+    _ name: String, _ arguments: [String], for use: ConnectionUse, connections: Int = 1,
+    as user: PBSUser? = nil
   ) async throws(PBSError) -> CommandResult {
     if connections != 1 || !takeTurn(use) { await waitForTurn(connections, use) }
     let began = clock.now
@@ -77,9 +87,17 @@ final class PBSCommandRunner {
     watch.schedule(after: patience)
     defer { watch.suspend() }
     do {
-      let result = try await ChildProcess.run(
-        installation.command(name), arguments, environment: environment, timeout: timeout,
-        clock: clock)
+      let command = installation.command(name)
+      let result =
+        if let user {
+          try await ChildProcess.run(
+            program, [AsUser.argument, user.name, "\(leastUID)", command] + arguments,
+            environment: user.environment(own: environment), timeout: timeout, clock: clock,
+            keepsCapabilities: true)
+        } else {
+          try await ChildProcess.run(
+            command, arguments, environment: environment, timeout: timeout, clock: clock)
+        }
       log.trace("\(name) \(QsubArguments.logged(arguments)): exit \(result.status)")
       noteAnswer(of: name)
       return result

@@ -22,11 +22,15 @@ final class PBSCommands: PBSBackend {
   /// Connections for looks below which PBS is not looked at faster than usual.
   private static let reserve = 10
 
-  let user: String
+  let users: SubmittingUsers
+  /// Jobs are listed by their proof of submission, whosever they are, where there are others' jobs.
+  private let byProof: Bool
+  /// There are jobs of other users with proof; nil while that is not known.
+  private var hasOthers: Bool?
   private let placeholder: [String]
-  private let runner: PBSCommandRunner
+  let runner: PBSCommandRunner
   private let log: Logger
-  private let complaints: Complaints
+  let complaints: Complaints
   /// `qstat -x` tells of ended jobs as well; it says nothing where PBS keeps no history.
   private var history = ["-x"]
   /// What PBS calls its jobs after their number: its server's name.
@@ -34,20 +38,25 @@ final class PBSCommands: PBSBackend {
   private var listsIDsOnly = false
 
   /// - Parameters:
+  ///   - users: whose jobs can be submitted.
+  ///   - byProof: whether jobs are ours by their proof of submission, whosever they are.
   ///   - placeholder: the program, with arguments, that a pod's job runs.
   ///   - timeout: seconds that a command may take. A busy server answers late, a dead host never.
   ///   - connectionsPerMinute: the most that all commands together make; see ``ConnectionBudget``.
   init(
-    _ installation: PBSInstallation, placeholder: [String], timeout: Double = 60,
-    connectionsPerMinute: Int = 120, clock: any Clock, log: Logger
-  ) throws {
+    _ installation: PBSInstallation, users: SubmittingUsers, byProof: Bool = false,
+    placeholder: [String], timeout: Double = 60, connectionsPerMinute: Int = 120,
+    program: String = "/proc/self/exe", clock: any Clock, log: Logger
+  ) {
+    self.users = users
+    self.byProof = byProof
     self.placeholder = placeholder
     self.log = log
     complaints = Complaints(log: log)
-    user = try PBSInstallation.user()
     runner = PBSCommandRunner(
       installation, environment: PBSInstallation.environment, timeout: timeout,
-      connectionsPerMinute: connectionsPerMinute, clock: clock, log: log)
+      connectionsPerMinute: connectionsPerMinute, program: program, leastUID: users.leastUID,
+      clock: clock, log: log)
   }
 
   func connectionsLeft(for use: ConnectionUse) -> Int { runner.connectionsLeft(for: use) }
@@ -65,7 +74,9 @@ final class PBSCommands: PBSBackend {
 
   func submit(_ job: JobDescription) async throws(PBSError) -> String {
     let arguments = try QsubArguments.arguments(for: job, placeholder: placeholder)
-    let result = try await runner.run("qsub", arguments, for: .action)
+    let user = try users.other(job.user)
+    if user != nil { hasOthers = true }
+    let result = try await runner.run("qsub", arguments, for: .action, as: user)
     guard result.status == 0 else { throw failure("qsub", result) }
     guard let id = PBSText.submittedJob(result.standardOutput) else {
       let words = String(decoding: result.standardOutput.prefix(200), as: UTF8.self)
@@ -75,18 +86,20 @@ final class PBSCommands: PBSBackend {
     return id.description
   }
 
-  func delete(_ id: String, force: Bool) async throws(PBSError) {
+  func delete(_ id: String, of owner: String?, force: Bool) async throws(PBSError) {
     try await learnServer()
     guard isOurs(id) else { throw .refused("\(id) is no job of this PBS server") }
     // One id a command: a pbs_server 23.06.06 was seen to crash on `qdel HELD UNKNOWN UNKNOWN`.
-    let result = try await runner.run("qdel", (force ? ["-W", "force"] : []) + [id], for: .action)
+    let result = try await runner.run(
+      "qdel", (force ? ["-W", "force"] : []) + [id], for: .action,
+      as: try users.other(actor(for: owner)))
     // Of a job that it does not know, qdel asks a second time where it may be.
     if result.status == Self.unknownJob { runner.add(1, for: .action) }
     guard ![0, Self.unknownJob, Self.finishedJob].contains(result.status) else { return }
     throw failure("qdel", result)
   }
 
-  func change(_ id: String, _ change: JobChange) async throws(PBSError) {
+  func change(_ id: String, of owner: String?, _ change: JobChange) async throws(PBSError) {
     try await learnServer()
     guard isOurs(id) else { throw .refused("\(id) is no job of this PBS server") }
     let (command, arguments) =
@@ -97,7 +110,8 @@ final class PBSCommands: PBSBackend {
       case .release: ("qrls", ["-h", "u", id])
       case .deleteMoved: ("qdel", ["-x", id])
       }
-    let result = try await runner.run(command, arguments, for: .action)
+    let result = try await runner.run(
+      command, arguments, for: .action, as: try users.other(actor(for: owner)))
     if result.status == Self.unknownJob { runner.add(1, for: .action) }
     guard result.status == 0 else { throw failure(command, result) }
   }
@@ -106,7 +120,32 @@ final class PBSCommands: PBSBackend {
 
   func list(telling _: Set<String>) async throws(PBSError) -> JobListing {
     try await learnServer()
+    if byProof, hasOthers != false {
+      if let proven = try await listProven() { return proven }
+      hasOthers = false
+    }
     return listsIDsOnly ? try await listIDs() : try await listTable()
+  }
+
+  /// Jobs with proof of submission.
+  /// - Returns: nil where the server does not know what that is, or they are all our user's, of whom
+  ///   one command tells more.
+  private func listProven() async throws(PBSError) -> JobListing? {
+    // Any text: what has no such resource counts as less than all.
+    let proven = ["-l", "k8s_pod.ge.0"]
+    let all: Set<String>
+    do throws(PBSError) {
+      all = try await select(proven)
+    } catch {
+      guard error.description.contains("Unknown resource") else { throw error }
+      return nil
+    }
+    if hasOthers == nil {
+      hasOthers = try await !all.isSubset(of: select(["-u", user]))
+      if hasOthers == false { return nil }
+    }
+    let running = try await select(proven + ["-s", "R"])
+    return JobListing(all: ours(all.union(running)), running: ours(running))
   }
 
   private func listTable() async throws(PBSError) -> JobListing {
@@ -130,13 +169,13 @@ final class PBSCommands: PBSBackend {
 
   private func listIDs() async throws(PBSError) -> JobListing {
     // All first: a job that starts between two looks is then seen in the later one.
-    let all = try await select([])
-    let running = try await select(["-s", "R"])
+    let all = try await select(["-u", user])
+    let running = try await select(["-u", user, "-s", "R"])
     return JobListing(all: ours(all.union(running)), running: ours(running))
   }
 
   private func select(_ arguments: [String]) async throws(PBSError) -> Set<String> {
-    let result = try await runner.run("qselect", ["-u", user] + arguments, for: .look)
+    let result = try await runner.run("qselect", arguments, for: .look)
     guard result.status == 0 else { throw failure("qselect", result) }
     guard let ids = PBSText.listedJobs(result.standardOutput) else {
       throw .unavailable("qselect printed something else than job ids")
@@ -166,6 +205,9 @@ final class PBSCommands: PBSBackend {
       complaints.say(of: id, "PBS says nothing of it that can be read; it counts as unchanged")
     }
     for job in stat.jobs { complaints.end(of: job.id) }
+    if byProof, stat.jobs.contains(where: { $0.proof != nil && !$0.isOwned(by: user) }) {
+      hasOthers = true
+    }
     return stat
   }
 
@@ -210,30 +252,6 @@ final class PBSCommands: PBSBackend {
     return (answer, true)
   }
 
-  // MARK: The server and its hosts
-
-  func server() async throws(PBSError) -> String {
-    let result = try await runner.run("qstat", ["-B", "-f", "-w"], for: .look)
-    guard result.status == 0 else { throw failure("qstat", result) }
-    let servers = PBSText.parse(result.standardOutput, prefix: "Server: ")
-    guard let server = servers.first, server.isWhole else {
-      throw .unavailable("qstat -B named no server")
-    }
-    return server.name
-  }
-
-  func hosts() async throws(PBSError) -> PBSHosts {
-    // -v: without it hosts are told with several vnodes as one, whose state may be "<various>".
-    let result = try await runner.run("pbsnodes", ["-av"], for: .look)
-    guard result.status == 0 else { throw failure("pbsnodes", result) }
-    guard !PBSText.isCut(result.standardOutput) else {
-      throw .unavailable("pbsnodes' answer was cut off")
-    }
-    return PBSHosts(PBSText.parse(result.standardOutput, prefix: "")) { [complaints] name in
-      complaints.say(of: name, "pbsnodes tells of it what cannot be read, which is ignored")
-    }
-  }
-
   /// PBS's commands turn to the host that a job's id names. So an id of another server is never given
   /// to them, whoever made it up; jobs that were moved here from elsewhere have such ids, too.
   private func learnServer() async throws(PBSError) {
@@ -253,7 +271,7 @@ final class PBSCommands: PBSBackend {
     }
   }
 
-  private func failure(_ command: String, _ result: CommandResult) -> PBSError {
+  func failure(_ command: String, _ result: CommandResult) -> PBSError {
     let words = result.standardError.isEmpty ? "" : result.words
     let meaning = PBSAnswer.meaning(status: result.status, words: words)
     return PBSError(command: command, meaning, status: result.status, words: words)

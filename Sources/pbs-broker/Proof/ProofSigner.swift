@@ -13,6 +13,7 @@ final class ProofSigner {
 
   /// Who submits, as PBS's server will see it: "pbs-broker@pbsserver".
   let user: String
+  private let host: String
   private let path: String
   private let clock: any Clock
   private let log: Logger
@@ -30,19 +31,22 @@ final class ProofSigner {
   {
     self.path = path
     self.clock = clock
-    self.user = "\(user)@\(host ?? Self.hostName())"
+    self.host = host ?? Self.hostName()
+    self.user = "\(user)@\(self.host)"
     self.log = log
     state = ProofKeys.State.of(path)
     keys = try ProofKeys(path: path)
   }
 
   /// A token for one submission, from now on.
+  /// - Parameter name: PBS's name for who submits; nil for our own user.
   /// - Throws: ``PBSError/refused(_:)`` for a pod that no token can name,
   ///   ``PBSError/unauthorized(_:)`` where the site's names are at fault.
   func token(
-    for pod: PodReference, cluster: String, select: String
+    for pod: PodReference, cluster: String, select: String, as name: String? = nil
   ) throws(PBSError) -> String {
     readAgain()
+    let user = name.map { "\($0)@\(host)" } ?? user
     let token = ProofToken(
       cluster: cluster, uid: pod.uid, namespace: pod.namespace, name: pod.name, user: user,
       expiry: Int(clock.date.timeIntervalSince1970) + Self.life, nonce: Self.nonce())

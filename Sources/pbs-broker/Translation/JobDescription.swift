@@ -22,6 +22,8 @@ struct JobDescription: Sendable, Equatable {
   var place: String?
   /// Of the job as a whole (Resource_List), by name, besides walltime, select and place.
   var resources: [String: String] = [:]
+  /// The PBS user whose job it is; nil for pbs-broker's own.
+  var user: String?
   /// Submitted with a user hold.
   var isHeld = false
   /// depend, in PBS's own form: "afterany:5.pbsserver:6.pbsserver,after:7.pbsserver".
@@ -30,7 +32,7 @@ struct JobDescription: Sendable, Equatable {
   var dependsOn: String?
   /// Execution_Time, seconds since 1970.
   var beginTime: Int?
-  /// Whether queue, project, account or group are others than all jobs have: what PBS says against
+  /// Whether user, queue, project, account or group are others than all jobs have: what PBS says against
   /// them is no reason for other pods to wait.
   var hasOwnTerms = false
 
@@ -57,7 +59,8 @@ struct JobDescription: Sendable, Equatable {
   var request: String {
     let others = resources.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
     return [
-      select, walltime.map(String.init), queue, project, account, group, priority.map(String.init),
+      user, select, walltime.map(String.init), queue, project, account, group,
+      priority.map(String.init),
       place, depend, beginTime.map(String.init), "\(isHeld)",
     ].map { $0 ?? "" }.joined(separator: " ") + " " + others.joined(separator: ",")
   }
@@ -68,6 +71,7 @@ struct JobDescription: Sendable, Equatable {
       && (a.project, a.account, a.group, a.priority) == (b.project, b.account, b.group, b.priority)
       && (a.place, a.resources, a.isHeld) == (b.place, b.resources, b.isHeld)
       && (a.depend, a.beginTime, a.hasOwnTerms) == (b.depend, b.beginTime, b.hasOwnTerms)
+      && a.user == b.user
   }
 }
 

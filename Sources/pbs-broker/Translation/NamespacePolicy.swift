@@ -5,6 +5,8 @@ import Text
 struct NamespacePolicy: Sendable, Equatable {
   /// Where it stands in the configuration: "pbs-broker.namespaces.team-*".
   var key = "pbs-broker"
+  /// The PBS user whose the jobs are; nil for pbs-broker's own.
+  var user: Sourced<String>?
   /// For jobs whose pods say nothing else.
   var options = JobOptions()
   /// Seconds.

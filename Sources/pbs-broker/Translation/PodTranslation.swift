@@ -46,6 +46,11 @@ enum PodTranslation {
     var causes =
       names.causes + unsupported(pod) + needs.causes + place.causes + chosen.causes
       + dependencies.causes
+    if let user = namespace.user, let words = policy.closedUsers[user.value] {
+      causes.append(
+        "jobs of namespace \(name) are to be PBS user \(user.value)'s (\(user.source)), which pbs-broker cannot be: \(words)"
+      )
+    }
     var request: [String: Quantity] = [:]
     do throws(Refusal) {
       request = try EffectiveRequest.of(pod, defaults: namespace.defaults)
@@ -74,10 +79,12 @@ enum PodTranslation {
       project: options.project?.value, account: options.account?.value,
       group: options.group?.value, priority: options.priority?.value,
       place: options.place?.value, resources: options.resources.mapValues(\.value),
+      user: namespace.user?.value,
       isHeld: options.hold?.value ?? false, depend: dependencies.text,
       dependsOn: options.depend?.value.map(\.text).joined(separator: ","),
       beginTime: options.beginTime?.value,
-      hasOwnTerms: !options.hasSameTerms(as: policy.base.options))
+      hasOwnTerms: !options.hasSameTerms(as: policy.base.options)
+        || namespace.user?.value != policy.base.user?.value)
     return Outcome(job: .success(job), namespace: namespace, options: options)
   }
 

@@ -6,6 +6,8 @@ struct TranslationPolicy: Sendable {
   var base = NamespacePolicy()
   /// nil when all namespaces are served, and all alike.
   var namespaces: NamespacePolicies?
+  /// Users of PBS whose jobs cannot be submitted, and why.
+  var closedUsers: [String: String] = [:]
   /// What a pod's job holds at the least, whatever the pod asks for: pods of no CPU and no memory
   /// would fill a host for nothing.
   var leastCPU = Quantity(nano: 1_000_000_000)

@@ -37,12 +37,15 @@ struct FakeLibrary {
     return own.prefix(upTo: own.lastIndex(of: "/") ?? own.startIndex) + "/pbs-broker"
   }
 
-  @EventLoop func pbs(timeout: Double = 30, log: LogLines = LogLines()) -> LibPBS {
+  @EventLoop func pbs(
+    timeout: Double = 30, users: SubmittingUsers = SubmittingUsers(own: "pbs-broker"),
+    byProof: Bool = false, log: LogLines = LogLines()
+  ) -> LibPBS {
     LibPBS(
       LibraryClient.Program(
         path: Self.program, arguments: [LibraryHelper.argument, path],
         environment: ["PBS_FAKE_FOLDER": folder.path, "HOME": "/home/pbs-broker"]),
-      user: "pbs-broker", placeholder: ["/bin/sleep", "infinity"], timeout: timeout,
+      users: users, byProof: byProof, placeholder: ["/bin/sleep", "infinity"], timeout: timeout,
       clock: SystemClock(), log: log.logger)
   }
 

@@ -4,7 +4,7 @@
 /// A PBS that takes jobs and deletions, or answers as a test says, and notes what it was asked.
 @EventLoop
 final class FakePBS: PBSBackend {
-  let user = "pbs-broker"
+  let users = SubmittingUsers(own: "pbs-broker")
   /// Names of the jobs of all submissions, in order; when each began, in monotonic seconds.
   private(set) var submissions: [String] = []
   /// Ids of the jobs of all deletions, in order, with "!" after a forced one.
@@ -49,12 +49,12 @@ final class FakePBS: PBSBackend {
     return "\(number).pbsserver"
   }
 
-  func delete(_ id: String, force: Bool) async throws(PBSError) {
+  func delete(_ id: String, of _: String?, force: Bool) async throws(PBSError) {
     deletions.append(id + (force ? "!" : ""))
     try await answer()
   }
 
-  func change(_ id: String, _ change: JobChange) async throws(PBSError) {
+  func change(_ id: String, of _: String?, _ change: JobChange) async throws(PBSError) {
     changes.append((id, change))
     try await answer()
   }

@@ -64,12 +64,15 @@ struct ScriptedPBS {
   }
 
   @EventLoop func pbs(
-    connectionsPerMinute: Int = 1000, timeout: Double = 60, log: LogLines = LogLines()
+    connectionsPerMinute: Int = 1000, timeout: Double = 60, users: SubmittingUsers? = nil,
+    byProof: Bool = false, log: LogLines = LogLines()
   ) throws -> PBSCommands {
-    try PBSCommands(
-      PBSInstallation(exec: folder.path), placeholder: ["/bin/sleep", "infinity"],
-      timeout: timeout, connectionsPerMinute: connectionsPerMinute, clock: SystemClock(),
-      log: log.logger)
+    let own = SubmittingUsers(own: try PBSInstallation.user())
+    return PBSCommands(
+      PBSInstallation(exec: folder.path), users: users ?? own, byProof: byProof,
+      placeholder: ["/bin/sleep", "infinity"], timeout: timeout,
+      connectionsPerMinute: connectionsPerMinute, program: FakeLibrary.program,
+      clock: SystemClock(), log: log.logger)
   }
 
   static let job = JobDescription(

@@ -3,15 +3,24 @@ enum HelperRequest: Codable, Sendable, Equatable {
   case submit(attributes: [JobAttribute], queue: String?)
   case delete(job: String, force: Bool)
   case change(job: String, JobChange)
-  /// Which jobs of this user have not ended: told are those that are not as the helper told them
+  /// Which of these jobs have not ended: told are those that are not as the helper told them
   /// last, those named in `telling`, and the ids of those that are no longer among them.
-  case list(user: String, telling: [String])
+  case list(Jobs, telling: [String])
   /// The same of those that PBS has changed lately, ended ones included.
-  case changes(user: String)
+  case changes(Jobs)
   /// All about some jobs, ended ones included.
   case stat([String])
   case server
   case hosts
+
+  /// Whose jobs are meant.
+  struct Jobs: Codable, Sendable, Equatable {
+    /// Those of this user of PBS.
+    var user: String
+    /// In their place those of all users that have a proof of submission (k8s_pod), where the
+    /// server knows that resource.
+    var byProof = false
+  }
 
   /// Whether asking twice does no more than asking once.
   var isRepeatable: Bool {
@@ -59,6 +68,8 @@ struct LibraryFailure: Error, Codable, Sendable, Equatable {
   enum Kind: String, Codable, Sendable {
     /// The library cannot be used, and never will be.
     case library
+    /// We cannot be the user of PBS who is to ask.
+    case user
     /// There is no connection: PBS was asked nothing.
     case connect
     /// The connection broke: whether PBS did it is not known.
@@ -70,4 +81,11 @@ struct LibraryFailure: Error, Codable, Sendable, Equatable {
   /// The error's number (pbs_error.h); 0 where there is none.
   var code: Int
   var words: String
+}
+
+extension LibraryFailure {
+  /// Why we cannot be that user of PBS.
+  init(user: String, _ words: String) {
+    self.init(kind: .user, code: 0, words: "cannot act as PBS user \(user): \(words)")
+  }
 }

@@ -17,6 +17,10 @@ final class LibraryClient {
     var name = "pbs-broker"
     var arguments: [String]
     var environment: [String: String]
+    /// Who it becomes, where that is not our own user; for the log.
+    var user: String?
+    /// Whether it is started with our capabilities, to become that user.
+    var keepsCapabilities = false
   }
 
   private struct Pending {
@@ -93,7 +97,18 @@ final class LibraryClient {
     }
   }
 
+  /// Ends the helper, which must have nothing to do; the next request starts another.
+  func end() {
+    helper?.onEnd = nil
+    helper?.kill("")
+    helper = nil
+  }
+
   // MARK: The helper
+
+  private var name: String {
+    "libpbs's helper" + (program.user.map { " for \($0)" } ?? "")
+  }
 
   private func next() {
     guard current == nil, !isResting, !looks.isEmpty || !actions.isEmpty else { return }
@@ -123,7 +138,7 @@ final class LibraryClient {
     do throws(CommandError) {
       let helper = try HelperProcess(
         program.path, named: program.name, program.arguments, environment: program.environment,
-        clock: clock)
+        clock: clock, keepsCapabilities: program.keepsCapabilities)
       helper.onFrame = { [weak self] in self?.received($0) }
       helper.onEnd = { [weak self] in self?.ended($0) }
       self.helper = helper
@@ -158,7 +173,7 @@ final class LibraryClient {
     if let failure = part.failure {
       // Such a helper ends; the next one is for whoever asks next.
       if failure.kind == .broken, repeats(pending) { return dismiss() }
-      if failure.kind == .broken || failure.kind == .library { dismiss() }
+      if [.broken, .library, .user].contains(failure.kind) { dismiss() }
       pending.continuation.resume(returning: .failure(failure))
     } else {
       pending.answer.gone = part.gone
@@ -182,12 +197,12 @@ final class LibraryClient {
     rest()
     if let pending = current {
       settle()
-      log.warning("libpbs's helper ended during \(pending.request.name): \(reason)")
+      log.warning("\(name) ended during \(pending.request.name): \(reason)")
       if !repeats(pending) {
-        pending.continuation.resume(returning: .failure(broken("libpbs's helper: \(reason)")))
+        pending.continuation.resume(returning: .failure(broken("\(name): \(reason)")))
       }
     } else {
-      log.warning("libpbs's helper ended: \(reason)")
+      log.warning("\(name) ended: \(reason)")
     }
     next()
   }

@@ -1,3 +1,4 @@
+import CLinux
 import CPBS
 import FoundationEssentials
 import Glibc
@@ -25,6 +26,8 @@ struct LibraryHelper {
   private static let objectLimit = 512 << 10
   /// pbs_error.h: PBSE_JOBHISTNOTSET.
   private static let noHistory = 15140
+  /// pbs_error.h: PBSE_UNKRESC.
+  private static let unknownResource = 15035
 
   private let clock: any Clock
   private let library: Result<PBSLibrary, LibraryFailure>
@@ -34,8 +37,26 @@ struct LibraryHelper {
 
   /// - Parameter path: libpbs.so.
   init(path: String, clock: any Clock) {
+    _ = connector_drop_capabilities()
+    self.init(path: path, failure: nil, clock: clock)
+  }
+
+  /// - Parameters:
+  ///   - path: libpbs.so.
+  ///   - user: who this process is to be from now on.
+  init(path: String, user: String, leastUID: String, clock: any Clock) {
+    let words = AsUser.become(user, leastUID: leastUID)
+    self.init(
+      path: path, failure: words.map { LibraryFailure(user: user, $0) }, clock: clock)
+  }
+
+  private init(path: String, failure: LibraryFailure?, clock: any Clock) {
     self.clock = clock
     let printed = PrintedWords()
+    if let failure {
+      library = .failure(failure)
+      return
+    }
     do throws(LibraryFailure) {
       library = .success(try PBSLibrary(path: path, printed: printed))
     } catch {
@@ -45,13 +66,20 @@ struct LibraryHelper {
 
   /// Serves, where this process was started for that, until its end.
   static func runIfMeant(_ arguments: [String]) {
-    guard arguments.count == 3, arguments[1] == argument else { return }
+    guard [3, 5].contains(arguments.count), arguments[1] == argument else { return }
+    connector_close_from(3)
     signal(SIGPIPE, SIG_IGN)
     // A terminal's ^C is the broker's; this process ends with its socket.
     signal(SIGINT, SIG_IGN)
     // Its program's path may be /proc/self/exe, which tells nobody anything. It works without a name.
     try? Data("pbs-helper".utf8).write(to: URL(filePath: "/proc/self/comm"))
-    var helper = LibraryHelper(path: arguments[2], clock: SystemClock())
+    var helper =
+      arguments.count == 3
+      ? LibraryHelper(path: arguments[2], clock: SystemClock())
+      : LibraryHelper(
+        path: arguments[2], user: arguments[3], leastUID: arguments[4], clock: SystemClock())
+    // Whoever becomes another user may be beyond the reach of his broker's signals.
+    _ = connector_end_with(0)
     helper.run()
     exit(0)
   }
@@ -84,7 +112,7 @@ struct LibraryHelper {
       answer = HelperAnswer(failure: error)
     }
     answer.isLast = true
-    let isUsable = ![.library, .broken].contains(answer.failure?.kind)
+    let isUsable = ![.library, .user, .broken].contains(answer.failure?.kind)
     return send(answer) && isUsable
   }
 
@@ -100,10 +128,10 @@ struct LibraryHelper {
     case .change(let job, let change):
       try library.change(job, change)
       return HelperAnswer()
-    case .list(let user, let telling):
-      return try list(user, telling: Set(telling), library)
-    case .changes(let user):
-      return try changes(user, library)
+    case .list(let which, let telling):
+      return try list(which, telling: Set(telling), library)
+    case .changes(let which):
+      return try changes(which, library)
     case .stat(let ids):
       let jobs = try withHistory { (withEnded) throws(LibraryFailure) in
         try library.jobs(ids, wanted: Self.wanted, withEnded: withEnded)
@@ -119,12 +147,11 @@ struct LibraryHelper {
   }
 
   private mutating func list(
-    _ user: String, telling: Set<String>, _ library: PBSLibrary
+    _ which: HelperRequest.Jobs, telling: Set<String>, _ library: PBSLibrary
   ) throws(LibraryFailure) -> HelperAnswer {
     let isFresh = told.isEmpty
     let now = clock.now
-    let jobs = try library.select(
-      [(JobAttribute("User_List", user), pbs_equal)], wanted: Self.wanted, withEnded: false)
+    let jobs = try Self.select(which, [], withEnded: false, library)
     told.begin()
     var news: [PBSText.Object] = []
     for job in jobs {
@@ -134,21 +161,41 @@ struct LibraryHelper {
   }
 
   private mutating func changes(
-    _ user: String, _ library: PBSLibrary
+    _ which: HelperRequest.Jobs, _ library: PBSLibrary
   ) throws(LibraryFailure) -> HelperAnswer {
     // What is a change, only a listing before can tell.
     guard !told.isEmpty else { return HelperAnswer(isFresh: true) }
-    var criteria = [(JobAttribute("User_List", user), pbs_equal)]
+    var criteria: [(JobAttribute, pbs_operator)] = []
     let now = clock.now
     let since = told.since(now: now)
     if let since { criteria.append((JobAttribute(Self.changeTime, "\(since)"), pbs_at_least)) }
     let jobs = try withHistory { (withEnded) throws(LibraryFailure) in
       // Without a moment that would be all that PBS remembers.
-      try library.select(criteria, wanted: Self.wanted, withEnded: withEnded && since != nil)
+      try Self.select(which, criteria, withEnded: withEnded && since != nil, library)
     }
     var news: [PBSText.Object] = []
     for job in jobs where isNews(job, now) { news.append(job.text) }
     return HelperAnswer(objects: tell(news))
+  }
+
+  /// Jobs of those meant that meet further criteria.
+  private static func select(
+    _ which: HelperRequest.Jobs, _ criteria: [(JobAttribute, pbs_operator)], withEnded: Bool,
+    _ library: PBSLibrary
+  ) throws(LibraryFailure) -> PBSObjects {
+    let ofUser = (JobAttribute("User_List", which.user), pbs_equal)
+    if which.byProof {
+      // Any text: what has no such resource counts as less than all.
+      let proven = (JobAttribute("Resource_List", "0", resource: "k8s_pod"), pbs_at_least)
+      do throws(LibraryFailure) {
+        return try library.select(
+          [proven] + criteria, wanted: wanted, withEnded: withEnded)
+      } catch {
+        // A server without the resource has no job with proof; those of our user are told of.
+        guard error.code == Self.unknownResource else { throw error }
+      }
+    }
+    return try library.select([ofUser] + criteria, wanted: Self.wanted, withEnded: withEnded)
   }
 
   private mutating func isNews(_ job: PBSObjects.Item, _ now: Double) -> Bool {

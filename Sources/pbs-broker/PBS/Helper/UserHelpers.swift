@@ -1,0 +1,139 @@
+import DequeModule
+import Logging
+import Runtime
+
+/// The helpers of libpbs, one for each user of PBS: our own, which looks and does what is ours, and
+/// those of others, for what is submitted or deleted in their names. These are started when there is
+/// something for them, bounded in number, and ended when they have been idle for long.
+@EventLoop
+final class UserHelpers {
+  /// Helpers of other users at once. Each keeps a connection, and so one of PBS's.
+  private let most: Int
+  /// Seconds after which a helper that has nothing to do is ended.
+  private let idleTime: Double
+
+  private final class Entry {
+    let client: LibraryClient
+    /// Requests that are its to answer.
+    var pending = 0
+    var usedAt = 0.0
+
+    init(_ client: LibraryClient) {
+      self.client = client
+    }
+  }
+
+  let users: SubmittingUsers
+  private let program: LibraryClient.Program
+  private let timeout: Double
+  private let clock: any Clock
+  private let log: Logger
+  private let own: LibraryClient
+  private var others: [String: Entry] = [:]
+  /// Who waits until there may be another helper.
+  private var waiting: Deque<CheckedContinuation<Void, Never>> = []
+  private var idleTimer: (any Timer)?
+
+  /// - Parameters:
+  ///   - program: how our own helper is started; others' have their user for further arguments, and
+  ///     an environment of their own.
+  ///   - timeout: seconds after which a helper that has not answered is ended.
+  init(
+    _ program: LibraryClient.Program, users: SubmittingUsers, most: Int = 16,
+    idleTime: Double = 300, timeout: Double, clock: any Clock,
+    log: Logger
+  ) {
+    self.program = program
+    self.users = users
+    self.most = most
+    self.idleTime = idleTime
+    self.timeout = timeout
+    self.clock = clock
+    self.log = log
+    own = LibraryClient(program, timeout: timeout, clock: clock, log: log)
+    idleTimer = clock.timer { [weak self] in self?.endIdle() }
+  }
+
+  /// How many helpers of others there are.
+  var count: Int { others.count }
+
+  /// Asks our own helper.
+  func ask(
+    _ request: HelperRequest, within seconds: Double? = nil
+  ) async throws(LibraryFailure) -> HelperAnswer {
+    try await own.ask(request, within: seconds)
+  }
+
+  /// Asks another user's helper.
+  /// - Throws: a failure of kind `user` where we cannot be that user.
+  func ask(
+    _ request: HelperRequest, as name: String
+  ) async throws(LibraryFailure) -> HelperAnswer {
+    let entry = try await entry(for: name)
+    entry.pending += 1
+    defer {
+      entry.pending -= 1
+      entry.usedAt = clock.now
+      if entry.pending == 0 { becameIdle() }
+    }
+    return try await entry.client.ask(request)
+  }
+
+  private func entry(for name: String) async throws(LibraryFailure) -> Entry {
+    while true {
+      if let known = others[name] { return known }
+      if others.count < most || endOldestIdle() { break }
+      await withCheckedContinuation { waiting.append($0) }
+    }
+    if let words = users.obstacle(to: name) {
+      throw LibraryFailure(user: name, words)
+    }
+    guard let user = PBSUser.named(name) else {
+      throw LibraryFailure(user: name, "there is no such user on this host")
+    }
+    var theirs = program
+    theirs.user = name
+    theirs.arguments += [name, "\(users.leastUID)"]
+    theirs.environment = user.environment(own: program.environment)
+    theirs.keepsCapabilities = true
+    let entry = Entry(LibraryClient(theirs, timeout: timeout, clock: clock, log: log))
+    others[name] = entry
+    return entry
+  }
+
+  // MARK: Ending them
+
+  private func becameIdle() {
+    waiting.popFirst()?.resume()
+    scheduleEnd()
+  }
+
+  private func scheduleEnd() {
+    let idle = others.values.filter { $0.pending == 0 }.map(\.usedAt)
+    guard let oldest = idle.min() else { return }
+    idleTimer?.schedule(after: max(oldest + idleTime - clock.now, 0.01))
+  }
+
+  private func endIdle() {
+    let now = clock.now
+    for (name, entry) in others where entry.pending == 0 && now - entry.usedAt >= idleTime {
+      end(name, entry)
+    }
+    scheduleEnd()
+  }
+
+  private func endOldestIdle() -> Bool {
+    let idle = others.filter { $0.value.pending == 0 }
+    guard let (name, entry) = idle.min(by: { $0.value.usedAt < $1.value.usedAt }) else {
+      return false
+    }
+    end(name, entry)
+    return true
+  }
+
+  private func end(_ name: String, _ entry: Entry) {
+    log.debug("libpbs's helper for \(name) is ended, since it is idle")
+    entry.client.end()
+    others[name] = nil
+  }
+}
