@@ -1,4 +1,4 @@
-"""What pbs-connector-setup asks of systemctl, and how it counts what a manifest holds."""
+"""What pbs-connector-setup asks of systemctl, whose files it makes, and how it counts what a manifest holds."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from deploy.test_deploy import DEPLOY
 
 sys.path.insert(0, str(DEPLOY / "setup"))
 
-from connector_setup import services  # noqa: E402
+from connector_setup import files, services  # noqa: E402
 from connector_setup.commands import Failed, Site  # noqa: E402
 from connector_setup.kubernetes import documents  # noqa: E402
 
@@ -69,3 +69,16 @@ def test_the_objects_of_a_manifest_are_counted_as_they_are_read(name: str) -> No
     text = (DEPLOY / name).read_text()
     read: list[Any] = read_documents(text)
     assert documents(text) == len(read) > 3
+
+
+def test_only_root_makes_files_of_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files.os, "geteuid", lambda: 4242)
+    for make in (lambda: files.make_folder(tmp_path / "state" / "binder", "root"), lambda: files.write_private(tmp_path / "token", "t", "root")):
+        with pytest.raises(Failed, match="only root can make files of user root"):
+            make()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_user_who_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(Failed, match="there is no user nobody-of-this-name on this host"):
+        files.make_folder(tmp_path / "state", "nobody-of-this-name")
