@@ -80,6 +80,7 @@ def test_a_dry_run_shows_all_and_changes_nothing(server: RealKubernetes, tmp_pat
 @pytest.mark.real_api
 def test_rights_and_credentials_are_made_and_work_and_stay(server: RealKubernetes, tmp_path: Path) -> None:
     first = done(tmp_path, "rights", "credentials")
+    assert f"the API server is {server.url}, as the administrator's kubeconfig has it" in first
     assert roles(server) == {"pbs-connector-kube-watcher", "pbs-connector-binder"}
     for account in ACCOUNTS:
         assert f"wrote {tmp_path}/etc/{account}.kubeconfig for user {getpass.getuser()} alone; it works" in first

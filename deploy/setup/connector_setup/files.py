@@ -22,6 +22,16 @@ def account(user: str) -> pwd.struct_passwd:
         raise Failed("there is no user %s on this host: systemd-sysusers makes it" % user)
 
 
+def owner_to_be(user: str) -> Optional[pwd.struct_passwd]:
+    """Whose a new file has to be made; None where it is his already. Failed for who may not give files away."""
+    owner = account(user)
+    if owner.pw_uid == os.geteuid():
+        return None
+    if os.geteuid() != 0:
+        raise Failed("only root can make files of user %s" % user)
+    return owner
+
+
 def complaint(path: Path, user: str) -> Optional[str]:
     """What is wrong with owner or mode of a file that is there."""
     status = path.stat()
@@ -34,21 +44,21 @@ def complaint(path: Path, user: str) -> Optional[str]:
 
 def make_folder(path: Path, user: str) -> None:
     """A folder for its user alone."""
+    owner = owner_to_be(user)
     path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
     path.mkdir(mode=0o700, exist_ok=True)
-    if os.geteuid() == 0:
-        owner = account(user)
+    if owner:
         os.chown(path, owner.pw_uid, owner.pw_gid)
 
 
 def write_private(path: Path, text: str, user: str) -> None:
     """Puts a file for its user alone in place of what is there; readers see the one or the other."""
+    owner = owner_to_be(user)
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".%s." % path.name)
     try:
         with open(descriptor, "w", encoding="utf-8") as file:
             os.fchmod(file.fileno(), PRIVATE)
-            if os.geteuid() == 0:
-                owner = account(user)
+            if owner:
                 os.fchown(file.fileno(), owner.pw_uid, owner.pw_gid)
             file.write(text)
             file.flush()

@@ -100,14 +100,19 @@ class Kubectl:
         raise Failed("nobody has signed certificate request %s within 60 s: does kube-controller-manager sign?" % name)
 
 
+def documents(text: str) -> int:
+    """How many objects a manifest of ours has; only comments stand before its first."""
+    return len(text.split("\n---\n"))
+
+
 def apply(kubectl: Kubectl, path: Path) -> None:
     """Bring the cluster to have what a file says; tell what was missing or different."""
     names = kubectl.look("get", "-f", str(path), "--ignore-not-found", "-o", "name")
     if names.status != 0:
         raise Failed("%s: %s" % (path, names.words))
-    wanted = path.read_text(encoding="utf-8").split("\n---\n")
+    wanted = documents(path.read_text(encoding="utf-8"))
     present = len(names.output.split())
-    if present == len(wanted):
+    if present == wanted:
         different = kubectl.look("diff", "-f", str(path))
         if different.status == 0:
             return kubectl.site.tell("%s: all %d objects are there" % (path, present))
@@ -115,7 +120,7 @@ def apply(kubectl: Kubectl, path: Path) -> None:
             raise Failed("%s: %s" % (path, different.words))
         kubectl.site.tell("%s: objects differ" % path)
     else:
-        kubectl.site.tell("%s: %d of %d objects are there" % (path, present, len(wanted)))
+        kubectl.site.tell("%s: %d of %d objects are there" % (path, present, wanted))
     done = kubectl.do("apply", "-f", str(path))
     if done is not None:
         kubectl.site.tell("applied")
