@@ -16,6 +16,7 @@ static struct {
     int (*move)(int, const char *, const char *, const char *);
     int (*hold)(int, const char *, const char *, const char *);
     int (*release)(int, const char *, const char *, const char *);
+    int (*manager)(int, int, int, const char *, struct pbs_attribute *, const char *);
     struct pbs_object *(*select)(int, struct pbs_attribute *, struct pbs_attribute *,
                                  const char *);
     struct pbs_object *(*jobs)(int, const char *, struct pbs_attribute *, const char *);
@@ -38,6 +39,7 @@ int pbs_library_open(const char *path, char *words, size_t size) {
         {"pbs_movejob", (void **)&library.move},
         {"pbs_holdjob", (void **)&library.hold},
         {"pbs_rlsjob", (void **)&library.release},
+        {"pbs_manager", (void **)&library.manager},
         {"pbs_selstat", (void **)&library.select},
         {"pbs_statjob", (void **)&library.jobs},
         {"pbs_statserver", (void **)&library.server},
@@ -106,6 +108,15 @@ int pbs_library_hold(int connection, const char *id, const char *kinds) {
 int pbs_library_release(int connection, const char *id, const char *kinds) {
     *library.error() = 0;
     return told(library.release(connection, id, kinds, NULL));
+}
+
+/* pbs_ifl.h's MGR_CMD_SET and MGR_OBJ_HOST. */
+enum { manager_set = 2, manager_host = 7 };
+
+int pbs_library_set_host(int connection, const char *host, struct pbs_attribute *attributes) {
+    *library.error() = 0;
+    return told(
+        library.manager(connection, manager_set, manager_host, host, attributes, NULL));
 }
 
 struct pbs_object *pbs_library_select(int connection, struct pbs_attribute *criteria,

@@ -61,7 +61,7 @@ final class APIAccess {
     body: (any Encodable & Sendable)? = nil, patch: KubernetesClient.PatchType? = nil,
     as: Answer.Type
   ) async throws -> Answer {
-    try await watched(right, pod) {
+    try await watched(right, pod.uid) {
       try await client.send(
         Self.method(right.verb), path, body: body, contentType: Self.contentType(patch),
         as: Answer.self)
@@ -73,14 +73,26 @@ final class APIAccess {
     _ right: MissingRights.Right, _ path: String, of pod: PodReference,
     body: (any Encodable & Sendable)? = nil, patch: KubernetesClient.PatchType? = nil
   ) async throws {
-    try await watched(right, pod) {
+    try await watched(right, pod.uid) {
       try await client.send(
         Self.method(right.verb), path, body: body, contentType: Self.contentType(patch))
     }
   }
 
+  /// Sends one request about a node.
+  func send<Answer: Decodable & Sendable>(
+    _ right: MissingRights.Right, of node: NodeReference, body: (any Encodable & Sendable)? = nil,
+    patch: KubernetesClient.PatchType? = nil, as: Answer.Type
+  ) async throws -> Answer {
+    try await watched(right, node.uid) {
+      try await client.send(
+        Self.method(right.verb), KubernetesPath.of("api", "v1", "nodes", node.name), body: body,
+        contentType: Self.contentType(patch), as: Answer.self)
+    }
+  }
+
   private func watched<Answer: Sendable>(
-    _ right: MissingRights.Right, _ pod: PodReference,
+    _ right: MissingRights.Right, _ uid: String,
     _ request: @EventLoop () async throws -> Answer
   ) async throws -> Answer {
     let sent = clock.now
@@ -92,7 +104,7 @@ final class APIAccess {
       }
       return answer
     } catch {
-      failed(error, right, pod, sent)
+      failed(error, right, uid, sent)
       throw error
     }
   }
@@ -117,7 +129,7 @@ final class APIAccess {
   }
 
   private func failed(
-    _ error: any Error, _ right: MissingRights.Right, _ pod: PodReference, _ sent: Double
+    _ error: any Error, _ right: MissingRights.Right, _ uid: String, _ sent: Double
   ) {
     guard let failure = Self.failure(error) else {
       if !(error is CancellationError) { answered(sent) }
@@ -125,13 +137,13 @@ final class APIAccess {
         missingRights.refused(right, words: error.message)
       {
         log.error(
-          "\(server) does not let us \(right.verb) \(right.resource): \(error); the ClusterRole of binder needs \(right) (deploy/rbac.yaml)"
+          "\(server) does not let us \(right.verb) \(right.resource): \(error); the ClusterRole of binder needs \(right) (\(right.file))"
         )
       }
       return
     }
     let now = clock.now
-    let change = gate.failed(failure, pod: pod.uid, sent: sent, now: now)
+    let change = gate.failed(failure, pod: uid, sent: sent, now: now)
     if gate.troubleSince != nil {
       trouble = "\(error)"
       restTimer?.schedule(after: gate.wait(now))

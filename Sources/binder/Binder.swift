@@ -19,6 +19,7 @@ final class Binder {
   private let access: APIAccess
   private let pods: PodActions
   private let events: EventRecorder
+  private let nodes: NodeMarker
   private let requestsInFlight: Int
   private let most: Int
   private let clock: any Clock
@@ -76,7 +77,11 @@ final class Binder {
     self.most = most
     self.clock = clock
     self.log = log
-    access.onReady = { [unowned self] in start() }
+    nodes = NodeMarker(instance: instance, access: access, log: log)
+    access.onReady = { [unowned self] in
+      start()
+      nodes.start()
+    }
     troubleTimer = clock.timer { [unowned self] in tellOfTrouble() }
     paceTimer = clock.timer { [unowned self] in start() }
   }
@@ -89,6 +94,7 @@ final class Binder {
     // What is still wanted comes again with the snapshot of the next connection.
     subscription.onDisconnected = { [unowned self] in
       for item in wanted.keys where item.broker == broker { forget(item) }
+      nodes.forget(of: subscription)
     }
     subscription.start()
   }
@@ -109,6 +115,7 @@ final class Binder {
     case .evict(let evict): want(owned, evict.pod, broker)
     case .report(let report): want(owned, report.pod, broker)
     case .withdraw(let pod): forget(Item(uid: pod.uid, broker: broker))
+    case .markNode(let mark): nodes.want(mark, owned, by: subscriptions[broker])
     case .unknown(let type):
       if let type = unknownTypes.new(type) {
         log.warning("pbs-broker: message \(type) is unknown, ignored")
@@ -227,7 +234,7 @@ final class Binder {
         events.record(
           report.pod, reason: report.reason, message: report.message, warning: report.warning)
       }
-    case .withdraw, .unknown:
+    case .withdraw, .markNode, .unknown:
       return
     }
     settle(work, item, answer)

@@ -15,6 +15,7 @@ extension BrokerMessage {
     case .evict(let evict): ("evict", evict.job)
     case .report(let report): ("report", report.job)
     case .withdraw: ("withdraw", nil)
+    case .markNode: ("mark-node", nil)
     case .unknown: ("message", nil)
     }
   }
@@ -25,7 +26,7 @@ extension BrokerMessage {
     case .bind: 0
     case .evict: 1
     case .report: Self.reports
-    case .withdraw, .unknown: Self.unanswered
+    case .withdraw, .markNode, .unknown: Self.unanswered
     }
   }
 
@@ -39,7 +40,7 @@ extension BrokerMessage {
     case .report(var report):
       report.message = PlainText.escaped(report.message, limit: limit)
       return .report(report)
-    case .bind, .withdraw, .unknown:
+    case .bind, .withdraw, .markNode, .unknown:
       return self
     }
   }

@@ -6,6 +6,9 @@ struct MissingRights: Sendable {
     /// "pods", or "pods/status".
     var resource: String
 
+    /// What gives it.
+    var file: String { resource == "nodes" ? "deploy/rbac-nodes.yaml" : "deploy/rbac.yaml" }
+
     /// The rule that gives it.
     var description: String {
       "{apiGroups: [\"\"], resources: [\(resource)], verbs: [\(verb)]}"

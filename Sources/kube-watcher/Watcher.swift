@@ -152,7 +152,7 @@ final class Watcher {
   private func snapshot() -> [Published] {
     pods.values.compactMap { WatcherMessage.pod($0, owner: nil).published }
       + claims.all.map { WatcherMessage.claim($0).published }
-      + nodes.values.map { WatcherMessage.node($0).published }
+      + nodes.values.map { WatcherMessage.node($0, owner: nil).published }
       + [cluster.published]
   }
 
@@ -252,7 +252,7 @@ final class Watcher {
     node.metadata.resourceVersion = nil
     node.metadata.annotations = nil
     guard nodes.updateValue(node, forKey: node.metadata.name) != node else { return }
-    tell(.node(node))
+    tell(.node(node, owner: nil))
   }
 
   private func removeNode(_ name: String) {

@@ -8,7 +8,7 @@ extension WatcherMessage {
     switch self {
     case .pod(let pod, _): "pod \(pod.metadata.uid ?? "")"
     case .podGone(let pod, _): "pod \(pod.uid)"
-    case .node(let node): "node \(node.metadata.name)"
+    case .node(let node, _): "node \(node.metadata.name)"
     case .nodeGone(let name): "node \(name)"
     case .cluster: "cluster"
     case .claim(let claim): "claim \(claim.fullName)"
@@ -17,11 +17,12 @@ extension WatcherMessage {
     }
   }
 
-  /// The pod by which brokers share the work; nil where nobody acts on it.
+  /// The pod or node by which brokers share the work; nil where nobody acts on it.
   var uid: String? {
     switch self {
     case .pod(let pod, _): pod.metadata.uid
     case .podGone(let pod, _): pod.uid
+    case .node(let node, _): node.metadata.uid
     default: nil
     }
   }

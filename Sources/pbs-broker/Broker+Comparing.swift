@@ -11,7 +11,7 @@ extension BrokerMessage {
     return switch self {
     case .bind: pod.nodeName != nil
     case .evict: pod.isTerminating || pod.isFinished || record?.isGone == true
-    case .report, .withdraw, .unknown: false
+    case .report, .withdraw, .markNode, .unknown: false
     }
   }
 }

@@ -34,6 +34,8 @@ final class Broker {
   private(set) lazy var deleter = makeDeleter()
   private(set) lazy var alterer = makeAlterer()
   private(set) lazy var poller = makePoller()
+  let nodeMarks: NodeMarks
+  private(set) lazy var nodeSync = makeNodeSync()
   let backend: any PBSBackend
   /// Signs what is submitted; nil where there are no keys.
   let signer: ProofSigner?
@@ -55,6 +57,8 @@ final class Broker {
     self.world = world
     absence = AbsenceGuard(share: settings.vanishShare, least: settings.vanishLeast)
     outbox = Outbox(publisher: publisher, patience: settings.binderPatience, clock: clock, log: log)
+    nodeMarks = NodeMarks(publisher: publisher, clock: clock, log: log)
+    nodeMarks.owns = { [unowned self] in ownsNode($0) }
     outbox.owns = { [unowned self] in owns($0) }
     outbox.shows = { $0.isDone(world.pods[$0.pod?.uid ?? ""]) }
     outbox.hearsSince = { [subscription] in subscription.ownsItsShare ? world.syncedSince : nil }
@@ -69,7 +73,9 @@ final class Broker {
 
   /// Polls PBS for ever.
   func run() async {
+    async let nodes: Void = nodeSync.run()
     await poller.run()
+    await nodes
   }
 
   // MARK: Inputs
@@ -88,7 +94,7 @@ final class Broker {
     case .pod(let pod, let owner): update(pod, owner: owner)
     case .podGone(let pod, let wasDeleted):
       world.podGone(pod.uid, wasDeleted: wasDeleted, now: now)
-    case .node(let node): world.update(node)
+    case .node(let node, let owner): update(node, owner: owner)
     case .nodeGone(let name): world.removeNode(name)
     case .cluster(let cluster): update(cluster)
     case .claim(let claim): world.update(claim)
@@ -150,6 +156,7 @@ final class Broker {
     }
     switch message {
     case .outcome(let outcome): settle(outcome, from: name)
+    case .nodeOutcome(let outcome): nodeMarks.settle(outcome, from: name)
     case .unknown(let type):
       if let type = unknownTypes.new(type) {
         log.warning("binder \(name): message \(type) is unknown, ignored")

@@ -28,6 +28,8 @@ struct BrokerSettings: Sendable {
   var vanishInterval = 30.0
   /// Seconds for which a binder may bring nothing about while others do.
   var binderPatience = 60.0
+  /// What Kubernetes and PBS tell each other of their machines.
+  var nodeSync = NodeSyncSettings()
   /// By what jobs are believed to be ours.
   var reliance = Reliance.owner
   /// The file of the keys that submissions are signed with; nil: they are not signed.
@@ -63,6 +65,7 @@ struct BrokerSettings: Sendable {
     vanishLeast = try settings.count("vanish-least", in: 1...1_000_000) ?? vanishLeast
     vanishInterval = try settings.number("vanish-interval", in: 0...3600) ?? vanishInterval
     binderPatience = try settings.number("binder-patience", in: 1...3600) ?? binderPatience
+    nodeSync = try NodeSyncSettings(settings)
     reliance = try settings.word("proof", Reliance.self) ?? reliance
     proofKeys = try settings.text("proof-keys")
     proofHost = try settings.text("proof-host")

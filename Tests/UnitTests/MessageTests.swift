@@ -51,7 +51,7 @@ import Testing
       #"{"name":"data","namespace":"default","type":"claim-gone"}"#
     ),
     (
-      .node(Node(metadata: ObjectMeta(name: "node1"), ready: true)),
+      .node(Node(metadata: ObjectMeta(name: "node1"), ready: true), owner: nil),
       #"{"node":{"metadata":{"name":"node1"},"status":{"conditions":[{"status":"True","type":"Ready"}]}},"type":"node"}"#
     ),
     (.nodeGone(name: "node1"), #"{"name":"node1","type":"node-gone"}"#),
@@ -93,6 +93,13 @@ import Testing
   // MARK: pbs-broker's
 
   static let brokerMessages: [(BrokerMessage, String)] = [
+    (
+      .markNode(
+        .init(
+          node: NodeReference(uid: "uid-2", name: "node1"), setsTaint: true, offline: "down",
+          labels: ["pbs.example/rack": "r1", "pbs.example/old": nil], reason: "r")),
+      #"{"labels":{"pbs.example/old":null,"pbs.example/rack":"r1"},"node":{"name":"node1","uid":"uid-2"},"offline":"down","reason":"r","setsTaint":true,"type":"mark-node"}"#
+    ),
     (
       .bind(.init(pod: redis, node: "node1", job: "5.s", runCount: 1)),
       #"{"job":"5.s","node":"node1","pod":\#(reference),"runCount":1,"type":"bind"}"#

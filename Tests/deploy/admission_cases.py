@@ -67,6 +67,16 @@ def event(kind: str = "Pod", component: str = "pbs-connector", uid: str = "1-2-3
             "message": "...", "source": {"component": component}, "reportingComponent": component, "count": 1, **members}
 
 
+def node(*taints: Object, labels: Object | None = None, **spec: Any) -> Object:
+    return {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "node1", "labels": {"kubernetes.io/hostname": "node1", **(labels or {})}},
+            "spec": {"podCIDR": "10.0.0.0/24", **({"taints": list(taints)} if taints else {}), **spec},
+            "status": {"allocatable": {"cpu": "8"}}}
+
+
+OFFLINE = {"key": "pbs-connector/offline", "value": "down", "effect": "NoSchedule"}
+REPAIR = {"key": "example.org/repair", "effect": "NoExecute"}
+
+
 def request(user: str, operation: str, resource: str, new: Object | None = None, old: Object | None = None,
             namespace: str = "project", name: str = "a") -> Object:
     """The `request` of an AdmissionReview. The namespace is that of the object if it has one.
@@ -109,6 +119,12 @@ ORDINARY = {
         {"type": "PodScheduled", "status": "True"}, READY, {"type": "DisruptionTarget", "status": "True"}]),
     "binder writes an Event": create("binder", event(), "events"),
     "binder counts an Event up": request("binder", "UPDATE", "events", event(count=2), event()),
+    "binder taints a node": update("binder", node(REPAIR), "nodes", spec__taints=[REPAIR, OFFLINE]),
+    "binder takes its taint off": update("binder", node(OFFLINE), "nodes", spec__taints=None),
+    "binder labels a node": update("binder", node(), "nodes", metadata__labels={
+        "kubernetes.io/hostname": "node1", "pbs.example/switch": "s1"}),
+    "administrator taints a node": update("admin", node(), "nodes", spec__taints=[REPAIR]),
+    "kubelet writes its node's status": update("kubelet", node(), "nodes/status", status={}),
     "user creates a pod": create("alice", pod()),
     "user creates a pod with options": create("alice", pod(annotations={"pbs-connector/queue": "long"})),
     "user creates a pod of another scheduler on a node": create("alice", pod("default-scheduler", node="node1")),
@@ -170,6 +186,18 @@ ATTACKS = {
     "binder turns an Event to another pod": (request("binder", "UPDATE", "events", event(uid="9"), event()), "binder-events"),
     "binder writes an Event in kube-system": (create("binder", event(metadata={"name": "a.1", "namespace": "kube-system"}),
                                                      "events"), "binder-events"),
+    "binder evicts by a taint": (update("binder", node(), "nodes", spec__taints=[{**OFFLINE, "effect": "NoExecute"}]),
+                                 "binder-nodes"),
+    "binder taints with another key": (update("binder", node(), "nodes", spec__taints=[REPAIR]), "binder-nodes"),
+    "binder takes another's taint off": (update("binder", node(REPAIR), "nodes", spec__taints=None), "binder-nodes"),
+    "binder cordons a node": (update("binder", node(), "nodes", spec__unschedulable=True), "binder-nodes"),
+    "binder uncordons a node": (update("binder", node(unschedulable=True), "nodes", spec__unschedulable=None), "binder-nodes"),
+    "binder labels a node with another key": (update("binder", node(), "nodes", metadata__labels={
+        "kubernetes.io/hostname": "node2"}), "binder-nodes"),
+    "binder takes a label off": (update("binder", node(), "nodes", metadata__labels=None), "binder-nodes"),
+    "binder annotates a node": (update("binder", node(), "nodes", metadata__annotations={"x": "y"}), "binder-nodes"),
+    "binder writes a node's status": (update("binder", node(), "nodes/status", status={}), "binder-nodes"),
+    "binder creates a node": (create("binder", node(), "nodes"), "binder-nodes"),
     # By users, and by controllers on their behalf.
     **{f"{who} creates a pod with annotation {key}": (create(who, pod(annotations={f"pbs-connector/{key}": "5.pbsserver"})),
                                                       "protected-keys") for who in ("alice", "job-controller") for key in KEYS},

@@ -120,6 +120,7 @@ def guarded_server(folder: Path, is_judge: bool) -> Iterator[Guarded]:
     """A server whose policies are in force: judged by itself, or by a webhook that stands in for that."""
     with RealKubernetes(folder) as server, ExitStack() as stack:
         server.apply(REPOSITORY / "deploy" / "rbac.yaml")
+        server.apply(REPOSITORY / "deploy" / "rbac-nodes.yaml")
         server.apply(USERS)
         for node in ("node1", "node2"):
             server.create_node(node, cpu="8")

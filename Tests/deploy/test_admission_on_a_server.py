@@ -6,6 +6,7 @@ Where the server has the kind ValidatingAdmissionPolicy, it evaluates them itsel
 from __future__ import annotations
 
 import itertools
+import re
 
 import pytest
 
@@ -76,6 +77,26 @@ def test_the_binders_token_forges_no_events(guarded: Guarded, forged: Object) ->
 def test_the_binders_token_changes_no_events_of_others(guarded: Guarded) -> None:
     guarded.server.client.json("POST", events(), event("of-others", component="kubelet"))
     guarded.refused("binder", "binder-events", "PATCH", f"{events()}/of-others.1", {"message": "all is well"}, MERGE)
+
+
+@pytest.mark.parametrize("change", [
+    {"spec": {"unschedulable": True}}, {"spec": {"taints": [{"key": "example.org/x", "effect": "NoSchedule"}]}},
+    {"spec": {"taints": [{"key": "pbs-connector/offline", "effect": "NoExecute"}]}},
+    {"metadata": {"labels": {"kubernetes.io/hostname": "x"}}}, {"metadata": {"annotations": {"x": "y"}}}])
+def test_the_binders_token_changes_nothing_else_of_a_node(guarded: Guarded, change: Object) -> None:
+    version = guarded.server.client.json("GET", "/version")["gitVersion"]
+    if re.match(r"v1\.(0|1\d|20\.[0-5])(\D|$)|v0\.", version):
+        pytest.skip(f"{version} tells webhooks a node's new state as the old one as well (CVE-2021-25735)")
+    guarded.refused("binder", "binder-nodes", "PATCH", "/api/v1/nodes/node2", change, MERGE)
+
+
+def test_the_binders_token_writes_and_takes_off_one_taint(guarded: Guarded) -> None:
+    binder, offline = guarded.clients["binder"], {"key": "pbs-connector/offline", "value": "down", "effect": "NoSchedule"}
+    before = binder.json("GET", "/api/v1/nodes/node2")["spec"].get("taints") or []
+    for taints in ([*before, offline], before):
+        changed = binder.json("PATCH", "/api/v1/nodes/node2", {"spec": {"taints": taints}, "metadata": {
+            "labels": {"pbs.example/switch": "s1" if taints != before else None}}}, MERGE)
+        assert [each["key"] for each in changed["spec"].get("taints") or []] == [each["key"] for each in taints]
 
 
 # Users

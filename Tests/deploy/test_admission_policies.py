@@ -71,7 +71,8 @@ def test_the_places_to_edit_are_alike() -> None:
 
 def test_the_rights_of_the_binder_are_all_under_a_policy() -> None:
     """A right that is given to the binder later needs a policy as well. `get` cannot have one."""
-    rights = read_documents((REPOSITORY / "deploy" / "rbac.yaml").read_text())
+    rights = [document for file in ("rbac.yaml", "rbac-nodes.yaml")
+              for document in read_documents((REPOSITORY / "deploy" / file).read_text())]
     operations = {"create": "CREATE", "patch": "UPDATE", "update": "UPDATE", "delete": "DELETE"}
     granted = {(resource, operations[verb]) for user, rule, _ in grants(rights) if user == BINDER
                for resource in rule["resources"] for verb in rule["verbs"] if verb != "get"}

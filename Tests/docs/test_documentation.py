@@ -11,7 +11,7 @@ from docs import markdown, swift_sources
 CONFIGURATION = "docs/configuration.md"
 PROTOCOL = "docs/protocol.md"
 RELIABILITY = "docs/reliability.md"
-DOCUMENTS = ("README.md", "docs/annotations.md", "docs/architecture.md", CONFIGURATION, "docs/installation.md", "docs/kubernetes.md", "docs/policy.md", "docs/operations.md", PROTOCOL, RELIABILITY, "docs/security.md")
+DOCUMENTS = ("README.md", "docs/annotations.md", "docs/architecture.md", CONFIGURATION, "docs/installation.md", "docs/kubernetes.md", "docs/nodes.md", "docs/policy.md", "docs/operations.md", PROTOCOL, RELIABILITY, "docs/security.md")
 
 # A message's type, its heading in the protocol, and the struct that holds its fields, if one does.
 MESSAGES = (
@@ -31,12 +31,14 @@ MESSAGES = (
     ("report", "### report", ("Shared/Messages/BrokerMessage.swift", "Report")),
     ("evict", "### evict", ("Shared/Messages/BrokerMessage.swift", "Evict")),
     ("withdraw", "### withdraw", None),
+    ("mark-node", "### mark-node", ("Shared/Messages/MarkNode.swift", "MarkNode")),
+    ("node-outcome", "### node-outcome", ("Shared/Messages/MarkNode.swift", "NodeOutcome")),
     ("outcome", "### outcome", ("Shared/Messages/BinderMessage.swift", "Outcome")),
     ("hint", "## Hints", ("pbs-broker/Observe/HintListener.swift", "Hint")),
 )
 
 # Messages that carry the broker's number for them, which stands beside the struct (NumberedMessage).
-NUMBERED = ("bind", "report", "evict")
+NUMBERED = ("bind", "report", "evict", "mark-node")
 
 # Structs of the Kubernetes objects, and where the protocol names their members.
 KUBERNETES_OBJECTS = (
@@ -190,7 +192,7 @@ def test_a_messages_fields_are_the_documented_ones(type: str, heading: str, stru
     assert documented["type"][1] == f"`{type}`"
     if structure is None:
         return
-    assert ("id" in documented) == (type in (*NUMBERED, "outcome"))
+    assert ("id" in documented) == (type in (*NUMBERED, "outcome", "node-outcome"))
     # `owner` is added by the publisher, `type` by the enum around the struct, `id` by the outbox.
     added = {"type", "owner"} | ({"id"} if type in NUMBERED else set())
     declared = {name: optional for name, optional in swift_sources.fields(*structure).items() if name != "type"}

@@ -274,6 +274,13 @@ struct object *pbs_statvnode(int connection, const char *id, struct attribute *w
     return trouble("pbs_statvnode") ? NULL : read_objects("vnodes", NULL, -1);
 }
 
+int pbs_manager(int connection, int command, int type, const char *name,
+                struct attribute *attributes, const char *extend) {
+    (void)connection, (void)attributes, (void)extend;
+    note("pbs_manager %d %d %s", command, type, name);
+    return trouble("pbs_manager") ? code : 0;
+}
+
 #ifndef WITHOUT_STATFREE
 void pbs_statfree(struct object *object) {
     while (object) {

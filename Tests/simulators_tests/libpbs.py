@@ -71,6 +71,7 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "pbs_holdjob": (_INT, [_INT, _STRING, _STRING, _STRING]),
     "pbs_rlsjob": (_INT, [_INT, _STRING, _STRING, _STRING]),
     "pbs_sigjob": (_INT, [_INT, _STRING, _STRING, _STRING]),
+    "pbs_manager": (_INT, [_INT, _INT, _INT, _STRING, _LIST, _STRING]),
     "pbs_geterrmsg": (_STRING, [_INT]),
     "pbs_statfree": (None, [_STATUS]),
     "__pbs_errno_location": (ctypes.POINTER(_INT), []),

@@ -18,7 +18,7 @@ struct pbs_attribute {
 };
 
 /* Of pbs_ifl.h's batch_op. */
-enum pbs_operator { pbs_set = 0, pbs_equal = 4, pbs_at_least = 6 };
+enum pbs_operator { pbs_set = 0, pbs_add = 2, pbs_remove = 3, pbs_equal = 4, pbs_at_least = 6 };
 
 /* pbs_ifl.h's batch_status: an object that PBS tells of, with its attributes. */
 struct pbs_object {
@@ -55,6 +55,11 @@ int pbs_library_alter(int connection, const char *id, struct pbs_attribute *attr
 int pbs_library_move(int connection, const char *id, const char *destination);
 int pbs_library_hold(int connection, const char *id, const char *kinds);
 int pbs_library_release(int connection, const char *id, const char *kinds);
+
+/* Sets attributes of all vnodes of a host, which is named as in their attribute Mom. Returns 0 or an
+ * error's number. One of the attributes has to have a value: of those alone that are unset by an empty
+ * one, the server of OpenPBS 23 makes a crash where the host has several vnodes (mgr_node_set). */
+int pbs_library_set_host(int connection, const char *host, struct pbs_attribute *attributes);
 
 /* Tells of all jobs that meet all criteria. The answers of these four are freed by
  * pbs_library_free; NULL with pbs_library_error of 0 means that there is none. */

@@ -46,6 +46,32 @@ public enum KubernetesName {
       }
   }
 
+  /// Whether this can be a label's value: at most 63 letters, digits, "-", "_" and ".", with a letter
+  /// or digit at both ends; or nothing.
+  /// (apimachinery/pkg/util/validation, IsValidLabelValue.)
+  public static func isLabelValue(_ text: String) -> Bool {
+    text.isEmpty || isNamePart(text)
+  }
+
+  /// Whether this can be a label's or a taint's key: "disk", "example.org/disk".
+  /// (apimachinery/pkg/util/validation, IsQualifiedName.)
+  public static func isQualifiedName(_ text: String) -> Bool {
+    let parts = text.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
+    switch parts.count {
+    case 1: return isNamePart(parts[0])
+    case 2: return isSubdomain(parts[0]) && isNamePart(parts[1])
+    default: return false
+    }
+  }
+
+  private static func isNamePart(_ text: String) -> Bool {
+    let octets = text.utf8
+    guard let first = octets.first, let last = octets.last, octets.count <= longestLabel
+    else { return false }
+    return isLetterOrDigit(first) && isLetterOrDigit(last)
+      && octets.allSatisfy { isLetterOrDigit($0) || "-_.".utf8.contains($0) }
+  }
+
   private static func isAlphanumeric(_ octet: UInt8) -> Bool {
     (0x30...0x39).contains(octet) || (0x61...0x7A).contains(octet)
   }

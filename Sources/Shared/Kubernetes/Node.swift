@@ -17,6 +17,12 @@ public struct Node: Codable, Sendable, Equatable {
 
 public struct NodeSpec: Codable, Sendable, Equatable {
   public var unschedulable: Bool?
+  public var taints: [Taint]?
+
+  public init(unschedulable: Bool? = nil, taints: [Taint]? = nil) {
+    self.unschedulable = unschedulable
+    self.taints = taints
+  }
 }
 
 public struct NodeStatus: Codable, Sendable, Equatable {

@@ -34,6 +34,9 @@ public enum WellKnown {
   /// those of PBS's side.
   public static let jobTerms = "KUBERNETES_JOB_TERMS"
 
+  /// The taint of a node whose host PBS calls offline or down. Its value says which.
+  public static let offlineTaint = "pbs-connector/offline"
+
   /// A node's host name, the one label that a PBS select can ask for.
   public static let hostnameLabel = "kubernetes.io/hostname"
 }

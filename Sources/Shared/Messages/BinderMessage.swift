@@ -1,6 +1,7 @@
 /// What a binder answers.
 public enum BinderMessage: Sendable, Equatable {
   case outcome(Outcome)
+  case nodeOutcome(NodeOutcome)
   /// Something that this version does not know.
   case unknown(type: String)
 
@@ -57,6 +58,7 @@ extension BinderMessage: Codable {
     let type = try decoder.container(keyedBy: Key.self).decode(String.self, forKey: .type)
     switch type {
     case "outcome": self = .outcome(try Outcome(from: decoder))
+    case "node-outcome": self = .nodeOutcome(try NodeOutcome(from: decoder))
     default: self = .unknown(type: type)
     }
   }
@@ -66,6 +68,9 @@ extension BinderMessage: Codable {
     switch self {
     case .outcome(let outcome):
       try container.encode("outcome", forKey: .type)
+      try outcome.encode(to: encoder)
+    case .nodeOutcome(let outcome):
+      try container.encode("node-outcome", forKey: .type)
       try outcome.encode(to: encoder)
     case .unknown(let type):
       try container.encode(type, forKey: .type)

@@ -12,6 +12,8 @@ public enum BrokerMessage: Sendable, Equatable {
   case evict(Evict)
   /// Nothing is to be done about this pod any more.
   case withdraw(PodReference)
+  /// Let the node show what PBS says of its host.
+  case markNode(MarkNode)
   /// Something that this version does not know.
   case unknown(type: String)
 
@@ -73,6 +75,7 @@ public enum BrokerMessage: Sendable, Equatable {
   public var problem: String? {
     if let problem = pod?.problem { return problem }
     switch self {
+    case .markNode(let mark): return mark.problem
     case .bind(let bind):
       if !KubernetesName.isSubdomain(bind.node) {
         return "\(PlainText.quoted(bind.node)) is no node's name"
@@ -101,7 +104,7 @@ public enum BrokerMessage: Sendable, Equatable {
     case .report(let report): report.pod
     case .evict(let evict): evict.pod
     case .withdraw(let pod): pod
-    case .unknown: nil
+    case .markNode, .unknown: nil
     }
   }
 }
@@ -117,6 +120,7 @@ extension BrokerMessage: Codable {
     case "report": self = .report(try Report(from: decoder))
     case "evict": self = .evict(try Evict(from: decoder))
     case "withdraw": self = .withdraw(try container.decode(PodReference.self, forKey: .pod))
+    case "mark-node": self = .markNode(try MarkNode(from: decoder))
     default: self = .unknown(type: type)
     }
   }
@@ -136,6 +140,9 @@ extension BrokerMessage: Codable {
     case .withdraw(let pod):
       try container.encode("withdraw", forKey: .type)
       try container.encode(pod, forKey: .pod)
+    case .markNode(let mark):
+      try container.encode("mark-node", forKey: .type)
+      try mark.encode(to: encoder)
     case .unknown(let type):
       try container.encode(type, forKey: .type)
     }

@@ -7,8 +7,8 @@ public enum WatcherMessage: Sendable, Equatable {
   /// The pod object no longer exists. `wasDeleted` is whether Kubernetes said that it was deleted;
   /// false when it was only missing from a list.
   case podGone(PodReference, wasDeleted: Bool)
-  /// A node as it is now.
-  case node(Node)
+  /// A node as it is now. `owner` is the broker that is to act on it.
+  case node(Node, owner: String?)
   /// The node object no longer exists.
   case nodeGone(name: String)
   /// Which cluster this is; the first message of each snapshot.
@@ -38,7 +38,10 @@ extension WatcherMessage: Codable {
       self = .podGone(
         try container.decode(PodReference.self, forKey: .pod),
         wasDeleted: try container.decodeIfPresent(Bool.self, forKey: .deleted) ?? false)
-    case "node": self = .node(try container.decode(Node.self, forKey: .node))
+    case "node":
+      self = .node(
+        try container.decode(Node.self, forKey: .node),
+        owner: try container.decodeIfPresent(String.self, forKey: .owner))
     case "node-gone": self = .nodeGone(name: try container.decode(String.self, forKey: .name))
     case "cluster": self = .cluster(try container.decode(Cluster.self, forKey: .cluster))
     case "claim": self = .claim(try container.decode(VolumeClaim.self, forKey: .claim))
@@ -50,7 +53,7 @@ extension WatcherMessage: Codable {
     }
   }
 
-  /// The owner is not written: the publisher puts it in front, for each pod anew.
+  /// The owner is not written: the publisher puts it in front, for each object anew.
   public func encode(to encoder: any Encoder) throws {
     var container = encoder.container(keyedBy: Key.self)
     switch self {
@@ -61,7 +64,7 @@ extension WatcherMessage: Codable {
       try container.encode("pod-gone", forKey: .type)
       try container.encode(reference, forKey: .pod)
       try container.encode(wasDeleted, forKey: .deleted)
-    case .node(let node):
+    case .node(let node, _):
       try container.encode("node", forKey: .type)
       try container.encode(node, forKey: .node)
     case .nodeGone(let name):

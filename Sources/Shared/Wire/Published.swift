@@ -4,7 +4,7 @@ import FoundationEssentials
 public struct Published: Sendable {
   /// Unique among the publisher's objects.
   public let key: String
-  /// The pod's UID, by which subscribers share the work; nil when nobody acts on it.
+  /// The pod's or node's UID, by which subscribers share the work; nil when nobody acts on it.
   public let uid: String?
   /// Makes the message's JSON object.
   public let encode: @Sendable () throws -> Data

@@ -216,6 +216,12 @@ final class LibPBS: PBSBackend {
     }
   }
 
+  var commentLimit: Int { 1000 }
+
+  func setOffline(_ isOffline: Bool, host: String, comment: String) async throws(PBSError) {
+    _ = try await ask(.setOffline(isOffline, host: host, comment: comment))
+  }
+
   private func learnServer() async throws(PBSError) {
     if serverName.isEmpty { _ = try await server() }
   }

@@ -32,6 +32,14 @@ protocol PBSBackend: AnyObject {
   func server() async throws(PBSError) -> String
   /// PBS's execution hosts.
   func hosts() async throws(PBSError) -> PBSHosts
+  /// Takes all vnodes of a host out of service (state offline), or gives them back, and writes their
+  /// comment in the same request. This needs an operator of PBS.
+  /// - Parameters:
+  ///   - host: as their attribute Mom names it.
+  ///   - comment: at most ``commentLimit`` octets; empty: none.
+  func setOffline(_ isOffline: Bool, host: String, comment: String) async throws(PBSError)
+  /// Octets that a host's comment may have.
+  var commentLimit: Int { get }
   /// Waits until a command of one connection may begin, which the next one of this use need not do
   /// then: whoever calls it looks again before he acts.
   func turn(for use: ConnectionUse) async
@@ -57,6 +65,13 @@ extension PBSBackend {
     guard let owner, users.obstacle(to: owner) == nil else { return user }
     return owner
   }
+
+  /// A backend that can only look at hosts.
+  func setOffline(_ isOffline: Bool, host: String, comment: String) async throws(PBSError) {
+    throw .refused("hosts of this PBS cannot be changed")
+  }
+
+  var commentLimit: Int { 79 }
 
   /// A backend without a limit never waits.
   func turn(for use: ConnectionUse) async {}

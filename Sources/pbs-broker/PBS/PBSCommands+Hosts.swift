@@ -24,4 +24,13 @@ extension PBSCommands {
       complaints.say(of: name, "pbsnodes tells of it what cannot be read, which is ignored")
     }
   }
+  /// pbsnodes cuts a comment off after 79 octets (OpenPBS, marknode).
+  var commentLimit: Int { 79 }
+
+  func setOffline(_ isOffline: Bool, host: String, comment: String) async throws(PBSError) {
+    guard PBSHosts.isName(host) else { throw .refused("\(host) is no host's name") }
+    let result = try await runner.run(
+      "pbsnodes", [isOffline ? "-o" : "-r", "-C", comment, host], for: .action)
+    guard result.status == 0 else { throw failure("pbsnodes", result) }
+  }
 }

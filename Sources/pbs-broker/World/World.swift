@@ -17,6 +17,8 @@ final class World {
   private(set) var pods: [String: PodRecord] = [:]
   private(set) var jobs: [String: JobRecord] = [:]
   private(set) var nodes: [String: Node] = [:]
+  /// Brokers that are to act on nodes, by the nodes' UIDs.
+  var nodeOwners: [String: String] = [:]
   /// Which pods of ours use claims.
   private(set) var claimUsers = ClaimUsers()
   /// Pods by name.
@@ -141,7 +143,7 @@ final class World {
   }
 
   func removeNode(_ name: String) {
-    nodes[name] = nil
+    if let uid = nodes.removeValue(forKey: name)?.metadata.uid { nodeOwners[uid] = nil }
     hostMap.removeNode(name)
     isNamesChanged = true
     // What is to be bound there is not any more.

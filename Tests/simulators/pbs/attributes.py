@@ -245,6 +245,8 @@ def host_attributes(host: Host, for_manager: bool = True) -> list[Attribute]:
     for name, amount in host.assigned.items():
         assigned[name] = f"{amount}kb" if name in ("mem", "vmem") else str(amount)
     result += [("resources_assigned", name, value) for name, value in sorted(assigned.items())]
+    if host.comment:
+        result.append(("comment", None, host.comment))
     result += [("resv_enable", None, "True"), ("sharing", None, "default_shared"), ("license", None, "l"),
                ("last_state_change_time", None, str(host.state_changed)),
                ("last_used_time", None, str(host.last_used))]

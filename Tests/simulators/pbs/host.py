@@ -28,6 +28,10 @@ class Host:
     # Since the server's start the host has not reported.
     unknown: bool = False
     offline: bool = False
+    # What an operator has written about it.
+    comment: str = ""
+    # The comment is the server's own, about a host that is down.
+    comment_is_default: bool = False
     assigned: dict[str, int] = field(default_factory=dict)
     slots: dict[str, set[int]] = field(default_factory=dict)
     exclusive: bool = False

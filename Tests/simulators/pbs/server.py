@@ -802,12 +802,30 @@ class PBSServer:
 
     # Hosts
 
+    def set_host(self, name: str, user: str, offline: bool | None, comment: str | None) -> None:
+        """mgr_node_set() of a host: all vnodes of its MoM, by an operator; None leaves what is there."""
+        vnodes = [host for host in self.hosts.values() if host.labels["host"] == name]
+        if not vnodes:
+            raise error(errors.UNKNOWN_NODE)
+        self._require_manager(user)
+        for host in vnodes:
+            if offline is not None:
+                host.offline = offline
+                host.state_changed = self.now()
+            if comment is not None:
+                host.comment, host.comment_is_default = comment, False
+        self.changed.notify_all()
+        self.plan_cycle()
+
     def host_down(self, host: Host) -> None:
         """The host stops answering: its jobs show R until node_fail_requeue is over."""
         if host.down:
             return
         host.down = True
         host.state_changed = self.now()
+        if not host.comment:
+            # set_all_state(): an operator's comment stays.
+            host.comment, host.comment_is_default = "node down: communication closed", True
         for job in self._jobs_on(host):
             self._await_loss(job)
         self.changed.notify_all()
@@ -831,6 +849,8 @@ class PBSServer:
             return
         host.down = False
         host.state_changed = self.now()
+        if host.comment_is_default:
+            host.comment, host.comment_is_default = "", False
         for job in self._jobs_on(host):
             self._await(job)
         self.changed.notify_all()

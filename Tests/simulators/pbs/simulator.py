@@ -300,6 +300,11 @@ class PBSSimulator:
         with self.lock:
             self.server.host_up(self.server.hosts[name])
 
+    def set_offline(self, name: str, offline: bool, comment: str | None = None) -> None:
+        """An operator takes the host out of service, or gives it back; None leaves its comment."""
+        with self.lock:
+            self.server.set_host(name, self.settings.manager, offline, comment)
+
     def set_ncpus(self, name: str, ncpus: int) -> None:
         """The host has so many cpus from now on; jobs that run there stay."""
         with self.lock:

@@ -12,6 +12,8 @@ enum HelperRequest: Codable, Sendable, Equatable {
   case stat([String])
   case server
   case hosts
+  /// Takes a host out of service, or gives it back, with a comment; an empty one takes that away.
+  case setOffline(Bool, host: String, comment: String)
 
   /// Whose jobs are meant.
   struct Jobs: Codable, Sendable, Equatable {
@@ -26,7 +28,7 @@ enum HelperRequest: Codable, Sendable, Equatable {
   var isRepeatable: Bool {
     switch self {
     case .submit, .delete, .change: false
-    case .list, .changes, .stat, .server, .hosts: true
+    case .list, .changes, .stat, .server, .hosts, .setOffline: true
     }
   }
 
@@ -43,6 +45,7 @@ enum HelperRequest: Codable, Sendable, Equatable {
     case .stat: "pbs_statjob"
     case .server: "pbs_statserver"
     case .hosts: "pbs_statvnode"
+    case .setOffline: "pbs_manager"
     }
   }
 }

@@ -141,8 +141,17 @@ struct LibraryHelper {
       let server = try library.server(wanted: ["default_qsub_arguments"])
       return HelperAnswer(objects: server.map(\.text))
     case .hosts:
-      let vnodes = try library.vnodes(wanted: ["state", "resources_available"])
+      let vnodes = try library.vnodes(
+        wanted: ["Mom", "state", "comment", "resources_available"])
       return HelperAnswer(objects: tell(vnodes.lazy.map(\.text)))
+    case .setOffline(let isOffline, let host, let comment):
+      try library.set(
+        host: host,
+        [
+          (JobAttribute("state", "offline"), isOffline ? pbs_add : pbs_remove),
+          (JobAttribute("comment", comment), pbs_set),
+        ])
+      return HelperAnswer()
     }
   }
 

@@ -55,6 +55,17 @@ final class PBSLibrary {
     if code != 0 { throw failure(connection, code: Int(code)) }
   }
 
+  /// Sets attributes of all vnodes of a host.
+  func set(
+    host: String, _ items: [(JobAttribute, pbs_operator)]
+  ) throws(LibraryFailure) {
+    let connection = try connected()
+    var list = AttributeList(items)
+    defer { list.free() }
+    let code = pbs_library_set_host(connection, host, list.first)
+    if code != 0 { throw failure(connection, code: Int(code)) }
+  }
+
   /// Jobs that meet all criteria.
   func select(
     _ criteria: [(JobAttribute, pbs_operator)], wanted: [String], withEnded: Bool

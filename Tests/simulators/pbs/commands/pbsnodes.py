@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from ..attributes import Attribute, host_attributes
+from ..errors import PBSError
 from ..host import Host
 from ..invocation import Answer, Invocation
 from ..options import getopt
@@ -36,7 +37,9 @@ def run(server: PBSServer, call: Invocation) -> Answer:
         return Answer(1, err=[f"{line}\n" for line in problems], connections=0)
     answer = Answer()
     if "o" in letters or "r" in letters:
-        return _set_offline(server, call, operands, "o" in letters, answer)
+        # marknode() has room for 79 octets.
+        comment = values["C"].encode()[:79].decode(errors="ignore") if "C" in values else None
+        return _set_offline(server, call, operands, "o" in letters, comment, answer)
     if "l" in letters:
         for away in server.hosts.values():
             if away.down or away.offline:
@@ -125,17 +128,13 @@ def _as_json(attributes: list[Attribute]) -> JSONObject:
     return result
 
 
-def _set_offline(server: PBSServer, call: Invocation, names: list[str], offline: bool, answer: Answer) -> Answer:
+def _set_offline(server: PBSServer, call: Invocation, names: list[str], offline: bool, comment: str | None,
+                 answer: Answer) -> Answer:
     for name in names:
-        host = server.hosts.get(name)
-        if host is None:
-            answer.fail(f"Error marking node {name} - {errors.TEXTS[errors.UNKNOWN_NODE]}", 1)
-        elif not server.is_manager(call.user):
-            answer.fail(f"Error marking node {name} - {errors.TEXTS[errors.NO_PERMISSION]}", 1)
-        else:
-            host.offline = offline
-            host.state_changed = server.now()
-            server.plan_cycle()
+        try:
+            server.set_host(name, call.user, offline, comment)
+        except PBSError as problem:
+            answer.fail(f"Error marking node {name} - {problem.text}", 1)
     return answer
 
 

@@ -180,3 +180,14 @@ void pbs_delstatfree(struct batch_deljob_status *status)
 		status = next;
 	}
 }
+
+int pbs_manager(int c, int command, int type, const char *name, struct attrl *attributes, const char *extend)
+{
+	struct buffer from = request("pbs_manager", VERIFIES);
+	put_number(&from, command);
+	put_number(&from, type);
+	put(&from, name);
+	put_list(&from, attributes);
+	put(&from, extend);
+	return plain(c, from);
+}

@@ -13,7 +13,7 @@ _MAGIC = b"libpbs\0"
 _KINDS = {
     "pbs_submit": "qsub", "pbs_statjob": "qstat", "pbs_selstat": "listing", "pbs_selectjob": "qselect",
     "pbs_deljoblist": "qdel", "pbs_alterjob": "qalter", "pbs_movejob": "qmove",
-    "pbs_holdjob": "qhold", "pbs_rlsjob": "qrls", "pbs_sigjob": "qsig", "pbs_statvnode": "pbsnodes",
+    "pbs_holdjob": "qhold", "pbs_rlsjob": "qrls", "pbs_sigjob": "qsig", "pbs_statvnode": "pbsnodes", "pbs_manager": "pbsnodes",
     "pbs_stathost": "pbsnodes", "pbs_statserver": "qstat", "pbs_statque": "qstat"}
 _OF_JOBS = frozenset({"pbs_statjob", "pbs_alterjob", "pbs_movejob", "pbs_holdjob", "pbs_rlsjob", "pbs_sigjob"})
 # What a failing command says where there is no server for it: on a connection that is kept, its end.

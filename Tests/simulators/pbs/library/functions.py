@@ -207,6 +207,28 @@ def _stathost(server: PBSServer, call: LibraryCall) -> LibraryAnswer:
     return answer
 
 
+# mgr_cmd and mgr_obj of pbs_ifl.h; ADD and REMOVE of batch_op.
+_MANAGER_SET, _MANAGER_HOST = 2, 7
+_SET, _ADD, _REMOVE = 0, 2, 3
+
+
+def _manager(server: PBSServer, call: LibraryCall) -> LibraryAnswer:
+    """req_manager(), as far as it takes hosts out of service and gives them back (marknode() of pbsnodes)."""
+    command, kind, name, items = int(call.text()), int(call.text()), call.text(), call.items()
+    if (command, kind) != (_MANAGER_SET, _MANAGER_HOST):
+        raise error(errors.INVALID_REQUEST)
+    offline, comment = None, None
+    for item, attribute in zip(items, canonical("vnode", items)):
+        if (attribute, item.value) == ("state", "offline") and item.operator in (_ADD, _REMOVE):
+            offline = item.operator == _ADD
+        elif attribute == "comment" and item.operator == _SET:
+            comment = item.value
+        else:
+            raise error(errors.BAD_ATTRIBUTE_VALUE)
+    server.set_host(name, call.user, offline, comment)
+    return LibraryAnswer()
+
+
 FUNCTIONS: dict[str, Callable[[PBSServer, LibraryCall], LibraryAnswer]] = {
     "pbs_connect": _connect,
     "pbs_submit": _submit,
@@ -219,6 +241,7 @@ FUNCTIONS: dict[str, Callable[[PBSServer, LibraryCall], LibraryAnswer]] = {
     "pbs_holdjob": _hold_types(PBSServer.hold),
     "pbs_rlsjob": _hold_types(PBSServer.release),
     "pbs_sigjob": _of_job(PBSServer.signal),
+    "pbs_manager": _manager,
     "pbs_statserver": _statserver,
     "pbs_statque": _statque,
     "pbs_statvnode": _statvnode,

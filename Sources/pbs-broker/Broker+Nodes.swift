@@ -1,0 +1,29 @@
+import Kubernetes
+import Runtime
+
+/// What is done about nodes and PBS's hosts, beside pods and jobs.
+extension Broker {
+  /// A node as it is now.
+  /// - Parameter owner: the broker that is to act on it.
+  func update(_ node: Node, owner: String?) {
+    let before = world.nodes[node.metadata.name]
+    world.update(node)
+    if let uid = node.metadata.uid {
+      if let old = before?.metadata.uid, old != uid { world.nodeOwners[old] = nil }
+      world.nodeOwners[uid] = owner
+    }
+    nodeSync.nodeChanged(node, before: before)
+  }
+
+  /// Whether we are to act on the node of this UID at this moment.
+  func ownsNode(_ uid: String) -> Bool {
+    world.nodeOwners[uid] == instance && subscription.ownsItsShare
+  }
+
+  func makeNodeSync() -> NodeSync {
+    NodeSync(
+      world: world, backend: backend, settings: settings.nodeSync, marks: nodeMarks,
+      doubt: NodeDoubt(share: settings.vanishShare, least: settings.vanishLeast, log: log),
+      owns: { [unowned self] in ownsNode($0) }, clock: clock, log: log)
+  }
+}
