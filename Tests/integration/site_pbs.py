@@ -302,6 +302,12 @@ class SitePBS:
         line = [*self.as_submitter, str(self._real.installed / "bin" / command), *arguments]
         return subprocess.run(line, cwd="/", capture_output=True, text=True, check=True, timeout=60).stdout
 
+    def let_submitter_operate(self) -> None:
+        """The submitter is an operator of PBS."""
+        self._change_server()
+        self._undo.callback(self._qmgr, f"set server operators -= {self.submitter}@*")
+        self._qmgr(f"set server operators += {self.submitter}@*")
+
     def set_ncpus(self, host: str, ncpus: int) -> None:
         """The host has so many cpus for PBS from now on."""
         self._change_server()
