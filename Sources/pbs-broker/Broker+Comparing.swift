@@ -72,6 +72,7 @@ extension Broker {
     let decision = Reconciliation.decide(situation(record, presence, jobs))
     announceStart(jobs)
     noteProof(of: jobs)
+    noteMisplacement(decision.misplacement, of: record)
     for deletion in decision.deletions {
       deleter.delete(deletion, ofPod: record.name, in: record.namespace)
     }
@@ -144,6 +145,11 @@ extension Broker {
           "it waits to be bound, since \(wait.reason)"
         }
       },
+      untolerated: {
+        [pod = record.pod, taints = world.nodeFacts.taints, policy = settings.policy] in
+        guard let pod, let taints = taints[$0] else { return nil }
+        return policy.untolerated(by: pod, of: taints)
+      },
       isHostAway: world.isHostAway(of: record), bindWhen: settings.bindWhen,
       patience: settings.terminatingPatience, pastGrace: record.pastGrace(now: now),
       now: clock.date)
@@ -167,7 +173,7 @@ extension Broker {
     let context = TranslationContext(
       policy: settings.policy, cluster: world.cluster?.id, hostMap: world.hostMap,
       claims: world.cluster?.claims == true ? world.claims : nil, claimUsers: world.claimUsers,
-      namedPods: world.namedPods(of: pod))
+      namedPods: world.namedPods(of: pod), taints: world.nodeFacts.taints)
     do throws(Refusal) {
       return .success(try PodTranslation.job(for: pod, in: context))
     } catch {

@@ -9,15 +9,16 @@ extension Broker {
     let before = world.nodes[node.metadata.name]
     world.update(node)
     if let uid = node.metadata.uid {
-      if let old = before?.metadata.uid, old != uid { world.nodeOwners[old] = nil }
-      world.nodeOwners[uid] = owner
+      if let old = before?.metadata.uid, old != uid { world.nodeFacts.owners[old] = nil }
+      world.nodeFacts.owners[uid] = owner
     }
+    if world.nodeFacts.update(node) { taintsChanged(of: node.metadata.name) }
     nodeSync.nodeChanged(node, before: before)
   }
 
   /// Whether we are to act on the node of this UID at this moment.
   func ownsNode(_ uid: String) -> Bool {
-    world.nodeOwners[uid] == instance && subscription.ownsItsShare
+    world.nodeFacts.owners[uid] == instance && subscription.ownsItsShare
   }
 
   func makeNodeSync() -> NodeSync {

@@ -30,6 +30,7 @@ extension TranslationPolicy {
       }
       nodeLabels[label] = resource.lowercased()
     }
+    try readTaints(settings)
     for (name, section) in try settings.sections("priority-classes") ?? [] {
       priorityClasses[name] = try Self.priorityClass(section, settings, "priority-classes.\(name)")
     }
@@ -48,6 +49,21 @@ extension TranslationPolicy {
         }
       }
       namespaces = NamespacePolicies(entries: entries)
+    }
+  }
+
+  private mutating func readTaints(_ settings: Settings) throws {
+    ignoredTaints = Set(try settings.texts("ignore-taints") ?? [])
+    for key in ignoredTaints.sorted() where !KubernetesName.isQualifiedName(key) {
+      throw settings.problem("ignore-taints", "\(PlainText.quoted(key)) is no taint's key")
+    }
+    for (key, text) in try settings.table("taint-resources") ?? [:] {
+      let parts = text.split(separator: "=", maxSplits: 1).map(String.init)
+      guard KubernetesName.isQualifiedName(key), parts.count == 2,
+        OptionValue.isResourceValue(parts[1])
+      else { throw settings.wrong("taint-resources.\(key)", "NAME=VALUE of a PBS resource") }
+      try Self.check(parts[0], settings, "taint-resources.\(key)")
+      taintResources[key] = (parts[0].lowercased(), parts[1])
     }
   }
 

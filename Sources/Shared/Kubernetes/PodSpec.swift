@@ -16,6 +16,7 @@ public struct PodSpec: Codable, Sendable, Equatable {
   public var nodeSelector: [String: String]?
   public var affinity: Affinity?
   public var topologySpreadConstraints: [TopologySpreadConstraint]?
+  public var tolerations: [Toleration]?
   public var resourceClaims: [Named]?
   public var priorityClassName: String?
   /// The operating system that it is made for: "linux" or "windows".
@@ -68,6 +69,7 @@ public struct PodSpec: Codable, Sendable, Equatable {
     nodeSelector = try bounded(.nodeSelector)
     affinity = try fields.decodeIfPresent(Affinity.self, forKey: .affinity)
     topologySpreadConstraints = try bounded(.topologySpreadConstraints)
+    tolerations = try bounded(.tolerations)
     resourceClaims = try bounded(.resourceClaims)
     priorityClassName = try fields.decodeIfPresent(String.self, forKey: .priorityClassName)
     os = try fields.decodeIfPresent(Named.self, forKey: .os)

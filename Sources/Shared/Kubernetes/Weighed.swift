@@ -50,6 +50,10 @@ extension TopologySpreadConstraint: Weighed {
   var weight: Int { topologyKey.weight + whenUnsatisfiable.weight }
 }
 
+extension Toleration: Weighed {
+  var weight: Int { key.weight + `operator`.weight + value.weight + effect.weight }
+}
+
 extension NodeSelector: Weighed {
   var weight: Int { nodeSelectorTerms.weight }
 }

@@ -15,6 +15,16 @@ struct Decision: Sendable, Equatable {
   /// The pod asks for a host or node that is not known (yet).
   var needsHosts = false
 
+  /// The job that PBS has started where a taint keeps the pod off.
+  var misplacement: Misplacement?
+
+  struct Misplacement: Sendable, Equatable {
+    var job: String
+    var node: String
+    /// For the pod's owner.
+    var words: String
+  }
+
   struct Deletion: Sendable, Equatable {
     var job: String
     var reason: String

@@ -18,6 +18,16 @@ extension Reconciliation {
     }
   }
 
+  /// That PBS has started the job where a taint keeps the pod off; nil where none does.
+  static func misplacement(_ job: Job, _ situation: Situation) -> Decision.Misplacement? {
+    guard let node = situation.hostMap.node(of: job), let taint = situation.untolerated(node)
+    else { return nil }
+    return .init(
+      job: job.id, node: node,
+      words:
+        "PBS chose \(node), which has the taint \(taint.text) that the pod does not tolerate")
+  }
+
   static func releasing(_ jobs: [Job], _ reason: String) -> Decision {
     Decision(deletions: jobs.map { .init(job: $0.id, reason: reason) })
   }

@@ -66,6 +66,11 @@ enum Reconciliation {
       decision.deletions.append(.init(job: job.id, reason: words))
       decision.message = .report(
         report(reference, job.id, "job \(job.id) is deleted and submitted anew: \(words)"))
+    } else if isStarted(job, situation.bindWhen), let misplacement = misplacement(job, situation) {
+      decision.misplacement = misplacement
+      decision.deletions.append(.init(job: job.id, reason: misplacement.words))
+      decision.message = .report(
+        report(reference, job.id, "job \(job.id) is released: \(misplacement.words)"))
     } else if isStarted(job, situation.bindWhen) {
       decision.message = binding(job, reference, situation)
       // Its host may be new to PBS.

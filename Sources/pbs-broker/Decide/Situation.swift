@@ -50,6 +50,8 @@ struct Situation: Sendable {
   var hostMap = HostMap()
   /// Why nothing is bound to the node at present; nil while it is.
   var nodeHindrance: @Sendable (String) -> String? = { _ in nil }
+  /// The taint of a node that keeps the pod off it.
+  var untolerated: @Sendable (String) -> Taint? = { _ in nil }
   /// Whether the pod's node is NotReady, or PBS calls its host down.
   var isHostAway = false
   /// From a job's state to a binding.

@@ -38,6 +38,7 @@ enum PodTranslation {
     let place = Placement(
       pod, selectedNodes: needs.selectedNodes, hostMap: context.hostMap,
       labels: policy.nodeLabels)
+    let tolerance = Tolerance(pod, host: place.host, in: context)
     let chosen = PodOptions(pod, namespace, policy)
     let options = chosen.options
     let dependencies = ResolvedDependencies(options.depend?.value ?? []) {
@@ -63,15 +64,22 @@ enum PodTranslation {
       guard let asked = options.select[name], asked.value != value else { continue }
       causes.append("\(asked.source) asks for \(name)=\(asked.value), a node label for \(value)")
     }
-    let waits = needs.waits + place.waits + dependencies.waits
+    for (name, value) in tolerance.resources {
+      guard let asked = options.select[name]?.value ?? place.resources[name], asked != value
+      else { continue }
+      causes.append("it asks for \(name)=\(asked), and without a toleration for \(value)")
+    }
+    let waits = needs.waits + place.waits + tolerance.waits + dependencies.waits
     guard causes.isEmpty, waits.isEmpty else {
       var refusal = Refusal(causes.isEmpty ? .waits : .cannot, causes: causes + waits)
       refusal.dependsOnHosts = place.dependsOnHosts
       return Outcome(job: .failure(refusal), namespace: namespace, options: options)
     }
     let chunk = JobDescription.Chunk(
-      ncpus: resources.ncpus, memory: resources.memory, host: place.host, others: resources.others,
-      words: options.select.mapValues(\.value).merging(place.resources) { own, _ in own })
+      ncpus: resources.ncpus, memory: resources.memory, host: place.host ?? tolerance.host,
+      others: resources.others,
+      words: options.select.mapValues(\.value).merging(place.resources) { own, _ in own }
+        .merging(tolerance.resources) { own, _ in own })
     let job = JobDescription(
       name: options.jobName?.value ?? String(pod.metadata.name.prefix(nameLimit)),
       chunks: [chunk], walltime: options.walltime?.value,

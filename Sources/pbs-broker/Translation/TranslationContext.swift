@@ -14,6 +14,8 @@ struct TranslationContext: Sendable {
   /// The pods of its namespace that the pod names in ``OptionKey/depend``, by name; those that are
   /// not here do not exist.
   var namedPods: [String: PodFate] = [:]
+  /// The taints of nodes that have some, by name.
+  var taints: [String: [Taint]] = [:]
 }
 
 /// Which pods of ours use a volume claim: those that are bound, have a job or are about to get

@@ -18,6 +18,10 @@ struct TranslationPolicy: Sendable {
   var resources: [String: Counterpart] = [:]
   /// PBS resources by labels of nodes.
   var nodeLabels: [String: String] = [:]
+  /// Keys of taints that keep no pod of PBS off.
+  var ignoredTaints: Set<String> = []
+  /// What a pod asks PBS for that tolerates no taint of this key.
+  var taintResources: [String: (name: String, value: String)] = [:]
   /// What a priority class means, by its name.
   var priorityClasses: [String: JobOptions] = [:]
   /// Seconds by which a job may run longer than its pod's activeDeadlineSeconds: kubelet, not PBS,

@@ -58,13 +58,17 @@ final class PodRecord {
   /// Why its submission waited last for what was said of other pods; until a job is submitted, so
   /// that its owner is told one thing between the tries.
   var waitsFor: String?
+  /// The last job that PBS started where a taint keeps the pod off.
+  var misplacement: Decision.Misplacement?
+  var misplacedBackoff: Backoff
   var submitTimer: (any Timer)?
 
   init(uid: String, jitter: Jitter) {
     self.uid = uid
     var jitter = jitter
     backoff = Backoff(first: 1, longest: 300, jitter: jitter.split())
-    unansweredBackoff = Backoff(first: 1, longest: 10, jitter: jitter)
+    unansweredBackoff = Backoff(first: 1, longest: 10, jitter: jitter.split())
+    misplacedBackoff = Backoff(first: 10, longest: 1800, jitter: jitter)
   }
 
   /// Whether the pod is there as far as we know.

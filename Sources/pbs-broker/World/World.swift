@@ -17,8 +17,7 @@ final class World {
   private(set) var pods: [String: PodRecord] = [:]
   private(set) var jobs: [String: JobRecord] = [:]
   private(set) var nodes: [String: Node] = [:]
-  /// Brokers that are to act on nodes, by the nodes' UIDs.
-  var nodeOwners: [String: String] = [:]
+  var nodeFacts = NodeFacts()
   /// Which pods of ours use claims.
   private(set) var claimUsers = ClaimUsers()
   /// Pods by name.
@@ -143,7 +142,7 @@ final class World {
   }
 
   func removeNode(_ name: String) {
-    if let uid = nodes.removeValue(forKey: name)?.metadata.uid { nodeOwners[uid] = nil }
+    if let node = nodes.removeValue(forKey: name) { nodeFacts.remove(node) }
     hostMap.removeNode(name)
     isNamesChanged = true
     // What is to be bound there is not any more.
@@ -278,7 +277,9 @@ final class World {
     // The broker of a kube-watcher that stands by knows of jobs, but of no pods.
     guard let pod = record.pod, pod.nodeName == nil else { return }
     // Also after a job that we have deleted since it does not fit: the next one may not, either.
-    if !byUs || record.jobs.isEmpty { record.notBefore = now + record.backoff.delay() }
+    if !byUs || record.jobs.isEmpty {
+      record.notBefore = max(record.notBefore, now + record.backoff.delay())
+    }
     if !byUs { log.warning("job \(id) of pod \(record.name) ended before it was bound: \(words)") }
   }
 

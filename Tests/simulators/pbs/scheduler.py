@@ -147,12 +147,17 @@ class Scheduler:
             mine = planned.get(host.name)
             if mine is not None and scatter:
                 continue
-            if not _labels_match(host, chunk):
+            if not self._labels_match(host, chunk):
                 continue
             if all(amount == 0 or host.available(resource) - (mine or {}).get(resource, 0) >= amount
                    for resource, amount in amounts.items()):
                 return host
         return None
+
+    def _labels_match(self, host: Host, chunk: Chunk) -> bool:
+        """A string that some host has counts, as where sched_config names it; one that no host has does not."""
+        return all(host.labels.get(name) == value for name, value in chunk.resources if name not in host.total and (
+            name in _LABELS or any(name in each.labels for each in self.hosts.values())))
 
     def amounts(self, chunk: Chunk) -> dict[str, int]:
         """What a chunk consumes, as numbers (sizes in KiB), in the chunk's order."""
@@ -223,7 +228,7 @@ class Scheduler:
                     return f"Node is in an ineligible state: {unfit.state.split(',')[0]}"
         for chunk in chunks:
             for resource, amount in self.amounts(chunk).items():
-                if amount and not any(host.free and _labels_match(host, chunk) and host.available(resource) >= amount
+                if amount and not any(host.free and self._labels_match(host, chunk) and host.available(resource) >= amount
                                       for host in self.hosts.values()):
                     return f"Insufficient amount of resource: {resource} "
         if "excl" in place:
@@ -244,10 +249,6 @@ class Scheduler:
             if amount % kilobytes == 0:
                 return f"{amount // kilobytes}{unit}"
         return f"{amount}kb"
-
-
-def _labels_match(host: Host, chunk: Chunk) -> bool:
-    return all(host.labels.get(name) == value for name, value in chunk.resources if name in _LABELS)
 
 
 class Cycle:
