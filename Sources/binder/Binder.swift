@@ -63,8 +63,7 @@ final class Binder {
 
   /// - Parameters:
   ///   - requestsInFlight: pods that are acted on at once.
-  ///   - most: what may be wanted at once; more is put off. No cluster has so many pods that wait
-  ///     for a binder.
+  ///   - most: what may be wanted at once; more is put off.
   init(
     instance: String, access: APIAccess, pods: PodActions, events: EventRecorder,
     requestsInFlight: Int, most: Int = 100_000, clock: any Clock, log: Logger
@@ -78,9 +77,9 @@ final class Binder {
     self.clock = clock
     self.log = log
     nodes = NodeMarker(instance: instance, access: access, log: log)
-    access.onReady = { [unowned self] in
-      start()
+    access.onReady = { [unowned self, nodes] in
       nodes.start()
+      start()
     }
     troubleTimer = clock.timer { [unowned self] in tellOfTrouble() }
     paceTimer = clock.timer { [unowned self] in start() }

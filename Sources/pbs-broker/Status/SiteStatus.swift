@@ -40,7 +40,7 @@ struct SiteStatus: Equatable {
       if state != .finished { brokers[owner ?? "", default: 0] += 1 }
       if pod.nodeName != nil, let uid = pod.metadata.uid { bound.insert(uid) }
       if state == .waiting { causes[Self.cause(of: pod), default: 0] += 1 }
-    case .node(let node):
+    case .node(let node, _):
       nodes += 1
       if node.spec?.unschedulable == true || !node.isReady {
         closedNodes.append(node.metadata.name)
