@@ -18,9 +18,11 @@ enum PodChanges {
     }
 
     init(_ bind: BrokerMessage.Bind) {
+      var annotations = [WellKnown.jobID: bind.job, WellKnown.runCount: "\(bind.runCount)"]
+      annotations[WellKnown.devices] = bind.devices
       metadata = ObjectMeta(
         name: bind.pod.name, namespace: bind.pod.namespace, uid: bind.pod.uid,
-        annotations: [WellKnown.jobID: bind.job, WellKnown.runCount: "\(bind.runCount)"])
+        annotations: annotations)
       target = Target(name: bind.node)
     }
   }

@@ -275,6 +275,8 @@ class Binder:
         if not owns():
             return "retry", "no longer ours"
         annotations = {"pbs-connector/job-id": job, "pbs-connector/run-count": str(message["runCount"])}
+        if message.get("devices"):
+            annotations["pbs-connector/devices"] = message["devices"]
         try:
             self._kubernetes.request("POST", self._path(pod) + "/binding", {
                 "apiVersion": "v1", "kind": "Binding", "metadata": {**pod, "annotations": annotations},

@@ -159,3 +159,15 @@ def test_resources_are_removed_without_a_wait(installed: Site) -> None:
     result = installed.install("--remove-resources")
     assert result.returncode == 0 and installed.hooks == {} and installed.resources == {}
     assert "waiting" not in result.stdout
+
+
+@pytest.mark.parametrize("queue, noted", [
+    ({}, True), ({"kill_delay": "10"}, True), ({"kill_delay": "30"}, True), ({"kill_delay": "60"}, False),
+    ({"queue_type": "Route"}, False)])
+def test_a_queue_that_gives_a_place_away_too_soon(installed: Site, queue: Dict[str, str], noted: bool) -> None:
+    """It is said and is no fault: not every queue is for pods."""
+    with_hosts(installed, node1=report(installed))
+    installed.change(queues={"workq": dict({"queue_type": "Execution"}, **queue)})
+    result = installed.install("--check")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert ("queue workq: kill_delay is" in result.stdout and "set queue workq kill_delay = 60" in result.stdout) == noted

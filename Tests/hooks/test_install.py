@@ -42,6 +42,13 @@ if words[:2] == ["list", "node"]:
             print("    %%s = %%s" %% pair)
         print()
     sys.exit()
+if words[:2] == ["list", "queue"]:
+    for name, queue in state["queues"].items():
+        print("Queue %%s" %% name)
+        for pair in queue.items():
+            print("    %%s = %%s" %% pair)
+        print()
+    sys.exit()
 if words[0] == "export":
     print(state["hooks"][words[2]][words[3]])
     sys.exit()
@@ -105,7 +112,7 @@ class Site:
         qmgr.write_text(QMGR)
         qmgr.chmod(0o755)
         self.state = directory / "state.json"
-        self.change(hooks={}, resources={}, used=[], directives=[], nodes={}, told=[], events=EVENTS)
+        self.change(hooks={}, resources={}, used=[], directives=[], nodes={}, told=[], queues={}, events=EVENTS)
         self.keys = directory / "etc" / "proof-keys"
         self.manifests = directory / "manifests"
         self.manifests.mkdir()

@@ -22,10 +22,10 @@ def test_qdel(node: Node) -> None:
     pod = node.pod()
     assert node.run("EXECJOB_PRETERM", node.job_of(pod)).rejected is None
     assert node.deletes() == [200]
-    assert condition(node)["message"] == "job 6.pbsserver is being ended by PBS: qdel"
+    assert condition(node)["message"] == "job 6.pbsserver is being ended by PBS: it is deleted, by qdel or for another job"
     node.run("EXECJOB_END", node.job_of(pod))
     assert node.deletes() == [200], "it is being deleted already"
-    assert condition(node)["message"] == "job 6.pbsserver is being ended by PBS: qdel"
+    assert condition(node)["message"] == "job 6.pbsserver is being ended by PBS: it is deleted, by qdel or for another job"
 
 
 @pytest.mark.parametrize("used, reason", [("00:10:00", "walltime exceeded"), ("00:09:59", "terminated")])

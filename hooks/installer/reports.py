@@ -156,6 +156,24 @@ def behind(states: Iterable[HostState], wanted: Versions, emptied: bool) -> List
         is_current(host, wanted) and (not emptied or host.report.get("reservations") == "none"))]
 
 
+# PBS's default of a queue's kill_delay, and the grace period that pods have by default; seconds.
+DEFAULT_KILL_DELAY = 10
+DEFAULT_GRACE = 30
+
+
+def queue_notes(queues: Dict[str, Dict[str, str]]) -> List[str]:
+    """Execution queues that give a job's place away before a pod with the default grace period is gone. It is no
+    fault: not every queue is for pods."""
+    lines = []
+    for name, attributes in sorted(queues.items()):
+        delay = attributes.get("kill_delay", str(DEFAULT_KILL_DELAY))
+        if attributes.get("queue_type") == "Execution" and delay.isdigit() and int(delay) <= DEFAULT_GRACE:
+            lines.append("queue %s: kill_delay is %s s: a pod that takes longer to end, by its grace period (%d s by default), "
+                         "loses its place before; where pods' jobs go there: qmgr -c \"set queue %s kill_delay = 60\"" % (
+                             name, delay, DEFAULT_GRACE, name))
+    return lines
+
+
 def report_of(states: List[HostState], server: Versions, cgroups_hook: bool, now: Optional[float] = None) -> List[str]:
     """Print the table; what is wrong, a line each."""
     moment = time.time() if now is None else now

@@ -8,6 +8,7 @@ from .accounting import account, last_seen, parse_duration, read_usage
 from .agreement import Standing, pod_standing, pods_jobs
 from .api import LONGEST_WAIT_OF_MOM
 from .context import Host
+from .devices import tell_devices
 from .endings import end_pod, end_words
 from .freezing import thaw
 from .jobs import Job, event_job, pod_of
@@ -27,6 +28,7 @@ def job_begins(event: Any, host: Host) -> None:
         reserve(job, host)
     else:
         put_placeholder(host)
+        tell_devices(event.job, job, host)
 
 
 def job_epilogue(event: Any, host: Host) -> None:
@@ -54,7 +56,7 @@ def job_ends(event: Any, host: Host) -> None:
 
 def job_is_deleted(event: Any, host: Host) -> None:
     """execjob_preterm: somebody deletes the job (qdel). Its processes get SIGTERM next."""
-    begin_end(event_job(event.job), "qdel", host)
+    begin_end(event_job(event.job), "it is deleted, by qdel or for another job", host)
 
 
 def job_says_it_ends(event: Any, host: Host) -> None:

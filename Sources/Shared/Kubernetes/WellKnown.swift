@@ -10,6 +10,10 @@ public enum WellKnown {
   /// again has another one, and is no longer the run that the pod belongs to.
   public static let runCount = "pbs-connector/run-count"
 
+  /// On a bound pod: the devices that PBS gave to its job, as "GPU-5a2b...,GPU-9c1d...", for the
+  /// variable of a container that says which to use.
+  public static let devices = "pbs-connector/devices"
+
   /// On a static pod that stands for a native job: the label by which they are found, the job's
   /// id in full, what it holds on that host, and the scheduler name that keeps every scheduler
   /// away. Written by the PBS hooks.
@@ -36,6 +40,10 @@ public enum WellKnown {
 
   /// The taint of a node whose host PBS calls offline or down. Its value says which.
   public static let offlineTaint = "pbs-connector/offline"
+
+  /// In a pod's job: what PBS gave it on its host, as "cpus=0-3;gpus=GPU-1+GPU-2". The hook of the
+  /// execution hosts writes it when the job begins (devices.py).
+  public static let jobDevices = "KUBERNETES_DEVICES"
 
   /// A node's host name, the one label that a PBS select can ask for.
   public static let hostnameLabel = "kubernetes.io/hostname"

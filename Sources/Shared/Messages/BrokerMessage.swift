@@ -24,12 +24,17 @@ public enum BrokerMessage: Sendable, Equatable {
     public var job: String
     /// The job's run_count.
     public var runCount: Int
+    /// The devices that PBS gave to the job on that host, with commas between them, where it told.
+    public var devices: String?
 
-    public init(pod: PodReference, node: String, job: String, runCount: Int) {
+    public init(
+      pod: PodReference, node: String, job: String, runCount: Int, devices: String? = nil
+    ) {
       self.pod = pod
       self.node = node
       self.job = job
       self.runCount = runCount
+      self.devices = devices
     }
   }
 
@@ -81,6 +86,9 @@ public enum BrokerMessage: Sendable, Equatable {
         return "\(PlainText.quoted(bind.node)) is no node's name"
       }
       if bind.runCount < 0 { return "a run count of \(bind.runCount)" }
+      if let devices = bind.devices, !Devices.areNames(devices) {
+        return "\(PlainText.quoted(devices)) is no list of devices"
+      }
       return Self.problem(ofJob: bind.job)
     case .evict(let evict): return Self.problem(ofJob: evict.job)
     case .report(let report):

@@ -146,7 +146,9 @@ enum Reconciliation {
     if let words = situation.nodeHindrance(node) {
       return .report(report(reference, job.id, "job \(job.id) runs on \(host): \(words)"))
     }
-    return .bind(.init(pod: reference, node: node, job: job.id, runCount: job.runCount))
+    return .bind(
+      .init(
+        pod: reference, node: node, job: job.id, runCount: job.runCount, devices: job.devices))
   }
 
   private static func isStarted(_ job: Job, _ when: BindWhen) -> Bool {

@@ -25,6 +25,8 @@ struct Job: Sendable, Equatable {
   var cluster: String?
   /// KUBERNETES_POD_SCHEDULER: its pod's scheduler name; nil for a job of before that.
   var scheduler: String?
+  /// KUBERNETES_DEVICES: the devices that PBS gave it on its host, with commas between them.
+  var devices: String?
   /// What PBS gave it: a chunk for each vnode of exec_vnode; empty while it has none.
   var chunks: [AllocatedChunk] = []
   /// Resource_List.select: what it asks for, with PBS's defaults filled in.
@@ -109,6 +111,7 @@ extension Job {
         name: variables[WellKnown.podName] ?? "")
     }
     cluster = variables[WellKnown.cluster]
+    devices = Devices.names(in: variables[WellKnown.jobDevices])
     scheduler = variables[WellKnown.podScheduler]
     self.chunks = chunks
     select = object.attributes["Resource_List.select"]

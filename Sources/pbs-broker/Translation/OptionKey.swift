@@ -61,6 +61,6 @@ enum OptionKey: String, CaseIterable, Sendable {
   /// Those that the connector writes itself.
   private static let written: Set<String> = [
     WellKnown.jobID, WellKnown.runCount, WellKnown.nativeJob, WellKnown.nativeJobID,
-    WellKnown.nativeJobHolds,
+    WellKnown.nativeJobHolds, WellKnown.devices,
   ]
 }
