@@ -285,6 +285,12 @@ def test_another_number_of_the_user_is_told(reachable: Path, tmp_path: Path) -> 
     assert "would run:" in result.stdout and not (reachable / "set").exists()
 
 
+def test_further_owners_of_jobs_are_looked_for_as_well(reachable: Path, tmp_path: Path) -> None:
+    result = pbs_step(tmp_path, reachable, "--dry-run", "--job-user", "daemon", user=ordinary())
+    assert f"node1.example.org: user daemon is number {number(ordinary())} there and {number('daemon')} here" in result.stderr
+    assert f"user {ordinary()} is on 1 of 2 execution hosts" in result.stdout
+
+
 def test_root_is_no_user_of_the_broker(pbs: Path, tmp_path: Path) -> None:
     result = pbs_step(tmp_path, pbs, user="root")
     assert result.returncode == 1 and "PBS refuses" in result.stderr
