@@ -16,14 +16,14 @@ final class Binder {
   private static let patience = 20.0
 
   private let instance: String
-  private let access: APIAccess
+  let access: APIAccess
   private let pods: PodActions
-  private let events: EventRecorder
+  let events: EventRecorder
   private let requestsInFlight: Int
   private let most: Int
   private let clock: any Clock
   private let log: Logger
-  private var subscriptions: [Subscription] = []
+  private(set) var subscriptions: [Subscription] = []
   /// What is to be done; replaced by newer messages.
   private var wanted: [Item: Work] = [:]
   private var agenda = Agenda<Item>(urgencies: 3)
@@ -253,10 +253,20 @@ final class Binder {
     }
   }
 
+  /// How many pods wait, by what is asked for, by a list of that one name; and of how many something
+  /// is under way.
+  var load: (waiting: [[String]: Double], active: Int) {
+    let waiting = wanted.filter { !active.contains($0.key.uid) }.values
+    return (
+      waiting.reduce(into: [:]) { $0[[$1.message.kind.request], default: 0] += 1 }, active.count
+    )
+  }
+
   // MARK: Answering
 
   /// Answers, unless a newer message stands.
   private func settle(_ work: Work, _ item: Item, _ answer: PodActions.Answer) {
+    count(work.message, answer)
     guard work.isSame(as: wanted[item]) else { return }
     forget(item)
     self.answer(work, answer, item.broker)

@@ -1,3 +1,4 @@
+import ConnectorMetrics
 import FoundationEssentials
 import Kubernetes
 import KubernetesClient
@@ -149,7 +150,11 @@ final class EventRecorder {
     queue.add(item, of: pod.namespace)
   }
 
+  /// How many wait to be written.
+  var waiting: Int { queue.count }
+
   private func leaveOut(_ why: String) {
+    Metric.events.count(1, "left-out")
     if leftOut == 0 { log.warning("\(why), further ones are left out") }
     leftOut += 1
   }
@@ -163,7 +168,9 @@ final class EventRecorder {
         try await count(item)
       }
       backoff.reset()
+      Metric.events.count(1, "written")
     } catch {
+      Metric.events.count(1, "failed")
       failed(error, item)
     }
   }

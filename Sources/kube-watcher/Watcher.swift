@@ -25,15 +25,17 @@ final class Watcher {
     case nodes, claims
   }
 
-  private let client: KubernetesClient
-  private let publisher: Publisher
+  let client: KubernetesClient
+  let publisher: Publisher
   private let options: Options
   private let identity: ClusterIdentity
-  private let claims: ClaimView
+  let claims: ClaimView
   private let clock: any Clock
   private let log: Logger
-  private var pods: [String: Pod] = [:]
-  private var nodes: [String: Node] = [:]
+  private(set) var pods: [String: Pod] = [:]
+  private(set) var nodes: [String: Node] = [:]
+  /// Whether it is to watch: false while another process leads.
+  var leads = true
   /// Listings that are still to come before what we hold is complete.
   private var missing: Set<Part> = []
   private var hasBeenComplete = false

@@ -1,3 +1,4 @@
+import ConnectorMetrics
 import Kubernetes
 import Messages
 import Runtime
@@ -58,6 +59,8 @@ extension Broker {
     }
     world.rejections.accepted(.request(of: pod, description))
     log.info("associating job \(id) to pod \(record.name)")
+    Metric.submissions.count(1, record.namespace, "taken")
+    record.observeAge(.submissionDelay, at: clock.date)
     record.refusal = nil
     record.asked[id] = AskedTerms(terms: JobTerms(description))
     record.waitsFor = nil
@@ -78,6 +81,7 @@ extension Broker {
 
   func submissionFailed(_ uid: String, _ error: PBSError) {
     guard let record = world.pods[uid] else { return }
+    Metric.submissions.count(1, record.namespace, error.word)
     switch error {
     case .refused(let words):
       let delay = record.backoff.delay()
@@ -86,6 +90,7 @@ extension Broker {
       log.log(
         level: words == record.refusal ? .debug : .warning,
         "pod \(record.name): PBS refuses the job: \(words); again in \(String(rounded: delay)) s")
+      if words != record.refusal { Metric.refusals.count(1, record.namespace, "pbs") }
       record.refusal = words
       if let pod = record.pod, case .success(let job) = translation(of: record) {
         world.rejections.rejected(

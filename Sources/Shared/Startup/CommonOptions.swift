@@ -2,6 +2,7 @@ import ArgumentParser
 import FoundationEssentials
 import Glibc
 import Logging
+import Monitoring
 import Runtime
 import Text
 
@@ -22,6 +23,13 @@ public struct CommonOptions: ParsableArguments {
   )
   public var instance: String?
 
+  @Option(
+    name: .customLong("metrics-address"),
+    help:
+      "Where to serve /metrics, /healthz and /readyz: a path of a socket, or HOST:PORT (default: nowhere)."
+  )
+  public var metricsAddress: String?
+
   public init() {}
 }
 
@@ -33,12 +41,14 @@ public enum Process {
   /// Starts a process: reads the settings, sets up logging, runs `main` on the event loop,
   /// and stays there until a signal or an error ends it.
   ///
-  /// What `main` returns is kept alive until then.
+  /// `main` registers with the monitor what the process needs, and completes it before it waits
+  /// for anything. What it returns is kept alive until the end.
   /// A ``StartupError`` from `main` is printed on one line and ends the process with
   /// status 1. SIGTERM and SIGINT end it with status 0.
   public static func run(
     _ program: String, _ options: CommonOptions,
-    main: @escaping @EventLoop (Settings, Logger, String, any Clock) async throws -> AnyObject
+    main:
+      @escaping @EventLoop (Settings, Logger, String, any Clock, Monitor) async throws -> AnyObject
   ) -> Never {
     signal(SIGPIPE, SIG_IGN)
     do {
@@ -48,7 +58,8 @@ public enum Process {
       log.logLevel = level
       let instance =
         try settings.text("instance", flag: options.instance) ?? "\(hostName())-\(getpid())"
-      start(program, settings, log, instance, main)
+      let monitoring = try monitoringOptions(settings, flag: options.metricsAddress)
+      start(program, settings, log, instance, monitoring, main)
     } catch {
       fail(program, error)
     }
@@ -59,13 +70,20 @@ public enum Process {
 
   private static func start(
     _ program: String, _ settings: sending Settings, _ log: Logger, _ instance: String,
-    _ main: @escaping @EventLoop (Settings, Logger, String, any Clock) async throws -> AnyObject
+    _ monitoring: Monitor.Options,
+    _ main:
+      @escaping @EventLoop (Settings, Logger, String, any Clock, Monitor) async throws -> AnyObject
   ) {
     Task { @EventLoop in
       signals.append(.signal(SIGTERM) { EventLoop.shared.stopNow(0) })
       signals.append(.signal(SIGINT) { EventLoop.shared.stopNow(0) })
       do {
-        kept = try await main(settings, log, instance, SystemClock())
+        let clock = SystemClock()
+        let monitor = try Monitor(
+          program: program, version: Version.text, options: monitoring,
+          environment: ProcessInfo.processInfo.environment, clock: clock, log: log)
+        self.monitor = monitor
+        kept = try await main(settings, log, instance, clock, monitor)
       } catch {
         fail(program, error)
       }
@@ -73,7 +91,24 @@ public enum Process {
   }
 
   @EventLoop private static var signals: [EventSource] = []
+  @EventLoop private static var monitor: Monitor?
   @EventLoop private static var kept: AnyObject?
+
+  private static func monitoringOptions(
+    _ settings: Settings, flag: String?
+  ) throws -> Monitor.Options {
+    var options = Monitor.Options()
+    if let text = try settings.text("metrics-address", flag: flag) {
+      guard let address = MonitoringAddress(text) else {
+        throw StartupError(
+          "metrics-address: \(text) is neither a path of a socket nor HOST:PORT")
+      }
+      options.address = address
+    }
+    options.namespaces =
+      try settings.count("metrics-namespaces", in: 0...1000) ?? options.namespaces
+    return options
+  }
 
   /// Prints an error on one line and ends the process.
   public static func fail(_ program: String, _ error: any Error) -> Never {

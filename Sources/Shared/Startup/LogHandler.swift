@@ -1,3 +1,4 @@
+import ConnectorMetrics
 import Logging
 
 /// Writes "program: message" lines to standard error; supervisors add the time. What is
@@ -13,6 +14,7 @@ struct LineLogHandler: LogHandler {
   }
 
   func log(event: LogEvent) {
+    Metric.logLines.count(1, event.level.rawValue)
     let prefix =
       switch event.level {
       case .info, .notice: ""

@@ -1,3 +1,4 @@
+import ConnectorMetrics
 import FoundationEssentials
 import Logging
 import Messages
@@ -153,6 +154,9 @@ final class Outbox {
     return entry.message != nil && !entry.isAnswered
   }
 
+  /// How many messages wait for their answers.
+  var openCount: Int { entries.values.count { $0.message != nil && !$0.isAnswered } }
+
   /// Forgets a pod that no longer is.
   func forget(_ uid: String) {
     entries[uid] = nil
@@ -184,6 +188,7 @@ final class Outbox {
       if entry.complaint != nil { log.notice("pod \(name): \(outcome.request): works again") }
       entry.complaint = nil
     }
+    Metric.outcomes.count(1, outcome.request, outcome.result.rawValue)
     return Settled(message: message, outcome: outcome)
   }
 

@@ -173,6 +173,12 @@ final class Submitter {
     start()
   }
 
+  /// How many wait, those under way not counted.
+  var waiting: Int { queue.count }
+
+  /// Whether one job at a time is tried.
+  var isPaused: Bool { pause != nil }
+
   private var limit: Int {
     if isAway() { return 0 }
     guard let pause else { return width }
