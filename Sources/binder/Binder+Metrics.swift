@@ -15,6 +15,7 @@ extension Binder {
       let connected = subscriptions.count(where: \.isConnected)
       return connected > 0 ? nil : "none of \(brokers) is connected"
     }
+    monitor.finish = { [unowned self] in await drain() }
     monitor.collect { [unowned self] registry in
       let (waiting, active) = load
       registry.replace(

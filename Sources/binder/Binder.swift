@@ -42,6 +42,9 @@ final class Binder {
   private var complaints = TokenBucket(burst: 20, interval: 10)
   private var untold = 0
 
+  private var isEnding = false
+  private var ended: [CheckedContinuation<Void, Never>] = []
+
   /// One pod, as one broker speaks of it.
   private struct Item: Hashable {
     var uid: String
@@ -164,7 +167,7 @@ final class Binder {
   // MARK: Doing it
 
   private func start() {
-    if access.isResting { return }
+    if access.isResting || isEnding { return }
     let most = access.mostAtOnce(requestsInFlight)
     while active.count < most, let item = next(), let work = wanted[item] {
       active.insert(item.uid)
@@ -173,6 +176,7 @@ final class Binder {
       Task { @EventLoop in
         await perform(work, item)
         active.remove(item.uid)
+        endIfDone()
         if isBinding { binding -= 1 }
         // What came meanwhile for this pod was held back.
         for broker in subscriptions.indices {
@@ -184,6 +188,19 @@ final class Binder {
       }
     }
     events.yield(toBindings: binding > 0 || agenda.has(0))
+  }
+
+  /// Starts nothing more, and waits for what is under way.
+  func drain() async {
+    isEnding = true
+    if !active.isEmpty { await withCheckedContinuation { ended.append($0) } }
+    await events.drain()
+  }
+
+  private func endIfDone() {
+    guard isEnding, active.isEmpty else { return }
+    for continuation in ended { continuation.resume() }
+    ended = []
   }
 
   /// The next thing to do about a pod on which nothing is under way.

@@ -150,6 +150,9 @@ final class EventRecorder {
     queue.add(item, of: pod.namespace)
   }
 
+  /// Starts to write no more Events, and waits for those under way.
+  func drain() async { await queue.drain() }
+
   /// How many wait to be written.
   var waiting: Int { queue.count }
 

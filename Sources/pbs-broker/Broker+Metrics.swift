@@ -19,6 +19,13 @@ extension Broker {
     }
     readiness.require("binder") { publisher.sharers.isEmpty ? "none is connected" : nil }
     monitor.collect { [unowned self] in collect($0, publisher) }
+    monitor.finish = { [unowned self] in
+      // All of them stop at once.
+      async let deletions: Void = deleter.drain()
+      async let changes: Void = alterer.drain()
+      await submitter.drain()
+      _ = await (deletions, changes)
+    }
   }
 
   private func collect(_ registry: MetricRegistry, _ publisher: Publisher) {

@@ -53,6 +53,18 @@ def test_a_process_is_started_again_for_ever(program: str) -> None:
     assert UNITS[program]["StartLimitIntervalSec"] == ["0"]
 
 
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_systemd_hears_that_a_process_is_ready_and_alive(program: str) -> None:
+    unit = UNITS[program]
+    assert unit["Type"] == ["notify"]
+    # What it waits for may be away for long, which is no reason to start it again.
+    assert unit["TimeoutStartSec"] == ["infinity"]
+    assert unit["WatchdogSec"] == ["60s"]
+    ending = (REPOSITORY / "Sources/Shared/Startup/Ending.swift").read_text()
+    patience = re.search(r"patience = ([\d.]+)", ending)
+    assert patience and float(patience[1]) < float(unit["TimeoutStopSec"][0].removesuffix("s"))
+
+
 @pytest.mark.parametrize("program", ["kube-watcher", "binder"])
 def test_who_talks_to_kubernetes_gains_no_privileges_and_has_no_pbs(program: str) -> None:
     unit = UNITS[program]

@@ -37,6 +37,8 @@ public final class Monitor {
   private var hasStarted = false
   private var isStopping = false
 
+  /// Starts nothing more, and waits for what is under way: called when the process is to end.
+  public var finish: (@EventLoop () async -> Void)?
   /// What the process needs in order to work.
   public let readiness = Readiness()
 

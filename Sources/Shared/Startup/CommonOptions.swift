@@ -44,7 +44,7 @@ public enum Process {
   /// `main` registers with the monitor what the process needs, and completes it before it waits
   /// for anything. What it returns is kept alive until the end.
   /// A ``StartupError`` from `main` is printed on one line and ends the process with
-  /// status 1. SIGTERM and SIGINT end it with status 0.
+  /// status 1. SIGTERM and SIGINT end it with status 0, when what is under way has ended.
   public static func run(
     _ program: String, _ options: CommonOptions,
     main:
@@ -75,14 +75,15 @@ public enum Process {
       @escaping @EventLoop (Settings, Logger, String, any Clock, Monitor) async throws -> AnyObject
   ) {
     Task { @EventLoop in
-      signals.append(.signal(SIGTERM) { EventLoop.shared.stopNow(0) })
-      signals.append(.signal(SIGINT) { EventLoop.shared.stopNow(0) })
+      let clock = SystemClock()
+      let ending = Ending(clock: clock) { EventLoop.shared.stopNow(0) }
+      signals.append(.signal(SIGTERM) { ending.signalled() })
+      signals.append(.signal(SIGINT) { ending.signalled() })
       do {
-        let clock = SystemClock()
         let monitor = try Monitor(
           program: program, version: Version.text, options: monitoring,
           environment: ProcessInfo.processInfo.environment, clock: clock, log: log)
-        self.monitor = monitor
+        ending.monitor = monitor
         kept = try await main(settings, log, instance, clock, monitor)
       } catch {
         fail(program, error)
@@ -91,7 +92,6 @@ public enum Process {
   }
 
   @EventLoop private static var signals: [EventSource] = []
-  @EventLoop private static var monitor: Monitor?
   @EventLoop private static var kept: AnyObject?
 
   private static func monitoringOptions(

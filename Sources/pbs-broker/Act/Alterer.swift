@@ -74,6 +74,9 @@ final class Alterer {
   /// PBS's words on the change of a job that it has refused; nil when it has refused none.
   func refusal(of job: String) -> String? { entries[job]?.refusal }
 
+  /// Starts no more changes, and waits for those under way.
+  func drain() async { await queue.drain() }
+
   /// Asks for a change; safe to repeat.
   /// - Parameters:
   ///   - name: the pod's, for the log.

@@ -108,6 +108,9 @@ final class Deleter {
     entries[job] = nil
   }
 
+  /// Starts no more deletions, and waits for those under way.
+  func drain() async { await queue.drain() }
+
   private var limit: Int {
     if clock.now < restUntil { return 0 }
     return restUntil == 0 && entries.values.contains(where: \.isFailing) ? 1 : inFlight
@@ -120,6 +123,7 @@ final class Deleter {
     await backend.turn(for: .action)
     // Things may have changed while it waited for its turn.
     guard isWanted(job) else { return forget(job) }
+    guard !queue.isDraining else { return }
     do throws(PBSError) {
       try await backend.delete(job, of: owner(job), force: entry.deletion.force)
       if entry.isFailing { log.notice("deleting job \(job): PBS takes it now") }

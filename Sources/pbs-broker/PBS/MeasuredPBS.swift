@@ -43,6 +43,12 @@ final class MeasuredPBS: PBSBackend {
     }
   }
 
+  func change(_ id: String, _ change: JobChange) async throws(PBSError) {
+    try await measured("change") { () async throws(PBSError) in
+      try await backend.change(id, change)
+    }
+  }
+
   func server() async throws(PBSError) -> String {
     try await measured("server") { () async throws(PBSError) in try await backend.server() }
   }
