@@ -1,6 +1,7 @@
 import FoundationEssentials
 import Logging
 import Messages
+import Monitoring
 import Runtime
 import Text
 import Wire
@@ -235,7 +236,9 @@ final class Binder {
       answer = await pods.evict(evict, isWanted: isWanted)
       if answer.result == .deleted, answer.isNew {
         let message = [evict.message, answer.note].compactMap { $0 }.joined(separator: "; ")
-        log.info("deleting pod \(evict.pod.fullName): \(message)")
+        log.info(
+          "deleting pod \(evict.pod.fullName): \(message)",
+          metadata: .about(pod: evict.pod.fullName, uid: evict.pod.uid, job: evict.job))
         events.record(evict.pod, reason: "JobEnded", message: message, warning: true)
       }
     case .report(let report):
@@ -253,18 +256,24 @@ final class Binder {
   private func record(_ answer: PodActions.Answer, of bind: BrokerMessage.Bind) {
     switch answer.result {
     case .bound where answer.isNew:
-      log.info("successfully assigned \(bind.pod.fullName) to \(bind.node)")
+      log.info(
+        "successfully assigned \(bind.pod.fullName) to \(bind.node)",
+        metadata: .about(pod: bind.pod.fullName, uid: bind.pod.uid, job: bind.job, host: bind.node))
       events.record(
         bind.pod, reason: "Scheduled",
         message: "Successfully assigned \(bind.pod.fullName) to \(bind.node) (job \(bind.job))",
         warning: false)
     case .conflict:
-      log.warning("pod \(bind.pod.fullName) is not bound to \(bind.node): \(answer.words ?? "")")
+      log.warning(
+        "pod \(bind.pod.fullName) is not bound to \(bind.node): \(answer.words ?? "")",
+        metadata: .about(pod: bind.pod.fullName, uid: bind.pod.uid, job: bind.job, host: bind.node))
       events.record(
         bind.pod, reason: "FailedBinding",
         message: "job \(bind.job) runs on \(bind.node): \(answer.words ?? "")", warning: true)
     case .refused:
-      log.error("pod \(bind.pod.fullName) cannot be bound to \(bind.node): \(answer.words ?? "")")
+      log.error(
+        "pod \(bind.pod.fullName) cannot be bound to \(bind.node): \(answer.words ?? "")",
+        metadata: .about(pod: bind.pod.fullName, uid: bind.pod.uid, job: bind.job, host: bind.node))
     default:
       break
     }

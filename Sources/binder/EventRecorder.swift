@@ -4,6 +4,7 @@ import Kubernetes
 import KubernetesClient
 import Logging
 import Messages
+import Monitoring
 import Runtime
 import Text
 
@@ -223,7 +224,8 @@ final class EventRecorder {
       guard isExpected || lines.take(clock.now) else { return }
       return log.log(
         level: isExpected ? .debug : .warning,
-        "an Event of pod \(item.pod.fullName) could not be written: \(error)")
+        "an Event of pod \(item.pod.fullName) could not be written: \(error)",
+        metadata: .about(pod: item.pod.fullName, uid: item.pod.uid))
     }
     if clock.now >= restUntil {
       let rest = backoff.delay()

@@ -3,6 +3,7 @@ import Kubernetes
 import KubernetesClient
 import Logging
 import Messages
+import Monitoring
 import Runtime
 import Startup
 import Wire
@@ -219,7 +220,8 @@ final class Watcher {
       pod.nodeName == nil && !pod.isGated && !pod.isFinished && !pod.isTerminating
     }
     if waits(pod), before.map(waits) != true {
-      log.info("pod \(pod.fullName) waits for a node")
+      log.info(
+        "pod \(pod.fullName) waits for a node", metadata: .about(pod: pod.fullName, uid: uid))
     }
     tell(.pod(pod, owner: nil))
   }

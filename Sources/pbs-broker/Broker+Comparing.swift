@@ -1,6 +1,7 @@
 import ConnectorMetrics
 import FoundationEssentials
 import Messages
+import Monitoring
 import Runtime
 
 extension BrokerMessage {
@@ -197,8 +198,11 @@ extension Broker {
       guard settings.bindWhen == .prerun || known.job.substate == 42, let host = known.job.host
       else { continue }
       world.markAnnounced(known.job.id)
-      known.job.pod.flatMap { world.pods[$0.uid] }?.observeAge(.startDelay, at: clock.date)
-      log.info("job \(known.job.id) runs on \(host)")
+      known.job.pod.flatMap { world.pods[$0.uid] }?.observeAge(.startDelay)
+      log.info(
+        "job \(known.job.id) runs on \(host)",
+        metadata: .about(
+          pod: known.job.pod?.fullName, uid: known.job.pod?.uid, job: known.job.id, host: host))
     }
   }
 }

@@ -1,6 +1,7 @@
 import ConnectorMetrics
 import Kubernetes
 import Messages
+import Monitoring
 import Runtime
 import Text
 
@@ -58,7 +59,9 @@ extension Broker {
       return submissionFailed(uid, .unavailable("job \(id) is pod \(other.fullName)'s"))
     }
     world.rejections.accepted(.request(of: pod, description))
-    log.info("associating job \(id) to pod \(record.name)")
+    log.info(
+      "associating job \(id) to pod \(record.name)",
+      metadata: .about(pod: record.name, uid: uid, job: id))
     Metric.submissions.count(1, record.namespace, "taken")
     record.observeAge(.submissionDelay, at: clock.date)
     record.refusal = nil
@@ -89,7 +92,8 @@ extension Broker {
       // The same words again are no news.
       log.log(
         level: words == record.refusal ? .debug : .warning,
-        "pod \(record.name): PBS refuses the job: \(words); again in \(String(rounded: delay)) s")
+        "pod \(record.name): PBS refuses the job: \(words); again in \(String(rounded: delay)) s",
+        metadata: .about(pod: record.name, uid: uid))
       if words != record.refusal { Metric.refusals.count(1, record.namespace, "pbs") }
       record.refusal = words
       if let pod = record.pod, case .success(let job) = translation(of: record) {

@@ -3,6 +3,7 @@ import FoundationEssentials
 import Kubernetes
 import Logging
 import Messages
+import Monitoring
 import Runtime
 import Wire
 
@@ -170,7 +171,8 @@ final class Broker {
     switch outcome.result {
     case .conflict:
       log.warning(
-        "pod \(record.name) is bound to another node than job \(bind.job) runs on: \(outcome.message ?? "")"
+        "pod \(record.name) is bound to another node than job \(bind.job) runs on: \(outcome.message ?? "")",
+        metadata: .about(pod: record.name, uid: record.uid, job: bind.job, host: bind.node)
       )
     case .refused, .retry:
       // The job may end or run elsewhere before the binding succeeds.

@@ -18,6 +18,11 @@ public struct CommonOptions: ParsableArguments {
   public var logLevel: String?
 
   @Option(
+    name: .customLong("log-format"),
+    help: "How log lines are written: text, json or journald (default: text).")
+  public var logFormat: String?
+
+  @Option(
     help:
       "This process's name among others of its role; give each a lasting one when there are several (default: host name and process id)."
   )
@@ -53,13 +58,17 @@ public enum Process {
     signal(SIGPIPE, SIG_IGN)
     do {
       let settings = try Settings(path: options.config, program: program)
-      let level = try level(settings.text("log-level", flag: options.logLevel))
-      var log = Logger(label: program) { _ in LineLogHandler(program: program) }
-      log.logLevel = level
+      let level = LogLevel(try LogLevel.read(settings.text("log-level", flag: options.logLevel)))
+      let output = LogOutput(
+        program: program, format: try format(settings.text("log-format", flag: options.logFormat)))
+      LogOutput.current.withLock { $0 = output }
+      let log = Logger(label: program) { _ in LineLogHandler(output, level) }
       let instance =
         try settings.text("instance", flag: options.instance) ?? "\(hostName())-\(getpid())"
       let monitoring = try monitoringOptions(settings, flag: options.metricsAddress)
-      start(program, settings, log, instance, monitoring, main)
+      start(
+        program, settings, log, instance, monitoring,
+        Reload(program: program, path: options.config, flag: options.logLevel, level: level), main)
     } catch {
       fail(program, error)
     }
@@ -70,7 +79,7 @@ public enum Process {
 
   private static func start(
     _ program: String, _ settings: sending Settings, _ log: Logger, _ instance: String,
-    _ monitoring: Monitor.Options,
+    _ monitoring: Monitor.Options, _ reload: Reload,
     _ main:
       @escaping @EventLoop (Settings, Logger, String, any Clock, Monitor) async throws -> AnyObject
   ) {
@@ -84,6 +93,8 @@ public enum Process {
           program: program, version: Version.text, options: monitoring,
           environment: ProcessInfo.processInfo.environment, clock: clock, log: log)
         ending.monitor = monitor
+        signals.append(.signal(SIGHUP) { monitor.reload { reload.run(log) } })
+        signals.append(.signal(SIGUSR2) { reload.toggleDebug(log) })
         kept = try await main(settings, log, instance, clock, monitor)
       } catch {
         fail(program, error)
@@ -112,7 +123,7 @@ public enum Process {
 
   /// Prints an error on one line and ends the process.
   public static func fail(_ program: String, _ error: any Error) -> Never {
-    StandardError.print("\(program): \(error)")
+    LogOutput.say(program, "\(error)")
     exit(1)
   }
 
@@ -123,13 +134,13 @@ public enum Process {
     return String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
   }
 
-  private static func level(_ text: String?) throws -> Logger.Level {
-    guard let text else { return .info }
-    guard let level = Logger.Level(rawValue: text) else {
-      let known = Logger.Level.allCases.map(\.rawValue).joined(separator: ", ")
-      throw StartupError("log-level: \(text) is none of \(known)")
+  private static func format(_ text: String?) throws -> LogFormat {
+    guard let text else { return .text }
+    guard let format = LogFormat(rawValue: text) else {
+      let known = LogFormat.allCases.map(\.rawValue).joined(separator: ", ")
+      throw StartupError("log-format: \(text) is none of \(known)")
     }
-    return level
+    return format
   }
 
   // Every process prints its peak when it ends, for whoever sizes a host.
@@ -139,8 +150,8 @@ public enum Process {
     let cpu =
       Double(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec)
       + Double(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6
-    StandardError.print(
-      "\(program): ends, peak memory \(usage.ru_maxrss) kb, \(String(rounded: cpu)) s of CPU")
+    LogOutput.say(
+      program, "ends, peak memory \(usage.ru_maxrss) kb, \(String(rounded: cpu)) s of CPU")
   }
 
   /// The users who may serve a socket that this process connects to, besides root and its own.
