@@ -14,6 +14,7 @@ from typing import Any, Iterator
 
 import pytest
 
+from deploy.test_monitoring import metrics_in, queries
 from integration.connector import PROGRAMS
 from integration.monitoring import wait_ready
 from integration.site import Site
@@ -99,3 +100,16 @@ def test_a_real_prometheus_scrapes_all_three(prometheus: Prometheus) -> None:
     # Whoever imports a dashboard wants to know what a metric tells.
     metadata = prometheus.ask("metadata")
     assert metadata["pbs_connector_submissions_total"][0]["type"] == "counter"
+
+
+@pytest.mark.simulated_pbs("what is scraped does not depend on the PBS")
+def test_the_dashboards_queries_are_answered(prometheus: Prometheus) -> None:
+    prometheus.wait_for("up == 1", 3)
+    prometheus.wait_for('pbs_connector_bindings_total{namespace="default", result="bound"} == 1')
+    names = set(prometheus.ask("label/__name__/values"))
+    # Of things that have not happened there are no series yet.
+    not_yet = {"pbs_connector_evictions_total", "pbs_connector_refusals_total", "pbs_connector_log_lines_total"}
+    for title, expression in queries():
+        assert metrics_in(expression) - not_yet <= names, title
+        # A rate needs two scrapes, which are a second apart.
+        prometheus.wait_for(expression.replace("$__rate_interval", "1m"), 0 if metrics_in(expression) & not_yet else 1)
