@@ -3,8 +3,9 @@ import PackageDescription
 
 /// What all three programs are made of.
 let common: [Target.Dependency] = [
-  "Text", "Runtime", "Startup", "Wire", "Kubernetes", "Messages",
+  "Text", "Runtime", "Startup", "Wire", "Kubernetes", "Messages", "ConnectorMetrics", "Monitoring",
   .product(name: "ArgumentParser", package: "swift-argument-parser"),
+  .product(name: "CoreMetrics", package: "swift-metrics"),
   .product(name: "Logging", package: "swift-log"),
 ]
 
@@ -27,6 +28,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
     .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
   ],
   targets: [
     .systemLibrary(name: "CLibevent", pkgConfig: "libevent", providers: [.apt(["libevent-dev"])]),
@@ -47,9 +49,21 @@ let package = Package(
       ],
       path: "Sources/Shared/Runtime"),
     .target(
+      name: "ConnectorMetrics",
+      dependencies: [.product(name: "CoreMetrics", package: "swift-metrics")],
+      path: "Sources/Shared/Metrics"),
+    .target(
+      name: "Monitoring",
+      dependencies: [
+        "CLinux", "ConnectorMetrics", "Runtime", "Text", "Wire",
+        .product(name: "CoreMetrics", package: "swift-metrics"),
+        .product(name: "Logging", package: "swift-log"),
+      ],
+      path: "Sources/Shared/Monitoring"),
+    .target(
       name: "Startup",
       dependencies: [
-        "CLibyaml", "Runtime", "Text",
+        "CLibyaml", "ConnectorMetrics", "Monitoring", "Runtime", "Text",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ],
@@ -57,7 +71,7 @@ let package = Package(
     .target(
       name: "Wire",
       dependencies: [
-        "CLinux", "Runtime", "Text",
+        "CLinux", "ConnectorMetrics", "Runtime", "Text",
         .product(name: "DequeModule", package: "swift-collections"),
         .product(name: "Logging", package: "swift-log"),
       ],
@@ -75,7 +89,9 @@ let package = Package(
       path: "Sources/Shared/HTTP"),
     .target(
       name: "KubernetesClient",
-      dependencies: ["HTTP", "Kubernetes", "Messages", "Runtime", "Startup", "Text"],
+      dependencies: [
+        "ConnectorMetrics", "HTTP", "Kubernetes", "Messages", "Runtime", "Startup", "Text",
+      ],
       path: "Sources/Shared/KubernetesClient"),
     // The core of each program is a library, for unit tests, fuzzers and the simulation.
     .target(

@@ -59,6 +59,7 @@ install-connector: generated
 	@$(call put_folder,docs,$(DOCDIR)/docs)
 	@$(call put_folder,deploy/examples,$(DOCDIR)/deploy/examples)
 	@$(call put_folder,deploy/systemd/examples,$(DOCDIR)/deploy/systemd/examples)
+	@$(call put_folder,deploy/monitoring,$(DOCDIR)/deploy/monitoring)
 	@$(call put,644,deploy/rbac.yaml,$(DATADIR)/deploy/rbac.yaml)
 	@$(call put,644,deploy/admission-policies.yaml,$(DATADIR)/deploy/admission-policies.yaml)
 	@$(call put,755,deploy/kubectl/kubectl-pbs,$(BINDIR)/kubectl-pbs)

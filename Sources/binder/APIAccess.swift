@@ -37,6 +37,9 @@ final class APIAccess {
 
   var server: String { client.server }
 
+  /// Why the last request failed, where that says that the server cannot be worked with.
+  var apiTrouble: String? { client.trouble }
+
   /// Whether the server asks for rest, or gets it. The timer that ends it may be a moment early.
   var isResting: Bool { gate.wait(clock.now) > 0.005 }
 

@@ -1,6 +1,7 @@
 import FoundationEssentials
 import Logging
 import Messages
+import Monitoring
 import Runtime
 import Text
 import Wire
@@ -16,15 +17,15 @@ final class Binder {
   private static let patience = 20.0
 
   private let instance: String
-  private let access: APIAccess
+  let access: APIAccess
   private let pods: PodActions
-  private let events: EventRecorder
+  let events: EventRecorder
   private let nodes: NodeMarker
   private let requestsInFlight: Int
   private let most: Int
   private let clock: any Clock
   private let log: Logger
-  private var subscriptions: [Subscription] = []
+  private(set) var subscriptions: [Subscription] = []
   /// What is to be done; replaced by newer messages.
   private var wanted: [Item: Work] = [:]
   private var agenda = Agenda<Item>(urgencies: 3)
@@ -42,6 +43,9 @@ final class Binder {
   /// Lines about messages that cannot be followed.
   private var complaints = TokenBucket(burst: 20, interval: 10)
   private var untold = 0
+
+  private var isEnding = false
+  private var ended: [CheckedContinuation<Void, Never>] = []
 
   /// One pod, as one broker speaks of it.
   private struct Item: Hashable {
@@ -170,7 +174,7 @@ final class Binder {
   // MARK: Doing it
 
   private func start() {
-    if access.isResting { return }
+    if access.isResting || isEnding { return }
     let most = access.mostAtOnce(requestsInFlight)
     while active.count < most, let item = next(), let work = wanted[item] {
       active.insert(item.uid)
@@ -179,6 +183,7 @@ final class Binder {
       Task { @EventLoop in
         await perform(work, item)
         active.remove(item.uid)
+        endIfDone()
         if isBinding { binding -= 1 }
         // What came meanwhile for this pod was held back.
         for broker in subscriptions.indices {
@@ -190,6 +195,19 @@ final class Binder {
       }
     }
     events.yield(toBindings: binding > 0 || agenda.has(0))
+  }
+
+  /// Starts nothing more, and waits for what is under way.
+  func drain() async {
+    isEnding = true
+    if !active.isEmpty { await withCheckedContinuation { ended.append($0) } }
+    await events.drain()
+  }
+
+  private func endIfDone() {
+    guard isEnding, active.isEmpty else { return }
+    for continuation in ended { continuation.resume() }
+    ended = []
   }
 
   /// The next thing to do about a pod on which nothing is under way.
@@ -224,7 +242,9 @@ final class Binder {
       answer = await pods.evict(evict, isWanted: isWanted)
       if answer.result == .deleted, answer.isNew {
         let message = [evict.message, answer.note].compactMap { $0 }.joined(separator: "; ")
-        log.info("deleting pod \(evict.pod.fullName): \(message)")
+        log.info(
+          "deleting pod \(evict.pod.fullName): \(message)",
+          metadata: .about(pod: evict.pod.fullName, uid: evict.pod.uid, job: evict.job))
         events.record(evict.pod, reason: "JobEnded", message: message, warning: true)
       }
     case .report(let report):
@@ -242,27 +262,43 @@ final class Binder {
   private func record(_ answer: PodActions.Answer, of bind: BrokerMessage.Bind) {
     switch answer.result {
     case .bound where answer.isNew:
-      log.info("successfully assigned \(bind.pod.fullName) to \(bind.node)")
+      log.info(
+        "successfully assigned \(bind.pod.fullName) to \(bind.node)",
+        metadata: .about(pod: bind.pod.fullName, uid: bind.pod.uid, job: bind.job, host: bind.node))
       events.record(
         bind.pod, reason: "Scheduled",
         message: "Successfully assigned \(bind.pod.fullName) to \(bind.node) (job \(bind.job))",
         warning: false)
     case .conflict:
-      log.warning("pod \(bind.pod.fullName) is not bound to \(bind.node): \(answer.words ?? "")")
+      log.warning(
+        "pod \(bind.pod.fullName) is not bound to \(bind.node): \(answer.words ?? "")",
+        metadata: .about(pod: bind.pod.fullName, uid: bind.pod.uid, job: bind.job, host: bind.node))
       events.record(
         bind.pod, reason: "FailedBinding",
         message: "job \(bind.job) runs on \(bind.node): \(answer.words ?? "")", warning: true)
     case .refused:
-      log.error("pod \(bind.pod.fullName) cannot be bound to \(bind.node): \(answer.words ?? "")")
+      log.error(
+        "pod \(bind.pod.fullName) cannot be bound to \(bind.node): \(answer.words ?? "")",
+        metadata: .about(pod: bind.pod.fullName, uid: bind.pod.uid, job: bind.job, host: bind.node))
     default:
       break
     }
+  }
+
+  /// How many pods wait, by what is asked for, by a list of that one name; and of how many something
+  /// is under way.
+  var load: (waiting: [[String]: Double], active: Int) {
+    let waiting = wanted.filter { !active.contains($0.key.uid) }.values
+    return (
+      waiting.reduce(into: [:]) { $0[[$1.message.kind.request], default: 0] += 1 }, active.count
+    )
   }
 
   // MARK: Answering
 
   /// Answers, unless a newer message stands.
   private func settle(_ work: Work, _ item: Item, _ answer: PodActions.Answer) {
+    count(work.message, answer)
     guard work.isSame(as: wanted[item]) else { return }
     forget(item)
     self.answer(work, answer, item.broker)

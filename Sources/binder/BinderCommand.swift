@@ -37,7 +37,7 @@ struct BinderCommand: ConnectorCommand {
 
   func run() {
     Process.run("binder", common) {
-      [kubeconfig, broker, schedulerName] settings, log, instance, clock in
+      [kubeconfig, broker, schedulerName] settings, log, instance, clock, monitor in
       let file = try settings.text("kubeconfig", flag: kubeconfig)
       let paths =
         try settings.texts("broker", flags: broker) ?? ["\(Process.runDirectory)/pbs-broker.sock"]
@@ -69,6 +69,8 @@ struct BinderCommand: ConnectorCommand {
       let binder = Binder(
         instance: instance, access: access, pods: pods, events: events, requestsInFlight: requests,
         clock: clock, log: log)
+      binder.watch(by: monitor, brokers: paths.count)
+      monitor.complete()
       try await pods.greet()
       for path in paths {
         binder.subscribe(

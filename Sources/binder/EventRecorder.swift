@@ -1,8 +1,10 @@
+import ConnectorMetrics
 import FoundationEssentials
 import Kubernetes
 import KubernetesClient
 import Logging
 import Messages
+import Monitoring
 import Runtime
 import Text
 
@@ -149,7 +151,14 @@ final class EventRecorder {
     queue.add(item, of: pod.namespace)
   }
 
+  /// Starts to write no more Events, and waits for those under way.
+  func drain() async { await queue.drain() }
+
+  /// How many wait to be written.
+  var waiting: Int { queue.count }
+
   private func leaveOut(_ why: String) {
+    Metric.events.count(1, "left-out")
     if leftOut == 0 { log.warning("\(why), further ones are left out") }
     leftOut += 1
   }
@@ -163,7 +172,9 @@ final class EventRecorder {
         try await count(item)
       }
       backoff.reset()
+      Metric.events.count(1, "written")
     } catch {
+      Metric.events.count(1, "failed")
       failed(error, item)
     }
   }
@@ -213,7 +224,8 @@ final class EventRecorder {
       guard isExpected || lines.take(clock.now) else { return }
       return log.log(
         level: isExpected ? .debug : .warning,
-        "an Event of pod \(item.pod.fullName) could not be written: \(error)")
+        "an Event of pod \(item.pod.fullName) could not be written: \(error)",
+        metadata: .about(pod: item.pod.fullName, uid: item.pod.uid))
     }
     if clock.now >= restUntil {
       let rest = backoff.delay()

@@ -41,7 +41,7 @@ struct KubeWatcher: ConnectorCommand {
 
   func run() {
     Process.run("kube-watcher", common) {
-      [kubeconfig, socket, schedulerName, leaderElect] settings, log, instance, clock in
+      [kubeconfig, socket, schedulerName, leaderElect] settings, log, instance, clock, monitor in
       let file = try settings.text("kubeconfig", flag: kubeconfig)
       let names = Set(
         try settings.texts("scheduler-name", flags: schedulerName) ?? [WellKnown.schedulerName]
@@ -73,8 +73,9 @@ struct KubeWatcher: ConnectorCommand {
         log: log)
       let watcher = Watcher(
         client: client, publisher: publisher,
-        options: Watcher.Options(schedulerNames: names, cluster: cluster, timing: timing),
-        clock: clock, log: log)
+        options: Watcher.Options(schedulerNames: names, cluster: cluster, timing: timing), clock: clock, log: log)
+      watcher.watch(by: monitor, elects: elects)
+      monitor.complete()
       if elects {
         // Connections of its own, so that no list or watch holds a renewal up.
         let store = KubernetesLeaseStore(
@@ -84,8 +85,14 @@ struct KubeWatcher: ConnectorCommand {
         let lease = Lease(
           store: store, name: "\(leaseNamespace)/pbs-connector-kube-watcher",
           identity: LeaseIdentity.of(instance), clock: clock, log: log)
-        lease.onHeld = { publisher.validUntil = $0 }
-        lease.onLost = { publisher.setSynced(false) }
+        lease.onHeld = {
+          publisher.validUntil = $0
+          watcher.leads = true
+        }
+        lease.onLost = {
+          publisher.setSynced(false)
+          watcher.leads = false
+        }
         lease.onFailureAtFirst = { watcher.judge($0) }
         await lease.lead { await watcher.run() }
       } else {

@@ -3,6 +3,7 @@ import Kubernetes
 import KubernetesClient
 import Logging
 import Messages
+import Monitoring
 import Runtime
 import Startup
 import Wire
@@ -25,15 +26,17 @@ final class Watcher {
     case nodes, claims
   }
 
-  private let client: KubernetesClient
-  private let publisher: Publisher
+  let client: KubernetesClient
+  let publisher: Publisher
   private let options: Options
   private let identity: ClusterIdentity
-  private let claims: ClaimView
+  let claims: ClaimView
   private let clock: any Clock
   private let log: Logger
-  private var pods: [String: Pod] = [:]
-  private var nodes: [String: Node] = [:]
+  private(set) var pods: [String: Pod] = [:]
+  private(set) var nodes: [String: Node] = [:]
+  /// Whether it is to watch: false while another process leads.
+  var leads = true
   /// Listings that are still to come before what we hold is complete.
   private var missing: Set<Part> = []
   private var hasBeenComplete = false
@@ -217,7 +220,8 @@ final class Watcher {
       pod.nodeName == nil && !pod.isGated && !pod.isFinished && !pod.isTerminating
     }
     if waits(pod), before.map(waits) != true {
-      log.info("pod \(pod.fullName) waits for a node")
+      log.info(
+        "pod \(pod.fullName) waits for a node", metadata: .about(pod: pod.fullName, uid: uid))
     }
     tell(.pod(pod, owner: nil))
   }

@@ -1,5 +1,7 @@
+import ConnectorMetrics
 import FoundationEssentials
 import Messages
+import Monitoring
 import Runtime
 
 extension BrokerMessage {
@@ -69,10 +71,12 @@ extension Broker {
       guard owns(uid) else { return }
     }
     let jobs = world.ownJobs(of: record)
-    let decision = Reconciliation.decide(situation(record, presence, jobs))
+    let situation = situation(record, presence, jobs)
+    let decision = Reconciliation.decide(situation)
     announceStart(jobs)
     noteProof(of: jobs)
     noteMisplacement(decision.misplacement, of: record)
+    countRefusal(of: record, situation)
     for deletion in decision.deletions {
       deleter.delete(deletion, ofPod: record.name, in: record.namespace)
     }
@@ -87,7 +91,9 @@ extension Broker {
       for job in record.jobs { alterer.forget(job) }
     }
     world.noteClaims(of: record)
-    if case .evict(let evict) = decision.message { record.noteEviction(evict.message) }
+    if case .evict(let evict) = decision.message, record.noteEviction(evict.message) {
+      countEviction(of: record, evict.job)
+    }
     outbox.want(decision.message, for: uid, name: record.name, isGone: record.isGone)
     if record.jobs.isEmpty, !record.isPresent, !record.isSubmitting {
       world.forget(uid)
@@ -198,7 +204,11 @@ extension Broker {
       guard settings.bindWhen == .prerun || known.job.substate == 42, let host = known.job.host
       else { continue }
       world.markAnnounced(known.job.id)
-      log.info("job \(known.job.id) runs on \(host)")
+      known.job.pod.flatMap { world.pods[$0.uid] }?.observeAge(.startDelay, at: clock.date)
+      log.info(
+        "job \(known.job.id) runs on \(host)",
+        metadata: .about(
+          pod: known.job.pod?.fullName, uid: known.job.pod?.uid, job: known.job.id, host: host))
     }
   }
 }

@@ -1,5 +1,7 @@
+import ConnectorMetrics
 import Kubernetes
 import Messages
+import Monitoring
 import Runtime
 import Text
 
@@ -57,7 +59,11 @@ extension Broker {
       return submissionFailed(uid, .unavailable("job \(id) is pod \(other.fullName)'s"))
     }
     world.rejections.accepted(.request(of: pod, description))
-    log.info("associating job \(id) to pod \(record.name)")
+    log.info(
+      "associating job \(id) to pod \(record.name)",
+      metadata: .about(pod: record.name, uid: uid, job: id))
+    Metric.submissions.count(1, record.namespace, "taken")
+    record.observeAge(.submissionDelay, at: clock.date)
     record.refusal = nil
     record.asked[id] = AskedTerms(terms: JobTerms(description))
     record.waitsFor = nil
@@ -78,6 +84,7 @@ extension Broker {
 
   func submissionFailed(_ uid: String, _ error: PBSError) {
     guard let record = world.pods[uid] else { return }
+    Metric.submissions.count(1, record.namespace, error.word)
     switch error {
     case .refused(let words):
       let delay = record.backoff.delay()
@@ -85,7 +92,9 @@ extension Broker {
       // The same words again are no news.
       log.log(
         level: words == record.refusal ? .debug : .warning,
-        "pod \(record.name): PBS refuses the job: \(words); again in \(String(rounded: delay)) s")
+        "pod \(record.name): PBS refuses the job: \(words); again in \(String(rounded: delay)) s",
+        metadata: .about(pod: record.name, uid: uid))
+      if words != record.refusal { Metric.refusals.count(1, record.namespace, "pbs") }
       record.refusal = words
       if let pod = record.pod, case .success(let job) = translation(of: record) {
         world.rejections.rejected(

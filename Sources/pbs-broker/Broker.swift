@@ -1,7 +1,9 @@
+import ConnectorMetrics
 import FoundationEssentials
 import Kubernetes
 import Logging
 import Messages
+import Monitoring
 import Runtime
 import Wire
 
@@ -26,6 +28,8 @@ final class Broker {
   /// Pods that were not acted on because our ownership was not confirmed.
   var postponed: Set<String> = []
   private var comparedAt = -Double.infinity
+  /// PBS has been polled, and pods compared with their jobs since.
+  private(set) var comparedOnce = false
   /// Lines that many pods may cause.
   private(set) lazy var complaints = RepeatedLine(clock: clock, log: log)
   /// Lines about messages that cannot be read.
@@ -130,7 +134,9 @@ final class Broker {
 
   private func update(_ pod: Pod, owner: String?) {
     let before = pod.metadata.uid.flatMap { world.pods[$0]?.owner }
+    let wasSeenWaiting = pod.metadata.uid.flatMap { world.pods[$0]?.pod?.nodeName == nil } ?? false
     guard let (record, isNew) = world.update(pod, owner: owner, now: clock.now) else { return }
+    if wasSeenWaiting, !isNew, pod.nodeName != nil { record.observeAge(.bindingDelay, at: clock.date) }
     let isSynced = world.syncedSince != nil
     // A pod that others may have acted on needs a poll of PBS first; one that came into being under
     // our eyes does not.
@@ -172,7 +178,8 @@ final class Broker {
     switch outcome.result {
     case .conflict:
       log.warning(
-        "pod \(record.name) is bound to another node than job \(bind.job) runs on: \(outcome.message ?? "")"
+        "pod \(record.name) is bound to another node than job \(bind.job) runs on: \(outcome.message ?? "")",
+        metadata: .about(pod: record.name, uid: record.uid, job: bind.job, host: bind.node)
       )
     case .refused, .retry:
       // The job may end or run elsewhere before the binding succeeds.
@@ -183,6 +190,7 @@ final class Broker {
 
   /// PBS's hooks say that something happened to this job.
   func hint(_ job: JobID) {
+    Metric.hints.count()
     poller.hint(job)
   }
 
@@ -194,6 +202,7 @@ final class Broker {
   }
 
   private func ended(_ id: String, _ words: String, _ uid: String?) {
+    Metric.jobEnds.count(1, deleter.isDeleting(id) ? "deleted" : "ended")
     world.end(id, words: words, uid: uid, byUs: deleter.isDeleting(id), now: clock.now)
     deleter.forget(id)
     alterer.forget(id)
@@ -202,6 +211,7 @@ final class Broker {
 
   /// A full poll of PBS has been entered: goes on with what waited for it, or for time to pass.
   private func polled(_ begun: Double, _ tellsOfAbsence: Bool) {
+    comparedOnce = true
     if tellsOfAbsence {
       for record in world.pods.values where record.pollTaken(begun: begun) {
         world.markChanged(record.uid)

@@ -42,7 +42,7 @@ struct PBSBroker: ConnectorCommand {
 
   func run() {
     Process.run("pbs-broker", common) {
-      [watcher, socket, pbsExec, pbsBackend] settings, log, instance, clock in
+      [watcher, socket, pbsExec, pbsBackend] settings, log, instance, clock, monitor in
       let watcher =
         try settings.text("watcher", flag: watcher) ?? "\(Process.runDirectory)/kube-watcher.sock"
       let socket =
@@ -77,11 +77,13 @@ struct PBSBroker: ConnectorCommand {
         path: watcher, role: .pbsBroker, instance: instance, allowedServers: servers,
         clock: clock, log: log)
       let broker = Broker(
-        settings: own, instance: instance, backend: backend, signer: signer,
+        settings: own, instance: instance, backend: MeasuredPBS(backend, clock: clock), signer: signer,
         subscription: subscription, publisher: publisher, clock: clock, log: log)
       log.notice("\(Self.words(on: own.reliance, user: backend.user, signer))")
       hintListener.onHint = { broker.hint($0) }
       let confirmation = EventSource.signal(SIGUSR1) { broker.confirmAbsence() }
+      broker.watch(by: monitor, publisher)
+      monitor.complete()
       subscription.start()
       await broker.run()
       return withExtendedLifetime((hintListener, confirmation)) { broker }

@@ -53,6 +53,18 @@ def test_a_process_is_started_again_for_ever(program: str) -> None:
     assert UNITS[program]["StartLimitIntervalSec"] == ["0"]
 
 
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_systemd_hears_that_a_process_is_ready_and_alive(program: str) -> None:
+    unit = UNITS[program]
+    assert unit["Type"] == ["notify"]
+    # What it waits for may be away for long, which is no reason to start it again.
+    assert unit["TimeoutStartSec"] == ["infinity"]
+    assert unit["WatchdogSec"] == ["60s"]
+    ending = (REPOSITORY / "Sources/Shared/Startup/Ending.swift").read_text()
+    patience = re.search(r"patience = ([\d.]+)", ending)
+    assert patience and float(patience[1]) < float(unit["TimeoutStopSec"][0].removesuffix("s"))
+
+
 @pytest.mark.parametrize("program", ["kube-watcher", "binder"])
 def test_who_talks_to_kubernetes_gains_no_privileges_and_has_no_pbs(program: str) -> None:
     unit = UNITS[program]
@@ -150,6 +162,24 @@ def test_systemd_calls_the_units_exposure_low(drop_in: bool, program: str, most:
     result = subprocess.run([analyze, "security", "--offline=yes", "--no-pager", f"--threshold={most}",
                              copied_unit(program, tmp_path, drop_in)], capture_output=True, text=True, timeout=60)
     assert result.returncode == 0, (result.stdout + result.stderr)[-300:]
+
+
+@pytest.mark.parametrize("program, most", [("pbs-broker", 20)])
+def test_where_pbs_authenticates_by_munge_the_brokers_exposure_is_low_too(program: str, most: int, tmp_path: Path) -> None:
+    analyze = shutil.which("systemd-analyze")
+    if analyze is None:
+        pytest.skip("no systemd-analyze in PATH (Debian: systemd)")
+    unit = copied_unit(program, tmp_path, drop_in=False)
+    text = unit.read_text().replace("CapabilityBoundingSet=CAP_NET_BIND_SERVICE\n", "")
+    unit.write_text(text + (DEPLOY / "systemd" / "examples" / "munge.conf").read_text())
+    for arguments in (["verify"], ["security", "--offline=yes", "--no-pager", f"--threshold={most}"]):
+        result = subprocess.run([analyze, *arguments, unit], capture_output=True, text=True, timeout=60)
+        assert result.returncode == 0, (result.stdout + result.stderr)[-300:]
+
+
+def test_who_can_use_low_ports_is_pbs_iff_alone() -> None:
+    """To a PBS server, whoever talks from a port below 1024 is whatever user he says."""
+    assert not any("AmbientCapabilities" in unit for unit in UNITS.values())
 
 
 def test_systemd_creates_the_users(tmp_path: Path) -> None:

@@ -45,6 +45,10 @@ public final class KubernetesClient {
   /// Whether another credential may turn up without a restart, and without another kubeconfig.
   public var credentialCanChange: Bool { source.credentials.canChange }
 
+  /// Why the last request failed, where that says that the server cannot be worked with; nil after
+  /// one that was answered.
+  public private(set) var trouble: String?
+
   /// Kinds of patches, by media type.
   public enum PatchType: String, Sendable {
     case merge = "application/merge-patch+json"
@@ -140,6 +144,28 @@ public final class KubernetesClient {
   private static let pluginWait = 60.0
 
   private func exchange(
+    _ method: String, _ path: String, _ query: [(String, String)], _ body: Data?,
+    _ contentType: String, _ timeout: Double, _ answerLimit: Int
+  ) async throws -> HTTPResponse {
+    do {
+      let response = try await APICall(method, path).measured(by: clock) {
+        try await exchangeOnce(method, path, query, body, contentType, timeout, answerLimit)
+      }
+      trouble = nil
+      return response
+    } catch {
+      if !(error is CancellationError) { trouble = Self.trouble(error) }
+      throw error
+    }
+  }
+
+  /// What of a failure says that the server cannot be worked with.
+  private static func trouble(_ error: any Error) -> String? {
+    guard let error = error as? KubernetesError else { return "\(error)" }
+    return error.status >= 500 || error.status == 401 ? "\(error)" : nil
+  }
+
+  private func exchangeOnce(
     _ method: String, _ path: String, _ query: [(String, String)], _ body: Data?,
     _ contentType: String, _ timeout: Double, _ answerLimit: Int
   ) async throws -> HTTPResponse {

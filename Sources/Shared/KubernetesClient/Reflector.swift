@@ -1,3 +1,4 @@
+import ConnectorMetrics
 import FoundationEssentials
 import HTTP
 import Logging
@@ -87,6 +88,7 @@ public final class Reflector<Object: Decodable & Sendable> {
   /// Waits as long as the failure asks for.
   /// - Returns: whether to go on.
   private func recover(from error: any Error) async -> Bool {
+    Metric.watchFailures.count(1, APICall("GET", path).resource)
     var delay = backoff.delay()
     if version != nil, error.meansToListAgain {
       version = nil
@@ -147,6 +149,7 @@ public final class Reflector<Object: Decodable & Sendable> {
         self.version = version
         listedAt = clock.now
         recovered()
+        Metric.watchLists.count(1, APICall("GET", path).resource)
         onList?(listing)
         return
       }
@@ -237,6 +240,7 @@ public final class Reflector<Object: Decodable & Sendable> {
       throw error
     }
     events += 1
+    Metric.watchEvents.count(1, APICall("GET", path).resource)
     recovered()
   }
 

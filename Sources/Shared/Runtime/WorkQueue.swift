@@ -6,6 +6,9 @@ public final class WorkQueue<Item: Sendable> {
   private let work: @EventLoop (Item) async -> Void
   private var items = Turns<Item>()
   private var active = 0
+  /// Nothing more is started.
+  public private(set) var isDraining = false
+  private var drained: [CheckedContinuation<Void, Never>] = []
 
   /// Called when nothing waits any more.
   public var onEmpty: (@EventLoop () -> Void)?
@@ -35,14 +38,28 @@ public final class WorkQueue<Item: Sendable> {
     start()
   }
 
+  /// Starts nothing more, and waits for what is under way.
+  public func drain() async {
+    isDraining = true
+    guard active > 0 else { return }
+    await withCheckedContinuation { drained.append($0) }
+  }
+
+  private func endDraining() {
+    guard active == 0 else { return }
+    for continuation in drained { continuation.resume() }
+    drained = []
+  }
+
   /// Starts what there is room for; to be called when the limit has grown.
   public func start() {
-    guard !items.isEmpty else { return }
+    guard !items.isEmpty, !isDraining else { return }
     while active < limit(), let item = items.popFirst() {
       active += 1
       Task { @EventLoop in
         await work(item)
         active -= 1
+        if isDraining { endDraining() }
         start()
       }
     }

@@ -2,6 +2,7 @@ import ArgumentParser
 import FoundationEssentials
 import Glibc
 import Logging
+import Monitoring
 import Runtime
 import Text
 
@@ -17,10 +18,22 @@ public struct CommonOptions: ParsableArguments {
   public var logLevel: String?
 
   @Option(
+    name: .customLong("log-format"),
+    help: "How log lines are written: text, json or journald (default: text).")
+  public var logFormat: String?
+
+  @Option(
     help:
       "This process's name among others of its role; give each a lasting one when there are several (default: host name and process id)."
   )
   public var instance: String?
+
+  @Option(
+    name: .customLong("metrics-address"),
+    help:
+      "Where to serve /metrics, /healthz and /readyz: a path of a socket, or HOST:PORT (default: nowhere)."
+  )
+  public var metricsAddress: String?
 
   public init() {}
 }
@@ -33,22 +46,29 @@ public enum Process {
   /// Starts a process: reads the settings, sets up logging, runs `main` on the event loop,
   /// and stays there until a signal or an error ends it.
   ///
-  /// What `main` returns is kept alive until then.
+  /// `main` registers with the monitor what the process needs, and completes it before it waits
+  /// for anything. What it returns is kept alive until the end.
   /// A ``StartupError`` from `main` is printed on one line and ends the process with
-  /// status 1. SIGTERM and SIGINT end it with status 0.
+  /// status 1. SIGTERM and SIGINT end it with status 0, when what is under way has ended.
   public static func run(
     _ program: String, _ options: CommonOptions,
-    main: @escaping @EventLoop (Settings, Logger, String, any Clock) async throws -> AnyObject
+    main:
+      @escaping @EventLoop (Settings, Logger, String, any Clock, Monitor) async throws -> AnyObject
   ) -> Never {
     signal(SIGPIPE, SIG_IGN)
     do {
       let settings = try Settings(path: options.config, program: program)
-      let level = try level(settings.text("log-level", flag: options.logLevel))
-      var log = Logger(label: program) { _ in LineLogHandler(program: program) }
-      log.logLevel = level
+      let level = LogLevel(try LogLevel.read(settings.text("log-level", flag: options.logLevel)))
+      let output = LogOutput(
+        program: program, format: try format(settings.text("log-format", flag: options.logFormat)))
+      LogOutput.current.withLock { $0 = output }
+      let log = Logger(label: program) { _ in LineLogHandler(output, level) }
       let instance =
         try settings.text("instance", flag: options.instance) ?? "\(hostName())-\(getpid())"
-      start(program, settings, log, instance, main)
+      let monitoring = try monitoringOptions(settings, flag: options.metricsAddress)
+      start(
+        program, settings, log, instance, monitoring,
+        Reload(program: program, path: options.config, flag: options.logLevel, level: level), main)
     } catch {
       fail(program, error)
     }
@@ -59,13 +79,23 @@ public enum Process {
 
   private static func start(
     _ program: String, _ settings: sending Settings, _ log: Logger, _ instance: String,
-    _ main: @escaping @EventLoop (Settings, Logger, String, any Clock) async throws -> AnyObject
+    _ monitoring: Monitor.Options, _ reload: Reload,
+    _ main:
+      @escaping @EventLoop (Settings, Logger, String, any Clock, Monitor) async throws -> AnyObject
   ) {
     Task { @EventLoop in
-      signals.append(.signal(SIGTERM) { EventLoop.shared.stopNow(0) })
-      signals.append(.signal(SIGINT) { EventLoop.shared.stopNow(0) })
+      let clock = SystemClock()
+      let ending = Ending(clock: clock) { EventLoop.shared.stopNow(0) }
+      signals.append(.signal(SIGTERM) { ending.signalled() })
+      signals.append(.signal(SIGINT) { ending.signalled() })
       do {
-        kept = try await main(settings, log, instance, SystemClock())
+        let monitor = try Monitor(
+          program: program, version: Version.text, options: monitoring,
+          environment: ProcessInfo.processInfo.environment, clock: clock, log: log)
+        ending.monitor = monitor
+        signals.append(.signal(SIGHUP) { monitor.reload { reload.run(log) } })
+        signals.append(.signal(SIGUSR2) { reload.toggleDebug(log) })
+        kept = try await main(settings, log, instance, clock, monitor)
       } catch {
         fail(program, error)
       }
@@ -75,9 +105,25 @@ public enum Process {
   @EventLoop private static var signals: [EventSource] = []
   @EventLoop private static var kept: AnyObject?
 
+  private static func monitoringOptions(
+    _ settings: Settings, flag: String?
+  ) throws -> Monitor.Options {
+    var options = Monitor.Options()
+    if let text = try settings.text("metrics-address", flag: flag) {
+      guard let address = MonitoringAddress(text) else {
+        throw StartupError(
+          "metrics-address: \(text) is neither a path of a socket nor HOST:PORT")
+      }
+      options.address = address
+    }
+    options.namespaces =
+      try settings.count("metrics-namespaces", in: 0...1000) ?? options.namespaces
+    return options
+  }
+
   /// Prints an error on one line and ends the process.
   public static func fail(_ program: String, _ error: any Error) -> Never {
-    StandardError.print("\(program): \(error)")
+    LogOutput.say(program, "\(error)")
     exit(1)
   }
 
@@ -88,13 +134,13 @@ public enum Process {
     return String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
   }
 
-  private static func level(_ text: String?) throws -> Logger.Level {
-    guard let text else { return .info }
-    guard let level = Logger.Level(rawValue: text) else {
-      let known = Logger.Level.allCases.map(\.rawValue).joined(separator: ", ")
-      throw StartupError("log-level: \(text) is none of \(known)")
+  private static func format(_ text: String?) throws -> LogFormat {
+    guard let text else { return .text }
+    guard let format = LogFormat(rawValue: text) else {
+      let known = LogFormat.allCases.map(\.rawValue).joined(separator: ", ")
+      throw StartupError("log-format: \(text) is none of \(known)")
     }
-    return level
+    return format
   }
 
   // Every process prints its peak when it ends, for whoever sizes a host.
@@ -104,8 +150,8 @@ public enum Process {
     let cpu =
       Double(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec)
       + Double(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6
-    StandardError.print(
-      "\(program): ends, peak memory \(usage.ru_maxrss) kb, \(String(rounded: cpu)) s of CPU")
+    LogOutput.say(
+      program, "ends, peak memory \(usage.ru_maxrss) kb, \(String(rounded: cpu)) s of CPU")
   }
 
   /// The users who may serve a socket that this process connects to, besides root and its own.

@@ -1,11 +1,21 @@
+import ConnectorMetrics
 import Logging
 
-/// Writes "program: message" lines to standard error; supervisors add the time. What is
-/// not just information says so: "program: warning: message".
+/// Writes a process's lines, and counts them.
 struct LineLogHandler: LogHandler {
-  let program: String
-  var logLevel = Logger.Level.info
+  let output: LogOutput
+  let shared: LogLevel
   var metadata = Logger.Metadata()
+
+  init(_ output: LogOutput, _ level: LogLevel) {
+    self.output = output
+    shared = level
+  }
+
+  var logLevel: Logger.Level {
+    get { shared.level }
+    set { shared.level = newValue }
+  }
 
   subscript(metadataKey key: String) -> Logger.Metadata.Value? {
     get { metadata[key] }
@@ -13,11 +23,9 @@ struct LineLogHandler: LogHandler {
   }
 
   func log(event: LogEvent) {
-    let prefix =
-      switch event.level {
-      case .info, .notice: ""
-      default: "\(event.level.rawValue): "
-      }
-    StandardError.print("\(program): \(prefix)\(event.message)")
+    Metric.logLines.count(1, event.level.rawValue)
+    let fields = metadata.merging(event.metadata ?? [:]) { $1 }
+      .sorted { $0.key < $1.key }.map { ($0.key, "\($0.value)") }
+    output.write(event.level, "\(event.message)", fields)
   }
 }

@@ -17,7 +17,7 @@ public final class Settings {
     case keys(Settings)
   }
 
-  private static let common: Set<String> = ["log-level"]
+  private static let common: Set<String> = ["log-format", "log-level", "metrics-namespaces"]
   private static let processes: Set<String> = ["kube-watcher", "pbs-broker", "binder"]
 
   private let path: String

@@ -1,3 +1,4 @@
+import ConnectorMetrics
 import FoundationEssentials
 import Glibc
 import Logging
@@ -120,6 +121,16 @@ public final class Publisher {
   /// The subscribers that share the work, or would if they were not left out; sorted.
   public var sharers: [String] { shares.all }
 
+  /// How many subscribers there are of each role, by a list of that one name.
+  public var roles: [[String]: Double] {
+    subscribers.values.compactMap(\.hello?.role).reduce(into: [:]) {
+      $0[[$1.rawValue], default: 0] += 1
+    }
+  }
+
+  /// Whether subscribers are told all there is.
+  public var hasAll: Bool { tells }
+
   /// Gives the share of these to the others, as long as there are others.
   public func leaveOut(_ instances: Set<String>) {
     changeOwners { $0.leftOut = instances }
@@ -187,6 +198,7 @@ public final class Publisher {
         }
         return
       }
+      Metric.receivedMessages.count()
       onMessage(subscriber.name, json)
     }
   }
@@ -202,6 +214,7 @@ public final class Publisher {
     subscriber.hello = hello
     subscriber.lastHeard = clock.now
     log.debug("\(path): \(hello.role.rawValue) \(hello.instance) has connected")
+    Metric.subscriberConnections.count(1, hello.role.rawValue)
     changeOwners(newcomer: subscriber)
     if tells, isFirst || hello.role == consumers { beginSnapshot(subscriber) }
   }
@@ -209,6 +222,7 @@ public final class Publisher {
   private func closed(_ subscriber: Subscriber, _ reason: String?) {
     subscribers[ObjectIdentifier(subscriber)] = nil
     if let reason {
+      Metric.subscriberEnds.count()
       complaints.warn(
         "\(path): \(subscriber.name): \(reason)", cause: "user \(subscriber.peer.user)")
     } else if subscriber.hello?.role == consumers {
@@ -218,6 +232,7 @@ public final class Publisher {
   }
 
   private func dismiss(_ subscriber: Subscriber, _ reason: String) {
+    Metric.subscriberEnds.count()
     complaints.warn(
       "\(path): closing the connection of \(subscriber.name): \(reason)",
       cause: "user \(subscriber.peer.user)")

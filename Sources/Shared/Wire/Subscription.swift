@@ -1,3 +1,4 @@
+import ConnectorMetrics
 import FoundationEssentials
 import Glibc
 import Logging
@@ -71,6 +72,9 @@ public final class Subscription {
   /// instance may have taken over.
   public var ownsItsShare: Bool { connection != nil && clock.now < ownsUntil }
 
+  /// Whether there is a connection over which all has been told.
+  public var isConnected: Bool { connection != nil && isSynced }
+
   /// Begins to connect.
   public func start() {
     connect()
@@ -115,6 +119,7 @@ public final class Subscription {
     connection.onFrame = { [weak self] json in self?.receive(json) }
     connection.onClose = { [weak self] reason in self?.closed(reason) }
     connection.start()
+    Metric.subscriptionConnects.count()
     send(hello)
     onConnected?()
   }
@@ -130,6 +135,7 @@ public final class Subscription {
   }
 
   private func retry() {
+    Metric.subscriptionFailures.count()
     retryTimer?.schedule(after: backoff.delay())
   }
 

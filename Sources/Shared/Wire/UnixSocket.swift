@@ -7,14 +7,19 @@ public struct SocketError: Error, CustomStringConvertible {
   public let description: String
   /// Whether waiting can help (nobody listens yet), or never will (the path is a file).
   public let isTransient: Bool
+
+  package init(description: String, isTransient: Bool) {
+    self.description = description
+    self.isTransient = isTransient
+  }
 }
 
 /// Unix domain stream sockets by path.
-enum UnixSocket {
+package enum UnixSocket {
   /// Binds and listens. A stale socket file is replaced; a live one, or another kind
   /// of file, is left alone.
   /// - Throws: ``SocketError``.
-  static func listen(path: String) throws(SocketError) -> Int32 {
+  package static func listen(path: String) throws(SocketError) -> Int32 {
     var information = stat()
     if lstat(path, &information) == 0 {
       guard information.st_mode & S_IFMT == S_IFSOCK else {

@@ -1,4 +1,5 @@
 import Logging
+import Monitoring
 import Runtime
 
 /// Changes jobs that wait, as their pods have changed. Each is in the queue once, and is looked at
@@ -74,6 +75,9 @@ final class Alterer {
   /// PBS's words on the change of a job that it has refused; nil when it has refused none.
   func refusal(of job: String) -> String? { entries[job]?.refusal }
 
+  /// Starts no more changes, and waits for those under way.
+  func drain() async { await queue.drain() }
+
   /// Asks for a change; safe to repeat.
   /// - Parameters:
   ///   - name: the pod's, for the log.
@@ -128,7 +132,9 @@ final class Alterer {
       // Things may have changed while it waited for its turn.
       if let (edit, steps) = try actions.steps(job) {
         try await change(edit, steps)
-        log.info("job \(job) of pod \(entry.name) is changed: \(edit.words)")
+        log.info(
+          "job \(job) of pod \(entry.name) is changed: \(edit.words)",
+          metadata: .about(pod: entry.name, job: job))
       }
       entry.refusal = nil
       entry.isFailing = false
@@ -168,7 +174,8 @@ final class Alterer {
       entry.notBefore = clock.now + delay
       if entry.refusal != words {
         log.warning(
-          "job \(job) of pod \(entry.name): PBS refuses to change it (\(entry.edit.words)): \(words)"
+          "job \(job) of pod \(entry.name): PBS refuses to change it (\(entry.edit.words)): \(words)",
+          metadata: .about(pod: entry.name, job: job)
         )
       }
       entry.refusal = words
@@ -176,7 +183,8 @@ final class Alterer {
       entry.notBefore = clock.now + entry.failures.delay()
       log.log(
         level: entry.isFailing ? .debug : .warning,
-        "job \(job) of pod \(entry.name) cannot be changed (\(entry.edit.words)): \(words); trying again"
+        "job \(job) of pod \(entry.name) cannot be changed (\(entry.edit.words)): \(words); trying again",
+        metadata: .about(pod: entry.name, job: job)
       )
       entry.isFailing = true
     }

@@ -1,4 +1,5 @@
 import Logging
+import Monitoring
 import Runtime
 
 /// Deletes jobs. Each is in the queue once at most, is looked at again before the command runs, and
@@ -92,7 +93,9 @@ final class Deleter {
     let known = entries[deletion.job]
     let entry = known ?? Entry(deletion, jitter: clock.jitter())
     if known == nil {
-      log.info("deleting job \(deletion.job) of pod \(name): \(deletion.reason)")
+      log.info(
+        "deleting job \(deletion.job) of pod \(name): \(deletion.reason)",
+        metadata: .about(pod: name, job: deletion.job))
       entries[deletion.job] = entry
     } else if deletion.force, !entry.deletion.force {
       entry.deletion = deletion
@@ -108,6 +111,9 @@ final class Deleter {
     entries[job] = nil
   }
 
+  /// Starts no more deletions, and waits for those under way.
+  func drain() async { await queue.drain() }
+
   private var limit: Int {
     if clock.now < restUntil { return 0 }
     return restUntil == 0 && entries.values.contains(where: \.isFailing) ? 1 : inFlight
@@ -120,9 +126,12 @@ final class Deleter {
     await backend.turn(for: .action)
     // Things may have changed while it waited for its turn.
     guard isWanted(job) else { return forget(job) }
+    guard !queue.isDraining else { return }
     do throws(PBSError) {
       try await backend.delete(job, of: owner(job), force: entry.deletion.force)
-      if entry.isFailing { log.notice("deleting job \(job): PBS takes it now") }
+      if entry.isFailing {
+        log.notice("deleting job \(job): PBS takes it now", metadata: .about(job: job))
+      }
       entry.isFailing = false
       entry.failures.reset()
       entry.notBefore = clock.now + entry.repeats.delay()
@@ -142,7 +151,8 @@ final class Deleter {
     guard !entry.isForbidden else { return }
     entry.isForbidden = true
     log.error(
-      "job \(job) cannot be deleted by \(backend.user): \(words); have its owner or a manager of PBS delete it (qdel \(job))"
+      "job \(job) cannot be deleted by \(backend.user): \(words); have its owner or a manager of PBS delete it (qdel \(job))",
+      metadata: .about(job: job)
     )
   }
 
@@ -150,7 +160,9 @@ final class Deleter {
     let delay = entry.failures.delay()
     entry.notBefore = clock.now + delay
     if !entry.isFailing {
-      log.warning("deleting job \(entry.deletion.job): \(error); trying again until it works")
+      log.warning(
+        "deleting job \(entry.deletion.job): \(error); trying again until it works",
+        metadata: .about(job: entry.deletion.job))
     }
     entry.isFailing = true
     // Commands that were under way together are one failure.

@@ -1,6 +1,8 @@
+import ConnectorMetrics
 import FoundationEssentials
 import Logging
 import Messages
+import Monitoring
 import Runtime
 import Text
 import Wire
@@ -134,7 +136,9 @@ final class Outbox {
         }
       }
       if case .evict(let evict) = message {
-        log.warning("pod \(name) is to be deleted: \(evict.message)")
+        log.warning(
+          "pod \(name) is to be deleted: \(evict.message)",
+          metadata: .about(pod: name, uid: uid, job: evict.job))
       }
       repeatMessage(for: uid)
     } else if let before, !wasAnswered, let pod = before.pod {
@@ -152,6 +156,9 @@ final class Outbox {
     guard let entry = entries[uid] else { return false }
     return entry.message != nil && !entry.isAnswered
   }
+
+  /// How many messages wait for their answers.
+  var openCount: Int { entries.values.count { $0.message != nil && !$0.isAnswered } }
 
   /// Forgets a pod that no longer is.
   func forget(_ uid: String) {
@@ -181,9 +188,14 @@ final class Outbox {
       entry.answer = (binder, clock.now)
       entry.isAnsweredGone = outcome.result == .gone
       entry.backoff.reset()
-      if entry.complaint != nil { log.notice("pod \(name): \(outcome.request): works again") }
+      if entry.complaint != nil {
+        log.notice(
+          "pod \(name): \(outcome.request): works again",
+          metadata: .about(pod: name, uid: outcome.pod.uid, job: outcome.job))
+      }
       entry.complaint = nil
     }
+    Metric.outcomes.count(1, outcome.request, outcome.result.rawValue)
     return Settled(message: message, outcome: outcome)
   }
 
@@ -197,7 +209,8 @@ final class Outbox {
     let isNews = complaint != entry.complaint && outcome.result == .refused
     log.log(
       level: isNews ? .error : .debug,
-      "pod \(name): \(outcome.request): \(complaint), again in \(String(rounded: delay)) s")
+      "pod \(name): \(outcome.request): \(complaint), again in \(String(rounded: delay)) s",
+      metadata: .about(pod: name, uid: outcome.pod.uid, job: outcome.job))
     entry.complaint = complaint
     let uid = outcome.pod.uid
     let id = entry.id
@@ -248,7 +261,8 @@ final class Outbox {
   private func noteDoubt(_ entry: Entry, _ binder: String, _ message: BrokerMessage) {
     if entry.belief == belief, let pod = message.pod {
       log.warning(
-        "pod \(pod.fullName): binder \(binder) has answered, and nothing shows of it: it is asked again"
+        "pod \(pod.fullName): binder \(binder) has answered, and nothing shows of it: it is asked again",
+        metadata: .about(pod: pod.fullName, uid: pod.uid)
       )
     }
     entry.belief = min(entry.belief * 2, Self.longestBelief)

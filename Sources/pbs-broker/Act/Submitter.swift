@@ -173,6 +173,15 @@ final class Submitter {
     start()
   }
 
+  /// Starts no more submissions, and waits for those under way.
+  func drain() async { await queue.drain() }
+
+  /// How many wait, those under way not counted.
+  var waiting: Int { queue.count }
+
+  /// Whether one job at a time is tried.
+  var isPaused: Bool { pause != nil }
+
   private var limit: Int {
     if isAway() { return 0 }
     guard let pause else { return width }
@@ -185,6 +194,7 @@ final class Submitter {
     var hasOwnTerms = false
     do throws(PBSError) {
       if actions.isWanted(uid) { await waitForTurn() }
+      guard !queue.isDraining else { return }
       // Things may have changed while it waited for its turn.
       guard let description = try actions.job(uid) else {
         turned.forget(uid)

@@ -1,3 +1,4 @@
+import ConnectorMetrics
 import Logging
 import Messages
 import Runtime
@@ -90,6 +91,7 @@ final class JobPoller {
   }
 
   private func failed(_ error: PBSError) {
+    Metric.polls.count(1, error.word)
     if away == nil { log.error("PBS does not answer: \(error); trying again until it does") }
     away = (away?.since ?? clock.now, error.description)
     pollSoon(within: 0)
@@ -97,6 +99,7 @@ final class JobPoller {
   }
 
   private func returned() {
+    Metric.polls.count(1, "ok")
     backoff.reset()
     guard away != nil else { return }
     log.notice("PBS answers again")

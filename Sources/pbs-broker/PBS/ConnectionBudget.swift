@@ -64,6 +64,11 @@ struct ConnectionBudget: Sendable {
     max(share(of: use) - taken(for: use, after: now).count, 0)
   }
 
+  /// Connections of the last minute.
+  func made(for use: ConnectionUse, now: Double) -> Int {
+    taken(for: use, after: now).count { $0 <= now }
+  }
+
   /// Those of the last minute and those that are to come, in order.
   private func taken(for use: ConnectionUse, after now: Double) -> [Double] {
     Array((moments[use] ?? []).drop { $0 <= now - Self.window })

@@ -43,6 +43,8 @@ protocol PBSBackend: AnyObject {
   /// Waits until a command of one connection may begin, which the next one of this use need not do
   /// then: whoever calls it looks again before he acts.
   func turn(for use: ConnectionUse) async
+  /// Connections made in the last minute, and the most that may be; nil where they are not counted.
+  func connections(for use: ConnectionUse) -> (made: Int, most: Int)?
 }
 
 extension PBSBackend {
@@ -75,6 +77,8 @@ extension PBSBackend {
 
   /// A backend without a limit never waits.
   func turn(for use: ConnectionUse) async {}
+
+  func connections(for use: ConnectionUse) -> (made: Int, most: Int)? { nil }
 }
 
 /// One change of a job: what a command of PBS can do at once, wholly or not at all.

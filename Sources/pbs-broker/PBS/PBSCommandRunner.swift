@@ -1,3 +1,4 @@
+import ConnectorMetrics
 import FoundationEssentials
 import Glibc
 import Logging
@@ -59,6 +60,11 @@ final class PBSCommandRunner {
     budget.left(for: use, now: clock.now)
   }
 
+  /// Connections of one use in the last minute, and the most that may be.
+  func connections(for use: ConnectionUse) -> (made: Int, most: Int) {
+    (budget.made(for: use, now: clock.now), budget.share(of: use))
+  }
+
   /// Waits for the budget; the next command of one connection for this use runs at once then.
   func turn(for use: ConnectionUse) async {
     await waitForTurn(1, use)
@@ -82,6 +88,7 @@ final class PBSCommandRunner {
     as user: PBSUser? = nil
   ) async throws(PBSError) -> CommandResult {
     if connections != 1 || !takeTurn(use) { await waitForTurn(connections, use) }
+    Metric.pbsConnections.count(connections, "\(use)")
     let began = clock.now
     let watch = clock.timer { [weak self] in self?.noteHang(of: name, since: began) }
     watch.schedule(after: patience)
@@ -108,6 +115,7 @@ final class PBSCommandRunner {
 
   /// Counts connections that a command turned out to have made beyond those taken for it.
   func add(_ connections: Int, for use: ConnectionUse) {
+    Metric.pbsConnections.count(max(connections, 0), "\(use)")
     budget.add(connections, for: use, now: clock.now)
   }
 

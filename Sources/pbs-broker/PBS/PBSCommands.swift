@@ -59,6 +59,10 @@ final class PBSCommands: PBSBackend {
       clock: clock, log: log)
   }
 
+  func connections(for use: ConnectionUse) -> (made: Int, most: Int)? {
+    runner.connections(for: use)
+  }
+
   func connectionsLeft(for use: ConnectionUse) -> Int { runner.connectionsLeft(for: use) }
 
   /// Each look takes connections: what is looked at in haste now would have to wait in a moment.

@@ -91,12 +91,18 @@ final class PodRecord {
   /// Seconds.
   private static let patience = 2.0
 
+  /// Why it was refused, as counted last.
+  var countedRefusal: String?
+
   /// Notes that binders are asked to delete it for this reason.
-  func noteEviction(_ message: String) {
+  /// - Returns: whether it is the first one.
+  func noteEviction(_ message: String) -> Bool {
     let words = PlainText.escaped(message, limit: PlainText.conditionLimit)
-    guard evictions.last != words else { return }
+    guard evictions.last != words else { return false }
+    let isFirst = evictions.isEmpty
     evictions.append(words)
     if evictions.count > 4 { evictions.removeFirst() }
+    return isFirst
   }
 
   /// A poll of PBS that began at this moment has been taken in.

@@ -1,5 +1,6 @@
 import Kubernetes
 import Messages
+import Monitoring
 
 /// The jobs that bound pods name in their annotation, which is the text of their owners.
 extension World {
@@ -44,7 +45,8 @@ extension World {
     let excerpt = String(reflecting: String(text.prefix(64)))
     record.disownedJob = excerpt
     log.warning(
-      "pod \(record.name): its annotation \(WellKnown.jobID) names \(excerpt), which is not its job: the pod is left alone"
+      "pod \(record.name): its annotation \(WellKnown.jobID) names \(excerpt), which is not its job: the pod is left alone",
+      metadata: .about(pod: record.name, uid: record.uid)
     )
     markChanged(record.uid)
   }

@@ -1,6 +1,7 @@
 import Kubernetes
 import Logging
 import Messages
+import Monitoring
 import Runtime
 
 /// What is known: pods, jobs, nodes, hosts, and which cluster it is. Facts are entered here, and
@@ -250,7 +251,9 @@ final class World {
   /// counts anew. What that means for the pod that had it, the next poll decides.
   func release(_ id: String, unlessOf uid: String?) {
     guard let former = jobs[id]?.job.pod?.uid, former != uid else { return }
-    log.warning("job \(id) no longer is the one of pod \(pods[former]?.name ?? former)")
+    log.warning(
+      "job \(id) no longer is the one of pod \(pods[former]?.name ?? former)",
+      metadata: .about(pod: pods[former]?.name, uid: former, job: id))
     drop(id)
   }
 
@@ -270,7 +273,9 @@ final class World {
     guard let uid = known?.job.pod?.uid ?? uid, let record = pods[uid] else { return }
     record.jobs.remove(id)
     changed.insert(uid)
-    log.debug("job \(id) of pod \(record.name) has ended: \(words)")
+    log.debug(
+      "job \(id) of pod \(record.name) has ended: \(words)",
+      metadata: .about(pod: record.name, uid: uid, job: id))
     guard !record.isGone else { return }
     record.addEnded(EndedJob(id: id, words: words))
     if !byUs { noteEnd(of: record, now: now) }
@@ -280,7 +285,11 @@ final class World {
     if !byUs || record.jobs.isEmpty {
       record.notBefore = max(record.notBefore, now + record.backoff.delay())
     }
-    if !byUs { log.warning("job \(id) of pod \(record.name) ended before it was bound: \(words)") }
+    if !byUs {
+      log.warning(
+        "job \(id) of pod \(record.name) ended before it was bound: \(words)",
+        metadata: .about(pod: record.name, uid: uid, job: id))
+    }
   }
 
   // MARK: Questions

@@ -1,3 +1,4 @@
+import ConnectorMetrics
 import DequeModule
 import FoundationEssentials
 import Logging
@@ -142,6 +143,7 @@ final class LibraryClient {
       helper.onFrame = { [weak self] in self?.received($0) }
       helper.onEnd = { [weak self] in self?.ended($0) }
       self.helper = helper
+      Metric.helperStarts.count()
       hasServed = false
       return helper
     } catch {
