@@ -46,7 +46,7 @@ struct JobPollerTests {
 
   /// A PBS that has these jobs, and notes when it is asked for what.
   private final class ListingPBS: PBSBackend {
-    let user = "pbs-broker"
+    let users = SubmittingUsers(own: "pbs-broker")
     var jobs: [Job] = []
     var failure: PBSError?
     private(set) var lists: [Double] = []
@@ -70,8 +70,8 @@ struct JobPollerTests {
     }
     func changes() async throws(PBSError) -> JobStat? { nil }
     func submit(_ job: JobDescription) async throws(PBSError) -> String { "1.pbsserver" }
-    func delete(_ id: String, force: Bool) async throws(PBSError) {}
-    func change(_ id: String, _ change: JobChange) async throws(PBSError) {}
+    func delete(_ id: String, of _: String?, force: Bool) async throws(PBSError) {}
+    func change(_ id: String, of _: String?, _ change: JobChange) async throws(PBSError) {}
     func server() async throws(PBSError) -> String { "pbsserver" }
     func hosts() async throws(PBSError) -> PBSHosts { PBSHosts() }
     let pace = LookPace(first: 0.25, second: 0.5)
