@@ -176,9 +176,13 @@ final class PodActions {
       if pod.nodeName != nil || pod.isFinished || pod.isTerminating {
         return Answer(result: .finished)
       }
-      if condition.stands(on: pod) { return Answer(result: .reported) }
+      let key = WellKnown.estimatedStart
+      let isEstimated = pod.metadata.annotations?[key] == report.estimatedStart
+      if condition.stands(on: pod), isEstimated { return Answer(result: .reported) }
       guard isWanted() else { return Self.noLongerWanted }
-      _ = try await self.set(condition, on: pod, report.pod)
+      _ = try await self.set(
+        condition, on: pod, report.pod,
+        annotations: isEstimated ? nil : [key: report.estimatedStart])
       self.budget.wrote(report.pod.uid, job: report.job, message: message, now: clock.now)
       return Answer(result: .reported, isNew: true)
     }
@@ -223,12 +227,13 @@ final class PodActions {
   }
 
   private func set(
-    _ condition: PodChanges.Condition, on pod: Pod, _ reference: PodReference
+    _ condition: PodChanges.Condition, on pod: Pod, _ reference: PodReference,
+    annotations: [String: String?]? = nil
   ) async throws -> Pod {
     try await access.send(
       .patchStatus, KubernetesPath.pod(reference, "status"), of: reference,
-      body: PodChanges.StatusPatch(pod, condition, now: clock.date), patch: .strategic, as: Pod.self
-    )
+      body: PodChanges.StatusPatch(pod, condition, now: clock.date, annotations: annotations),
+      patch: .strategic, as: Pod.self)
   }
 
   /// The pod of this UID; nil when there is none.

@@ -20,6 +20,7 @@ enum PodChanges {
     init(_ bind: BrokerMessage.Bind) {
       var annotations = [WellKnown.jobID: bind.job, WellKnown.runCount: "\(bind.runCount)"]
       annotations[WellKnown.devices] = bind.devices
+      annotations[WellKnown.execVnode] = bind.execVnode
       metadata = ObjectMeta(
         name: bind.pod.name, namespace: bind.pod.namespace, uid: bind.pod.uid,
         annotations: annotations)
@@ -58,6 +59,8 @@ enum PodChanges {
     struct Metadata: Encodable, Sendable {
       var uid: String
       var resourceVersion: String?
+      /// With null for one that is to go; nil to leave all as they are.
+      var annotations: [String: String?]?
     }
     struct Status: Encodable, Sendable { var conditions: [Entry] }
     struct Entry: Encodable, Sendable {
@@ -70,11 +73,17 @@ enum PodChanges {
     private var metadata: Metadata
     private var status: Status
 
-    /// - Parameter pod: as it was looked at. The patch fails when it has changed since, or when
-    ///   the name has come to mean another pod.
-    init(_ pod: Pod, _ condition: Condition, now: Date) {
+    /// - Parameters:
+    ///   - pod: as it was looked at. The patch fails when it has changed since, or when the name has
+    ///     come to mean another pod.
+    ///   - annotations: of the pod's that change with it, nil for one that is to go: the subresource
+    ///     takes those, too.
+    init(
+      _ pod: Pod, _ condition: Condition, now: Date, annotations: [String: String?]? = nil
+    ) {
       metadata = Metadata(
-        uid: pod.metadata.uid ?? "", resourceVersion: pod.metadata.resourceVersion)
+        uid: pod.metadata.uid ?? "", resourceVersion: pod.metadata.resourceVersion,
+        annotations: annotations)
       // The time moves with the status only; what the patch leaves out stays as it is.
       let hasMoved = condition.present(on: pod)?.status != condition.status
       status = Status(conditions: [

@@ -16,7 +16,7 @@ final class Broker {
   /// Seconds after which every pod is compared with its jobs, whether anything was heard or not.
   private static let comparisonInterval = 10.0
 
-  let settings: BrokerSettings
+  var settings: BrokerSettings
   let world: World
   let instance: String
   let subscription: Subscription
@@ -136,7 +136,9 @@ final class Broker {
     let before = pod.metadata.uid.flatMap { world.pods[$0]?.owner }
     let wasSeenWaiting = pod.metadata.uid.flatMap { world.pods[$0]?.pod?.nodeName == nil } ?? false
     guard let (record, isNew) = world.update(pod, owner: owner, now: clock.now) else { return }
-    if wasSeenWaiting, !isNew, pod.nodeName != nil { record.observeAge(.bindingDelay, at: clock.date) }
+    if wasSeenWaiting, !isNew, pod.nodeName != nil {
+      record.observeAge(.bindingDelay, at: clock.date)
+    }
     let isSynced = world.syncedSince != nil
     // A pod that others may have acted on needs a poll of PBS first; one that came into being under
     // our eyes does not.

@@ -41,29 +41,21 @@ struct PBSBroker: ConnectorCommand {
   @OptionGroup var common: CommonOptions
 
   func run() {
-    Process.run("pbs-broker", common) {
-      [watcher, socket, pbsExec, pbsBackend] settings, log, instance, clock, monitor in
-      let watcher =
-        try settings.text("watcher", flag: watcher) ?? "\(Process.runDirectory)/kube-watcher.sock"
-      let socket =
-        try settings.text("socket", flag: socket) ?? "\(Process.runDirectory)/pbs-broker.sock"
-      let hints =
-        try settings.text("hints-socket")
-        ?? (socket.hasSuffix(".sock") ? String(socket.dropLast(5)) : socket) + "-hints.sock"
-      let exec = try settings.text("pbs-exec", flag: pbsExec)
-      let peers = try Process.userIDs(
-        settings.texts("allowed-peers") ?? [], key: "pbs-broker.allowed-peers")
-      let servers = try Process.serverIDs(
-        settings.texts("allowed-servers"), key: "pbs-broker.allowed-servers",
-        packaged: "kube-watcher")
-      var own = try BrokerSettings(settings, pbsBackend: pbsBackend)
-      try settings.finish()
+    let flags = BrokerConfiguration.Flags(
+      watcher: watcher, socket: socket, pbsExec: pbsExec, pbsBackend: pbsBackend)
+    // Until it is handled: the file is read in a moment anyway.
+    signal(SIGHUP, SIG_IGN)
+    Process.run("pbs-broker", common) { settings, log, instance, clock, monitor in
+      let reload = ConfigurationReload(settings, flags, log: log)
+      let configuration = try BrokerConfiguration(settings, flags)
+      var own = configuration.own
 
-      let installation = try PBSInstallation.find(configured: exec)
+      let installation = try PBSInstallation.find(configured: configuration.exec)
       let publisher = try Publisher(
-        path: socket, role: .pbsBroker, instance: instance, consumers: .binder,
-        allowedPeers: peers, clock: clock, log: log)
-      let hintListener = try HintListener(path: hints, allowedPeers: peers, clock: clock, log: log)
+        path: configuration.socket, role: .pbsBroker, instance: instance, consumers: .binder,
+        allowedPeers: configuration.peers, clock: clock, log: log)
+      let hintListener = try HintListener(
+        path: configuration.hints, allowedPeers: configuration.peers, clock: clock, log: log)
       // What can never work has been found by now; this may take a while.
       let backend = try await own.pbsBackend.backend(
         of: installation, settings: own, clock: clock, log: log)
@@ -74,19 +66,21 @@ struct PBSBroker: ConnectorCommand {
         try ProofSigner(path: $0, user: backend.user, host: own.proofHost, clock: clock, log: log)
       }
       let subscription = Subscription(
-        path: watcher, role: .pbsBroker, instance: instance, allowedServers: servers,
-        clock: clock, log: log)
+        path: configuration.watcher, role: .pbsBroker, instance: instance,
+        allowedServers: configuration.servers, clock: clock, log: log)
       let broker = Broker(
-        settings: own, instance: instance, backend: MeasuredPBS(backend, clock: clock), signer: signer,
+        settings: own, instance: instance, backend: MeasuredPBS(backend, clock: clock),
+        signer: signer,
         subscription: subscription, publisher: publisher, clock: clock, log: log)
       log.notice("\(Self.words(on: own.reliance, user: backend.user, signer))")
       hintListener.onHint = { broker.hint($0) }
       let confirmation = EventSource.signal(SIGUSR1) { broker.confirmAbsence() }
+      reload.serve(broker)
       broker.watch(by: monitor, publisher)
       monitor.complete()
       subscription.start()
       await broker.run()
-      return withExtendedLifetime((hintListener, confirmation)) { broker }
+      return withExtendedLifetime((hintListener, confirmation, reload)) { broker }
     }
   }
 

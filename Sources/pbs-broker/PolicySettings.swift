@@ -159,6 +159,11 @@ extension NamespacePolicy {
       annotations = Sourced(
         value: try Self.annotations(items, settings), source: "\(settings.key).annotations")
     }
+    switch try settings.word("unsupported", Unsupported.self) {
+    case .ignore: ignoresUnsupported = "\(settings.key).unsupported"
+    case .refuse: ignoresUnsupported = nil
+    case nil: break
+    }
     for (name, section) in try settings.sections("flavours") ?? [] {
       guard case .keys(let entry) = section else {
         throw settings.wrong("flavours.\(name)", "a mapping")
@@ -184,6 +189,8 @@ extension NamespacePolicy {
         isLetter($0) || (0x30...0x39).contains($0) || "-.".utf8.contains($0)
       }
   }
+
+  private enum Unsupported: String, CaseIterable { case refuse, ignore }
 
   private mutating func set(_ key: OptionKey, _ text: String, _ settings: Settings) throws {
     try options.set(key, text, from: settings, at: key.rawValue)

@@ -249,6 +249,16 @@ import Testing
     let pod = try Pod.with(metadata: fields)
     #expect(pod.metadata.createdBound == createdBound)
     #expect(pod.metadata.jobIDWrittenByUser == jobID)
+    #expect(pod.metadata.resized == nil)
+    #expect(try Self.received(pod) == pod)
+  }
+
+  @Test func thatAPodWasResizedIsReadFromItsManagedFields() throws {
+    let pod = try Pod.with(
+      metadata:
+        #", "managedFields": [{"manager": "m", "subresource": "status"}, {"manager": "m", "subresource": "resize"}]"#
+    )
+    #expect(pod.metadata.resized == true)
     #expect(try Self.received(pod) == pod)
   }
 }

@@ -13,7 +13,7 @@ from integration.rights import service_account
 Object = dict[str, Any]
 
 BINDER = service_account("pbs-connector", "binder")
-KEYS = ("job-id", "run-count", "native-job", "native-job-id", "native-job-holds")
+KEYS = ("job-id", "run-count", "exec-vnode", "estimated-start", "devices", "native-job", "native-job-id", "native-job-holds")
 JOB = {"pbs-connector/job-id": "5.pbsserver", "pbs-connector/run-count": "1"}
 MIRROR = {"kubernetes.io/config.mirror": "0a1b", "kubernetes.io/config.source": "file",
           "pbs-connector/native-job-id": "7.pbsserver", "pbs-connector/native-job-holds": "ncpus=2"}
@@ -126,6 +126,7 @@ ORDINARY = {
     "administrator taints a node": update("admin", node(), "nodes", spec__taints=[REPAIR]),
     "kubelet writes its node's status": update("kubelet", node(), "nodes/status", status={}),
     "user creates a pod": create("alice", pod()),
+    "binder writes PBS's estimate": update("binder", pod(), "pods/status", metadata__annotations={"pbs-connector/estimated-start": "x"}),
     "user creates a pod with options": create("alice", pod(annotations={"pbs-connector/queue": "long"})),
     "user creates a pod of another scheduler on a node": create("alice", pod("default-scheduler", node="node1")),
     "user labels his bound pod": update("alice", bound(labels={}), metadata__labels={"app": "x"}),
@@ -204,6 +205,7 @@ ATTACKS = {
     **{f"user creates a pod with label {key}": (create("alice", pod(labels={f"pbs-connector/{key}": "5"})), "protected-keys")
        for key in KEYS},
     "user applies an exported pod": (create("alice", bound()), "protected-keys node-name"),
+    "user writes PBS's estimate": (update("alice", pod(), metadata__annotations={"pbs-connector/estimated-start": "x"}), "protected-keys"),
     "user annotates a waiting pod": (update("alice", pod(), metadata__annotations=JOB), "protected-keys"),
     "user changes a bound pod's job": (update("alice", bound(), metadata__annotations={
         **JOB, "pbs-connector/job-id": "workq"}), "protected-keys"),

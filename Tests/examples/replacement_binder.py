@@ -277,6 +277,8 @@ class Binder:
         annotations = {"pbs-connector/job-id": job, "pbs-connector/run-count": str(message["runCount"])}
         if message.get("devices"):
             annotations["pbs-connector/devices"] = message["devices"]
+        if "execVnode" in message:
+            annotations["pbs-connector/exec-vnode"] = message["execVnode"]
         try:
             self._kubernetes.request("POST", self._path(pod) + "/binding", {
                 "apiVersion": "v1", "kind": "Binding", "metadata": {**pod, "annotations": annotations},
@@ -311,7 +313,8 @@ class Binder:
                     return "finished", None
                 if not owns():
                     return "retry", "no longer ours"
-                if not self._set_condition(present, "PodScheduled", "False", "Unschedulable", message["message"]):
+                if not self._set_condition(present, "PodScheduled", "False", "Unschedulable", message["message"],
+                                           {"pbs-connector/estimated-start": message.get("estimatedStart")}):
                     continue
             self._event(pod, message["reason"], message["message"], message["warning"])
             return "reported", None
@@ -373,16 +376,21 @@ class Binder:
             raise
         return present if present["metadata"]["uid"] == pod["uid"] else None
 
-    def _set_condition(self, pod: Message, kind: str, status: str, reason: str, words: str) -> Message | None:
-        """Set a condition of a pod as it was looked at. Returns the pod with it; None when it has changed since."""
+    def _set_condition(self, pod: Message, kind: str, status: str, reason: str, words: str,
+                       annotations: dict[str, str | None] | None = None) -> Message | None:
+        """Set a condition of a pod as it was looked at, and annotations. Returns the pod with it; None when it has changed since."""
         condition = {"type": kind, "status": status, "reason": reason, "message": plain(words)}
         old = next((each for each in pod.get("status", {}).get("conditions") or [] if each["type"] == kind), {})
-        if all(old.get(member) == value for member, value in condition.items()):
+        there = pod["metadata"].get("annotations") or {}
+        changes = {key: value for key, value in (annotations or {}).items() if there.get(key) != value}
+        if not changes and all(old.get(member) == value for member, value in condition.items()):
             return pod
         if old.get("status") != status:
             # Left out, it stays as it is.
             condition["lastTransitionTime"] = now()
         metadata = {member: pod["metadata"][member] for member in ("uid", "resourceVersion")}
+        if changes:
+            metadata["annotations"] = changes
         try:
             return self._kubernetes.request("PATCH", self._path(pod["metadata"]) + "/status",
                                             {"metadata": metadata, "status": {"conditions": [condition]}},

@@ -56,6 +56,10 @@ class SiteJob:
         return self.state not in ("F", "M")
 
     @property
+    def exec_vnode(self) -> str | None:
+        return self.attributes.get("exec_vnode")
+
+    @property
     def rerunable(self) -> bool:
         return self.attributes["Rerunable"] == "True"
 

@@ -192,3 +192,17 @@ def test_a_bound_pod_that_was_resized_is_told_what_its_job_holds(bare_site: Site
     assert f"job {job.id} cannot follow: it has ncpus=1 instead of 4" in event["message"]
     assert site.jobs_of(pod["metadata"]["uid"]) == [job]
     assert "deletionTimestamp" not in site.pod("grown")["metadata"]
+
+
+@pytest.mark.simulated_pbs("the resize is the API's, and which PBS there is plays no part")
+def test_a_bound_pod_that_was_resized_while_no_broker_ran_is_told_too(bare_site: Site) -> None:
+    site = bare_site
+    site.connector.start()
+    pod = site.create("grown")
+    site.wait_bound("grown")
+    (job,) = site.jobs_of(pod["metadata"]["uid"])
+    site.connector["pbs-broker"].stop()
+    site.kubernetes.resize_pod("default", "grown", {"cpu": "4", "memory": "64Mi"})
+    site.connector.start_process("pbs-broker")
+    event = site.wait_event("grown", "ResizedBeyondJob")
+    assert f"job {job.id} cannot follow: it has ncpus=1 instead of 4" in event["message"]

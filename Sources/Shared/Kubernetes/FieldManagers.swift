@@ -6,6 +6,8 @@ struct FieldManagers {
   private(set) var ownNodeName = false
   /// Some manager owns the annotation with the job's id.
   private(set) var ownJobID = false
+  /// Somebody has changed its requests in place, by the subresource resize.
+  private(set) var isResized = false
 
   /// - Parameter metadata: the pod's, as the API server sends it.
   /// - Returns: nil where there are no managedFields.
@@ -16,6 +18,9 @@ struct FieldManagers {
     var entries = try metadata.nestedUnkeyedContainer(forKey: key)
     while !entries.isAtEnd {
       let entry = try entries.nestedContainer(keyedBy: Field.self)
+      if try entry.decodeIfPresent(String.self, forKey: "subresource") == "resize" {
+        isResized = true
+      }
       guard let fields = try Self.part("fieldsV1", of: entry) else { continue }
       if let spec = try Self.part("f:spec", of: fields) {
         ownNodeName = ownNodeName || spec.contains("f:nodeName")

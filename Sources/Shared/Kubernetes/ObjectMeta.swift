@@ -27,6 +27,9 @@ public struct ObjectMeta: Codable, Sendable, Equatable {
   /// Of a pod: a request other than a Binding has set the annotation with the job's id, now or
   /// before the binding. nil as above.
   public var jobIDWrittenByUser: Bool?
+  /// Of a pod: somebody has changed its requests in place, by the subresource resize; nil when
+  /// nobody has.
+  public var resized: Bool?
   /// Of a pod: members that were too large to be kept.
   public var oversized: [String]?
 

@@ -27,6 +27,7 @@ public struct Pod: Codable, Sendable, Equatable {
     if let managers = try FieldManagers(of: container.superDecoder(forKey: .metadata)) {
       metadata.createdBound = managers.ownNodeName
       metadata.jobIDWrittenByUser = managers.ownJobID
+      metadata.resized = managers.isResized ? true : nil
     }
   }
 

@@ -14,6 +14,13 @@ public enum WellKnown {
   /// variable of a container that says which to use.
   public static let devices = "pbs-connector/devices"
 
+  /// On a bound pod: what PBS gave to its job, in PBS's own words ("(node1:ncpus=2:mem=1gb)").
+  public static let execVnode = "pbs-connector/exec-vnode"
+
+  /// On a pod that waits: when PBS estimates that its job starts (RFC 3339), where the site has that
+  /// computed.
+  public static let estimatedStart = "pbs-connector/estimated-start"
+
   /// On a static pod that stands for a native job: the label by which they are found, the job's
   /// id in full, what it holds on that host, and the scheduler name that keeps every scheduler
   /// away. Written by the PBS hooks.

@@ -26,15 +26,19 @@ public enum BrokerMessage: Sendable, Equatable {
     public var runCount: Int
     /// The devices that PBS gave to the job on that host, with commas between them, where it told.
     public var devices: String?
+    /// What PBS gave to the job, in PBS's words; nil where it is not known.
+    public var execVnode: String?
 
     public init(
-      pod: PodReference, node: String, job: String, runCount: Int, devices: String? = nil
+      pod: PodReference, node: String, job: String, runCount: Int, devices: String? = nil,
+      execVnode: String? = nil
     ) {
       self.pod = pod
       self.node = node
       self.job = job
       self.runCount = runCount
       self.devices = devices
+      self.execVnode = execVnode
     }
   }
 
@@ -48,10 +52,12 @@ public enum BrokerMessage: Sendable, Equatable {
     public var warning: Bool
     /// Whether the pod's PodScheduled condition becomes False with this message as well.
     public var unscheduled: Bool
+    /// When PBS estimates that the job starts, RFC 3339; nil where it does not.
+    public var estimatedStart: String?
 
     public init(
       pod: PodReference, job: String?, reason: String, message: String, warning: Bool,
-      unscheduled: Bool
+      unscheduled: Bool, estimatedStart: String? = nil
     ) {
       self.pod = pod
       self.job = job
@@ -59,6 +65,7 @@ public enum BrokerMessage: Sendable, Equatable {
       self.message = message
       self.warning = warning
       self.unscheduled = unscheduled
+      self.estimatedStart = estimatedStart
     }
   }
 
@@ -89,6 +96,9 @@ public enum BrokerMessage: Sendable, Equatable {
       if let devices = bind.devices, !Devices.areNames(devices) {
         return "\(PlainText.quoted(devices)) is no list of devices"
       }
+      if let text = bind.execVnode, !Self.isExecVnode(text) {
+        return "an exec_vnode of another form"
+      }
       return Self.problem(ofJob: bind.job)
     case .evict(let evict): return Self.problem(ofJob: evict.job)
     case .report(let report):
@@ -96,9 +106,20 @@ public enum BrokerMessage: Sendable, Equatable {
       if reason.isEmpty || reason.count > 128 || !report.reason.allSatisfy(\.isOfReason) {
         return "\(PlainText.quoted(report.reason)) is no Event's reason"
       }
+      if let text = report.estimatedStart, Timestamp.parse(text) == nil {
+        return "\(PlainText.quoted(text)) is no moment"
+      }
       return report.job.flatMap(Self.problem(ofJob:))
     case .withdraw, .unknown: return nil
     }
+  }
+
+  /// The most characters of an exec_vnode on a pod.
+  public static let execVnodeLimit = 4096
+
+  private static func isExecVnode(_ text: String) -> Bool {
+    (1...execVnodeLimit).contains(text.utf8.count)
+      && text.utf8.allSatisfy { (0x21...0x7E).contains($0) }
   }
 
   private static func problem(ofJob job: String) -> String? {

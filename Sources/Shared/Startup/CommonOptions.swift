@@ -102,6 +102,15 @@ public enum Process {
     }
   }
 
+  /// Keys that every process has, and that are asked for here.
+  public static let commonKeys = [
+    "instance", "log-format", "log-level", "metrics-address", "metrics-namespaces",
+  ]
+
+  /// Takes over what it can of a configuration that was read again, all or nothing, and says what that
+  /// was; nil where a process takes over nothing.
+  @EventLoop public static var onReload: (@EventLoop (Settings) throws -> String)?
+
   @EventLoop private static var signals: [EventSource] = []
   @EventLoop private static var kept: AnyObject?
 

@@ -1,4 +1,5 @@
 import Logging
+import Runtime
 
 /// What can be changed while a process runs: how much it logs.
 struct Reload: Sendable {
@@ -9,16 +10,18 @@ struct Reload: Sendable {
   let flag: String?
   let level: LogLevel
 
-  /// Reads the configuration again.
-  func run(_ log: Logger) {
+  /// Reads the configuration again: whole, or not at all.
+  @EventLoop func run(_ log: Logger) {
     do {
       let settings = try Settings(path: path, program: program)
-      level.configure(try LogLevel.read(settings.text("log-level", flag: flag)))
+      let wanted = try LogLevel.read(settings.text("log-level", flag: flag))
+      let words = try Process.onReload?(settings) ?? "other settings are read at the start only"
+      level.configure(wanted)
       log.notice(
-        "read the configuration again: log-level is \(level.level.rawValue); other settings are read at the start only"
-      )
+        "read the configuration again: log-level is \(level.level.rawValue); \(words)")
     } catch {
-      log.error("\(error); all stays as it was")
+      let line = (error as? StartupError)?.line.map { " (line \($0))" } ?? ""
+      log.error("\(error)\(line); all stays as it was")
     }
   }
 

@@ -25,6 +25,8 @@ public final class Settings {
   private var own: [String: YAMLValue] = [:]
   private var shared: [String: YAMLValue] = [:]
   private var asked: Set<String> = []
+  /// The file's text; empty where there is none.
+  private let text: String
 
   /// Reads the file.
   /// - Parameters:
@@ -34,8 +36,11 @@ public final class Settings {
   public init(path: String?, program: String) throws {
     self.path = path ?? Self.defaultPath
     self.program = program
-    if path == nil, access(Self.defaultPath, F_OK) != 0 { return }
-    let text = String(decoding: try readFile(self.path, "configuration"), as: UTF8.self)
+    if path == nil, access(Self.defaultPath, F_OK) != 0 {
+      text = ""
+      return
+    }
+    text = String(decoding: try readFile(self.path, "configuration"), as: UTF8.self)
     let root: YAMLValue
     do throws(YAMLError) {
       root = try YAMLValue(parsing: text)
@@ -50,14 +55,15 @@ public final class Settings {
       } else if Self.common.contains(key) {
         shared[key] = value
       } else {
-        throw StartupError("\(self.path): \(key) is not a known key")
+        throw StartupError("\(self.path): \(key) is not a known key", line: line(of: key))
       }
     }
   }
 
   /// The keys below a key.
-  private init(_ path: String, _ key: String, _ own: [String: YAMLValue]) {
-    self.path = path
+  private init(_ file: Settings, _ key: String, _ own: [String: YAMLValue]) {
+    path = file.path
+    text = file.text
     program = key
     self.own = own
   }
@@ -69,7 +75,8 @@ public final class Settings {
   /// - Throws: ``StartupError`` when a key was in the file but not asked for.
   public func finish() throws {
     for key in own.keys.sorted() where !asked.contains(key) {
-      throw StartupError("\(path): \(program).\(key) is not a known key")
+      throw StartupError(
+        "\(path): \(program).\(key) is not a known key", line: line(of: "\(program).\(key)"))
     }
   }
 
@@ -112,11 +119,11 @@ public final class Settings {
       let place = "\(key).\(name)"
       switch value {
       case .scalar(let text, _): return (name, .text(text))
-      case .null: return (name, .keys(Settings(path, "\(program).\(place)", [:])))
+      case .null: return (name, .keys(Settings(self, "\(program).\(place)", [:])))
       case .mapping:
         let pairs = try mapping(value, at: "\(program).\(place)")
         let keys = Dictionary(uniqueKeysWithValues: pairs.map { ($0.key, $0.value) })
-        return (name, .keys(Settings(path, "\(program).\(place)", keys)))
+        return (name, .keys(Settings(self, "\(program).\(place)", keys)))
       case .sequence: throw wrong(place, "a mapping or a text")
       }
     }
@@ -170,12 +177,32 @@ public final class Settings {
 
   /// An error about a key's value, in the form of all others.
   public func wrong(_ key: String, _ expected: String) -> StartupError {
-    StartupError("\(path): \(program).\(key) must be \(expected)")
+    StartupError(
+      "\(path): \(program).\(key) must be \(expected)", line: line(of: "\(program).\(key)"))
   }
 
   /// An error about a key's value, in words of its own.
   public func problem(_ key: String, _ words: String) -> StartupError {
-    StartupError("\(path): \(program).\(key): \(words)")
+    StartupError("\(path): \(program).\(key): \(words)", line: line(of: "\(program).\(key)"))
+  }
+
+  /// Keys of this process that have other values than there.
+  public func changes(from other: Settings) -> [String] {
+    let before = other.shared.merging(other.own) { $1 }
+    let after = shared.merging(own) { $1 }
+    return Set(before.keys).union(after.keys).filter { before[$0] != after[$0] }.sorted()
+  }
+
+  /// The line of a key, or of the nearest one above it that stands in the file.
+  private func line(of key: String) -> Int? {
+    let lines = YAMLValue.lines(of: text)
+    var key = key[...]
+    while !key.isEmpty {
+      if let line = lines[String(key)] { return line }
+      guard let dot = key.lastIndex(of: ".") else { return nil }
+      key = key[..<dot]
+    }
+    return nil
   }
 
   private func value(_ key: String) -> YAMLValue? {
@@ -196,7 +223,8 @@ public final class Settings {
     }
     var seen: Set<String> = []
     for (name, _) in pairs where !seen.insert(name).inserted {
-      throw StartupError("\(path): \(key.map { "\($0)." } ?? "")\(name) stands twice")
+      let full = "\(key.map { "\($0)." } ?? "")\(name)"
+      throw StartupError("\(path): \(full) stands twice", line: line(of: full))
     }
     return pairs
   }

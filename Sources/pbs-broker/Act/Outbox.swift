@@ -100,7 +100,7 @@ final class Outbox {
     entries[uid] = entry
     guard message != entry.message else { return }
     if case .report(let report) = message, case .report = entry.message,
-      !entry.throttle.allows(report.message, now: clock.now)
+      !entry.throttle.allows(report.throttled, now: clock.now)
     {
       // The next comparison brings it again.
       return
@@ -129,7 +129,7 @@ final class Outbox {
     entry.belief = belief
     if let message {
       if case .report(let report) = message {
-        entry.throttle.told(report.message, now: clock.now)
+        entry.throttle.told(report.throttled, now: clock.now)
         if report.unscheduled, report.job == nil {
           // Of what many pods are told, one line stands for all.
           complaints.warn("pod \(name): \(report.message)", cause: report.message)

@@ -1,3 +1,5 @@
+import Messages
+
 /// How often a pod's owner is told something new. PBS rewrites its comments all the time, and each
 /// report is a status patch and an Event.
 ///
@@ -41,4 +43,9 @@ struct ReportThrottle: Sendable {
     }
     return result
   }
+}
+
+extension BrokerMessage.Report {
+  /// What counts for how often it may be told: another estimate is another number.
+  var throttled: String { message + (estimatedStart ?? "") }
 }

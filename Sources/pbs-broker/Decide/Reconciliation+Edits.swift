@@ -1,3 +1,5 @@
+import Messages
+
 /// What of a job that waits follows its pod.
 extension Reconciliation {
   static func plan(_ job: Job, _ situation: Situation) -> JobEdit.Plan {
@@ -24,5 +26,20 @@ extension Reconciliation {
       return nil
     }
     return "stays as it was submitted: \(refusal)"
+  }
+
+  /// Tells that the pod was resized beyond what its job holds; nil when it was not.
+  static func resized(
+    _ job: Job, _ reference: PodReference, _ situation: Situation
+  ) -> BrokerMessage? {
+    guard job.isRunning, !job.chunks.isEmpty, case .success(let wanted) = situation.translation,
+      case .less(let words) = wanted.fit(allocated: job.chunks, on: situation.hostMap)
+    else { return nil }
+    let message =
+      "the pod was resized, and job \(job.id) cannot follow: it has \(words), which PBS knows nothing of"
+    return .report(
+      .init(
+        pod: reference, job: job.id, reason: "ResizedBeyondJob", message: message, warning: true,
+        unscheduled: false))
   }
 }

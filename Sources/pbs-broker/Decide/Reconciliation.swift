@@ -25,15 +25,25 @@ enum Reconciliation {
       if pod.isGated {
         return releasing(situation.jobs, "its pod has scheduling gates")
       }
-      return noting(pod, reference, waiting(pod, reference, situation))
+      return noting(
+        pod, reference, ignored: situation.ignored, waiting(pod, reference, situation))
     }
   }
 
-  /// Adds a word on annotations that mean nothing, where nothing else is to be said.
+  /// Adds a word on what is ignored, where nothing else is to be said: constraints, and annotations
+  /// that mean nothing.
   private static func noting(
-    _ pod: Pod, _ reference: PodReference, _ decision: Decision
+    _ pod: Pod, _ reference: PodReference, ignored: [String] = [], _ decision: Decision
   ) -> Decision {
     let unknown = OptionKey.unknownAnnotations(of: pod)
+    if decision.message == nil, !ignored.isEmpty {
+      var decision = decision
+      decision.message = .report(
+        .init(
+          pod: reference, job: nil, reason: "UnsupportedIgnored",
+          message: Refusal(causes: ignored).description, warning: true, unscheduled: false))
+      return decision
+    }
     guard decision.message == nil, !pod.isTerminating, !unknown.isEmpty else { return decision }
     var decision = decision
     decision.message = .report(
@@ -80,7 +90,9 @@ enum Reconciliation {
       if let words = situation.hindrance ?? unchangedWords(decision.edit, situation)
         ?? waitingWords(job)
       {
-        decision.message = .report(report(reference, job.id, "job \(job.id): \(words)"))
+        var report = report(reference, job.id, "job \(job.id): \(words)")
+        report.estimatedStart = job.estimate
+        decision.message = .report(report)
       }
     }
     return decision
@@ -148,7 +160,8 @@ enum Reconciliation {
     }
     return .bind(
       .init(
-        pod: reference, node: node, job: job.id, runCount: job.runCount, devices: job.devices))
+        pod: reference, node: node, job: job.id, runCount: job.runCount, devices: job.devices,
+        execVnode: job.execVnodeForPod))
   }
 
   private static func isStarted(_ job: Job, _ when: BindWhen) -> Bool {
@@ -233,21 +246,6 @@ enum Reconciliation {
     }
     // Without the job, and without PBS's word for its end, nothing follows.
     return decision
-  }
-
-  /// Tells that the pod was resized beyond what its job holds; nil when it was not.
-  private static func resized(
-    _ job: Job, _ reference: PodReference, _ situation: Situation
-  ) -> BrokerMessage? {
-    guard job.isRunning, !job.chunks.isEmpty, case .success(let wanted) = situation.translation,
-      case .less(let words) = wanted.fit(allocated: job.chunks, on: situation.hostMap)
-    else { return nil }
-    let message =
-      "the pod was resized, and job \(job.id) cannot follow: it has \(words), which PBS knows nothing of"
-    return .report(
-      .init(
-        pod: reference, job: job.id, reason: "ResizedBeyondJob", message: message, warning: true,
-        unscheduled: false))
   }
 
   /// Why a job that has not ended is no longer the run that the pod was bound for.

@@ -80,3 +80,11 @@ struct EndedJob: Sendable, Equatable {
   /// In PBS's own words, where it keeps some.
   var words: String
 }
+
+extension Situation {
+  /// What of the pod is ignored, for its owner.
+  var ignored: [String] {
+    guard case .success(let job) = translation else { return [] }
+    return job.ignored
+  }
+}

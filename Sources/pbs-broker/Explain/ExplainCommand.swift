@@ -24,7 +24,7 @@ struct ExplainCommand: ParsableCommand {
 
   /// Keys of pbs-broker that say nothing about pods.
   private static let elsewhere = [
-    "log-level", "instance", "watcher", "socket", "hints-socket", "pbs-exec", "allowed-peers",
+    "watcher", "socket", "hints-socket", "pbs-exec", "allowed-peers",
     "allowed-servers",
   ]
 
@@ -33,7 +33,7 @@ struct ExplainCommand: ParsableCommand {
     let manifest: Manifest
     do {
       let file = try Settings(path: broker.common.config, program: "pbs-broker")
-      file.passOver(Self.elsewhere)
+      file.passOver(Self.elsewhere + Process.commonKeys)
       settings = try BrokerSettings(file)
       try file.finish()
       manifest = try Self.manifest(self.file, namespace)

@@ -30,6 +30,7 @@ struct Explanation {
       let words = try QsubArguments.arguments(for: job, placeholder: placeholder)
       lines.append("\(Self.title(item)): a job")
       lines.append("  qsub " + words.map(Self.shellWord).joined(separator: " "))
+      lines += job.ignored.map { "  warning: \($0)" }
     } catch let refusal as Refusal {
       isRefused = refusal.kind == .cannot
       lines.append("\(Self.title(item)): \(isRefused ? "refused" : "waits")")

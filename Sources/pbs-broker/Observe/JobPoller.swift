@@ -14,7 +14,7 @@ final class JobPoller {
 
   let world: World
   let backend: any PBSBackend
-  private let settings: BrokerSettings
+  var settings: BrokerSettings
   let actions: Actions
   private let log: Logger
   let clock: any Clock

@@ -33,6 +33,10 @@ struct Job: Sendable, Equatable {
   var select: String?
   /// Resource_List.k8s_pod: the pod that a server hook has vouched for; users cannot write it.
   var proof: String?
+  /// What PBS gave it, in its own words; nil while it has nothing.
+  var execVnode: String?
+  /// estimated.start_time, in seconds since 1970 and whole minutes; nil where PBS estimates none.
+  var estimatedStart: Int?
   /// What it asks for, as PBS tells it while the job waits; nil where that is not known.
   var terms: JobTerms?
   /// KUBERNETES_JOB_TERMS: what was asked for when it was submitted; nil as above, and for a job of
@@ -116,7 +120,11 @@ extension Job {
     self.chunks = chunks
     select = object.attributes["Resource_List.select"]
     proof = object.attributes["Resource_List.k8s_pod"]
+    execVnode = object.attributes["exec_vnode"]
     guard isWaiting else { return }
+    // It changes by seconds all the time.
+    estimatedStart = object.attributes["estimated.start_time"].flatMap(LocalTime.told)
+      .map { $0 / 60 * 60 }
     terms = JobTerms(told: object)
     recorded = JobTerms(variables[WellKnown.jobTerms])
   }

@@ -8,6 +8,8 @@ struct ChunkResources {
   /// Further resources by their PBS names.
   private(set) var others: [String: Int] = [:]
   private(set) var causes: [String] = []
+  /// Causes that a namespace may have ignored.
+  private(set) var unsupported: [String] = []
 
   init(_ request: [String: Quantity], _ namespace: NamespacePolicy, _ policy: TranslationPolicy) {
     var request = request
@@ -27,7 +29,7 @@ struct ChunkResources {
       if let counterpart = policy.resources[name] {
         add(quantity, counterpart)
       } else {
-        causes.append("the resource \(name) has no counterpart in PBS (pbs-broker.resources)")
+        unsupported.append("the resource \(name) has no counterpart in PBS (pbs-broker.resources)")
       }
     }
   }

@@ -32,6 +32,8 @@ struct JobDescription: Sendable, Equatable {
   var dependsOn: String?
   /// Execution_Time, seconds since 1970.
   var beginTime: Int?
+  /// What of its pod is ignored, for the pod's owner; no part of what the job is.
+  var ignored: [String] = []
   /// Whether user, queue, project, account or group are others than all jobs have: what PBS says against
   /// them is no reason for other pods to wait.
   var hasOwnTerms = false

@@ -28,6 +28,31 @@ enum LocalTime {
     return seconds
   }
 
+  private static let months: [Substring] = [
+    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+  ]
+
+  /// Seconds since 1970 as PBS tells them: libpbs as a number, qstat as "Thu Nov 26 10:00:00 2026".
+  static func told(_ text: String) -> Int? {
+    if let seconds = Int(text) { return (1..<253_402_300_800).contains(seconds) ? seconds : nil }
+    let words = text.split(separator: " ")
+    guard words.count == 5, let month = months.firstIndex(of: words[1]), let day = Int32(words[2]),
+      let year = Int32(words[4]), (1...31).contains(day), (1970...9999).contains(year)
+    else { return nil }
+    let clock = words[3].split(separator: ":").compactMap { Int32($0) }
+    guard clock.count == 3, clock.allSatisfy({ (0...60).contains($0) }) else { return nil }
+    var time = tm()
+    time.tm_year = year - 1900
+    time.tm_mon = Int32(month)
+    time.tm_mday = day
+    time.tm_hour = clock[0]
+    time.tm_min = clock[1]
+    time.tm_sec = clock[2]
+    time.tm_isdst = -1
+    let seconds = mktime(&time)
+    return seconds > 0 ? seconds : nil
+  }
+
   /// "CCYYMMDDhhmm.SS" of seconds since 1970; nil beyond the years of four digits.
   static func text(_ seconds: Int) -> String? {
     var moment = time_t(seconds)

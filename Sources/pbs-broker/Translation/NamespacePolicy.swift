@@ -22,6 +22,9 @@ struct NamespacePolicy: Sendable, Equatable {
   var annotations: Sourced<[OptionKey: [String]?]> = Sourced(
     value: Dictionary(uniqueKeysWithValues: OptionKey.allowedByDefault.map { ($0, nil) }),
     source: "pbs-broker.annotations")
+  /// What PBS cannot honour, and kubelet does not ask for, is a warning and no refusal; where that
+  /// stands. nil: it is refused.
+  var ignoresUnsupported: String?
   /// By name.
   var flavours: [String: JobOptions] = [:]
 

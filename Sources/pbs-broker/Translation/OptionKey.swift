@@ -60,7 +60,7 @@ enum OptionKey: String, CaseIterable, Sendable {
 
   /// Those that the connector writes itself.
   private static let written: Set<String> = [
-    WellKnown.jobID, WellKnown.runCount, WellKnown.nativeJob, WellKnown.nativeJobID,
-    WellKnown.nativeJobHolds, WellKnown.devices,
+    WellKnown.jobID, WellKnown.runCount, WellKnown.execVnode, WellKnown.estimatedStart,
+    WellKnown.nativeJob, WellKnown.nativeJobID, WellKnown.nativeJobHolds, WellKnown.devices,
   ]
 }

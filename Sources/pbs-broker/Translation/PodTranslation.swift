@@ -45,7 +45,7 @@ enum PodTranslation {
       context.namedPods[$0] ?? .unknown
     }
     var causes =
-      names.causes + unsupported(pod) + needs.causes + place.causes + chosen.causes
+      names.causes + impossible(pod) + needs.causes + place.causes + chosen.causes
       + dependencies.causes
     if let user = namespace.user, let words = policy.closedUsers[user.value] {
       causes.append(
@@ -60,6 +60,8 @@ enum PodTranslation {
     }
     let resources = ChunkResources(request, namespace, policy)
     causes += resources.causes
+    let ignorable = unsupported(pod) + resources.unsupported
+    if namespace.ignoresUnsupported == nil { causes += ignorable }
     for (name, value) in place.resources {
       guard let asked = options.select[name], asked.value != value else { continue }
       causes.append("\(asked.source) asks for \(name)=\(asked.value), a node label for \(value)")
@@ -91,12 +93,16 @@ enum PodTranslation {
       isHeld: options.hold?.value ?? false, depend: dependencies.text,
       dependsOn: options.depend?.value.map(\.text).joined(separator: ","),
       beginTime: options.beginTime?.value,
+      ignored: namespace.ignoresUnsupported.map { key in
+        Set(ignorable).sorted().map { "\($0), and is ignored (\(key))" }
+      } ?? [],
       hasOwnTerms: !options.hasSameTerms(as: policy.base.options)
         || namespace.user?.value != policy.base.user?.value)
     return Outcome(job: .success(job), namespace: namespace, options: options)
   }
 
-  /// A constraint that PBS cannot honour is never ignored. Those on the node are ``Placement``'s.
+  /// A constraint that PBS cannot honour is never ignored, where the site does not say so. Those on
+  /// the node are ``Placement``'s.
   private static func unsupported(_ pod: Pod) -> [String] {
     let spec = pod.spec
     var names: [String] = []
@@ -108,8 +114,6 @@ enum PodTranslation {
     where constraint.whenUnsatisfiable == "DoNotSchedule" {
       names.append("topologySpreadConstraint \(constraint.topologyKey)")
     }
-    names += (spec.resourceClaims ?? []).map { "resourceClaim \($0.name)" }
-    if let os = spec.os, os.name != "linux" { names.append("os \(os.name)") }
     if let group = spec.schedulingGroup {
       names.append(
         (["schedulingGroup"] + [group.podGroupName].compactMap(\.self)).joined(separator: " "))
@@ -119,6 +123,13 @@ enum PodTranslation {
       names += (container.ports ?? []).compactMap(\.hostPort)
         .map { "hostPort \($0) of container \(container.name)" }
     }
+    return names.map { "\($0) cannot be honoured by PBS" }
+  }
+
+  /// Without which kubelet would not run the pod either.
+  private static func impossible(_ pod: Pod) -> [String] {
+    var names = (pod.spec.resourceClaims ?? []).map { "resourceClaim \($0.name)" }
+    if let os = pod.spec.os, os.name != "linux" { names.append("os \(os.name)") }
     return names.map { "\($0) cannot be honoured by PBS" }
       + pod.oversized.map { "\($0) is too large to be honoured by PBS" }
   }

@@ -29,7 +29,7 @@ final class World {
   private(set) var foreignJobs: Set<String> = []
   /// nil while kube-watcher has not told it.
   private(set) var cluster: Cluster?
-  private(set) var hostMap = HostMap()
+  var hostMap = HostMap()
   /// Some pod asks for a host that is not known.
   var needsHosts = false
   /// Owners, nodes and requests whose pods are rejected, refused, or lose their jobs too early.
@@ -102,6 +102,8 @@ final class World {
     record.noteGrace(of: pod, before: record.pod, now: now)
     if pod.nodeName != nil, record.boundSince == nil { record.boundSince = now }
     if record.pod?.nodeName != nil, record.pod?.spec != pod.spec { record.isResized = true }
+    // Also while nobody watched.
+    if pod.nodeName != nil, pod.metadata.resized == true { record.isResized = true }
     record.noteChange(to: pod, now: now)
     record.pod = pod
     directory.enter(pod)
@@ -224,14 +226,6 @@ final class World {
   /// A job that is not ours to follow.
   func addForeign(_ id: String) {
     foreignJobs.insert(id)
-  }
-
-  /// PBS's hosts.
-  func setHosts(_ hosts: PBSHosts) {
-    guard hosts != hostMap.hosts else { return }
-    hostMap.hosts = hosts
-    isNamesChanged = true
-    markAllChanged()
   }
 
   func keepForeign(among listed: Set<String>) { foreignJobs.formIntersection(listed) }

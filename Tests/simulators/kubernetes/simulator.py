@@ -280,7 +280,11 @@ class KubernetesSimulator:
                 raise KeyError(f"pod {namespace}/{name}")
             first, *others = pod["spec"]["containers"]
             containers = [{**first, "resources": {**first["resources"], "requests": requests}}, *others]
-            new = {**pod, "spec": {**pod["spec"], "containers": containers}}
+            # As a server writes it that has the subresource.
+            entry = {"manager": "kubectl", "operation": "Update", "subresource": "resize", "apiVersion": "v1",
+                     "fieldsType": "FieldsV1", "fieldsV1": {"f:spec": {"f:containers": {}}}}
+            metadata = {**pod["metadata"], "managedFields": [*pod["metadata"].get("managedFields", []), entry]}
+            new = {**pod, "metadata": metadata, "spec": {**pod["spec"], "containers": containers}}
             self._store.write(PODS.stored_as, f"{namespace}/{name}", new, USER.name)
 
     # What has happened

@@ -98,13 +98,14 @@ _JOB: dict[str, Callable[[PBSServer, Job], object]] = {
     "Exit_status": lambda server, job: job.exit_status,
     "Submit_arguments": lambda server, job: _arguments_in_xml(job.submit_arguments),
     "executable": lambda server, job: job.executable,
+    "estimated": lambda server, job: () if job.estimated_start is None else (("start_time", job.estimated_start),),
     "argument_list": lambda server, job: _arguments_in_xml(job.arguments),
     "history_timestamp": lambda server, job: job.history_timestamp,
     "project": lambda server, job: job.project,
     "run_version": lambda server, job: job.run_count or None,
     "Submit_Host": lambda server, job: job.owner_host,
 }
-_IN_RESOURCES = frozenset({"resources_used", "Resource_List"})
+_IN_RESOURCES = frozenset({"resources_used", "Resource_List", "estimated"})
 _EVERYBODYS = tuple(name for name in _JOB if name not in _MANAGERS_ONLY)
 
 
@@ -143,7 +144,7 @@ def job_attributes(server: PBSServer, job: Job, for_manager: bool = True) -> lis
     """All attributes of a job that a manager may see, or any user, as qstat shows them."""
     result: list[Attribute] = []
     for name, resource, value in job_values(server, job, visible_job_attributes(for_manager)):
-        if name in _TIMES:
+        if name in _TIMES or (name, resource) == ("estimated", "start_time"):
             value = time.ctime(int(value))
         elif name == "executable":
             value = f"<jsdl-hpcpa:Executable>{value}</jsdl-hpcpa:Executable>"

@@ -68,6 +68,8 @@ class Job:
     etime: int | None = None
     stime: int | None = None
     obittime: int | None = None
+    # When the scheduler expects it to start, where the site has that computed.
+    estimated_start: int | None = None
     history_timestamp: int | None = None
     execution_time: int | None = None
     state: str = "Q"

@@ -282,6 +282,12 @@ class PBSSimulator:
         with self.lock:
             self.server.alter(job_id, self.settings.manager, resources or {}, attributes)
 
+    def estimate(self, job_id: str, start: int, comment: str) -> None:
+        """The scheduler expects the job to start then, and says why it waits."""
+        with self.lock:
+            job = self.server.find(job_id)
+            job.estimated_start, job.comment, job.mtime = start, comment, self.server.now()
+
     def refuse_next_run(self, job_id: str, comment: str = "Not Running: PBS Error: Execution server rejected request",
                         ends: bool = True) -> None:
         """The host refuses the job's next start: back to Q with the comment, then it ends (or, ends=False, waits)."""

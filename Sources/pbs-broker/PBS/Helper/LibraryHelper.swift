@@ -16,7 +16,7 @@ struct LibraryHelper {
   private static let wanted = [
     "job_state", "substate", "run_count", "exec_host", "exec_vnode", "comment", "Exit_status",
     "Hold_Types", "Job_Owner", "Variable_List", "Resource_List", "Job_Name", "queue", "project",
-    "Account_Name", "group_list", "Priority", changeTime,
+    "Account_Name", "group_list", "Priority", "estimated", changeTime,
   ]
   /// When PBS changed a job last, in seconds.
   private static let changeTime = "mtime"
