@@ -3,6 +3,7 @@ import importlib
 import json
 import os
 import sys
+import types
 from pathlib import Path
 from typing import Any, List
 
@@ -59,3 +60,19 @@ def test_a_kubelet_of_another_host_or_none(module: Any, tmp_path: Path) -> None:
     process(tmp_path, "7", "kubelet", ["--cpu-manager-policy=static"], "net:[2]")
     process(tmp_path, "8", "kubelet-proxy", ["--cpu-manager-policy=static"])
     assert module.find_kubelet() is None and module.disturbing_policies(None) == []
+
+
+def test_mom_names_policies_in_its_log_when_it_starts(module: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log: List[str] = []
+    pbs: Any = types.ModuleType("pbs")
+    pbs.LOG_WARNING, pbs.logmsg = "warning", lambda level, message: log.append(message)
+    monkeypatch.setitem(sys.modules, "pbs", pbs)
+    for name in [name for name in sys.modules if name.startswith("pbs_kubernetes.") and name != module.__name__]:
+        monkeypatch.delitem(sys.modules, name)
+    reports = importlib.import_module("pbs_kubernetes.reports")
+    reports.warn_of_policies()
+    assert log == [], "no kubelet is seen"
+    process(tmp_path, "7", "kubelet", ["--cpu-manager-policy=static"])
+    reports.warn_of_policies()
+    (line,) = log
+    assert "CPU manager static" in line and "do not know of each other" in line

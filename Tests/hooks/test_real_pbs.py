@@ -190,10 +190,47 @@ def test_nobody_else_poses_as_a_pods_job(site: Site) -> None:
     finally:
         site.install()
     held = site.submit_pods_job(hostname(site), POD_UID, "-h")
-    with pytest.raises(PBSError, match="job %s is a pod's" % re.escape(held)):
-        site.pbs.run("qalter", "-N", "renamed", held, user=site.user)
+    # Without proof, who may submit pods' jobs may alter them.
+    site.pbs.run("qalter", "-N", "renamed", held, user=site.user)
     for job_id in (native, held):
         site.pbs.delete_job(job_id)
+
+
+def test_each_host_tells_how_it_is(site: Site) -> None:
+    """What PBS hands on as a vnode's resource is what hooks/install --check reads; the table names each host."""
+    environment = dict(os.environ, PATH="%s:%s" % (site.pbs.exec_dir / "bin", os.environ["PATH"]))
+    result = subprocess.run([sys.executable, str(HOOKS / "install"), "--check", "--wait", str(ARRIVAL)], env=environment,
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
+    versions = []
+    for host in site.hosts.values():
+        (row,) = [line.split() for line in result.stdout.splitlines() if line.split()[:1] == [host.name]]
+        versions.append([word for word in row if re.fullmatch("[0-9a-f]{12}", word)])
+        # Its made-up cgroup tree has no kubepods, and says so by name.
+        assert "host %s: cgroups: no " % host.name in result.stderr
+    assert len(versions[0]) == 2 and all(version == versions[0] for version in versions)
+
+
+def test_a_pods_job_tells_its_devices_with_its_start(site: Site) -> None:
+    """MoM hands the variable to the server with the message that makes the job run, so that a Binding can have it."""
+    host = site.hosts[hostname(site)]
+    held = site.submit_pods_job(host.name, "0f3a2c1b-0c5e-4a0e-9a37-7f1c9a52bbbb", "-h")
+    aux = mom_home(host.name) / "aux" / (held + ".env")
+    aux.write_text("CUDA_VISIBLE_DEVICES=GPU-1,GPU-2\n")
+    try:
+        site.pbs.release(held)
+        job = site.pbs.wait_for_state(held, "R", 42, timeout=60)
+        assert job["Variable_List"]["KUBERNETES_DEVICES"] == "gpus=GPU-1+GPU-2"
+    finally:
+        aux.unlink()
+        site.pbs.delete_job(held)
+
+
+def mom_home(host: str) -> Path:
+    """PBS_HOME of a host's MoM: a lab has a pbs.conf for each."""
+    own = Path("/etc/pbs-%s.conf" % host)
+    found = re.search(r"^PBS_HOME=(\S+)", (own if own.exists() else Path("/etc/pbs.conf")).read_text(), re.MULTILINE)
+    assert found is not None, "no PBS_HOME"
+    return Path(found.group(1))
 
 
 def test_proof_of_submission(site: Site) -> None:
@@ -224,7 +261,7 @@ def test_proof_of_submission(site: Site) -> None:
         job_id = submit()
         resources = (site.pbs.job(job_id) or {})["Resource_List"]
         assert resources["k8s_pod"] == "%s/%s/default/redis" % (CLUSTER, POD_UID) and "k8s_token" not in resources
-        for command in (["qalter", "-N", "x"], ["qalter", "-l", "select=1:ncpus=2"], ["qmove", "workq"]):
+        for command in (["qalter", "-N", "x"], ["qalter", "-l", "select=1:ncpus=2"]):
             with pytest.raises(PBSError, match="is a pod's"):
                 site.pbs.run(*command, job_id, user=site.user)
         site.pbs.run("qalter", "-N", "byroot", job_id)
