@@ -65,6 +65,7 @@ install-connector: generated
 	@$(call put,755,deploy/kubectl/kubectl-pbs,$(BINDIR)/kubectl-pbs)
 	@sed -i '1s|.*|#!/usr/bin/python3|' "$(DESTDIR)$(BINDIR)/kubectl-pbs"
 	@$(call put,644,$(GENERATED)/man/kubectl-pbs.1,$(MANDIR)/man1/kubectl-pbs.1)
+	@$(call put,644,deploy/rbac-nodes.yaml,$(DATADIR)/deploy/rbac-nodes.yaml)
 	@$(call put,644,deploy/renewal.yaml,$(DATADIR)/deploy/renewal.yaml)
 	@$(call put_folder,deploy/kubernetes,$(DATADIR)/deploy/kubernetes)
 	@$(call put_folder,deploy/supervisors,$(DATADIR)/deploy/supervisors)

@@ -26,8 +26,8 @@ def systemctl(tmp_path: Path) -> Path:
 case "$1" in
 is-enabled) test -e "{tmp_path}/on-$2" && echo enabled || {{ echo disabled; exit 1; }};;
 is-active) test -e "{tmp_path}/on-$2" && echo active || {{ echo inactive; exit 3; }};;
-enable) test "$3" != refused.service || {{ echo "Failed to start refused.service" >&2; exit 1; }}
-    echo "$@" >> "{tmp_path}/asked"; touch "{tmp_path}/on-$3";;
+enable) test "$2" != refused.service || {{ echo "Failed to enable unit" >&2; exit 1; }}; echo "$@" >> "{tmp_path}/asked";;
+start) echo "$@" >> "{tmp_path}/asked"; touch "{tmp_path}/on-$3";;
 esac
 """)
     program.chmod(0o755)
@@ -42,20 +42,21 @@ def asked(systemctl: Path) -> list[str]:
 def test_units_are_enabled_once(systemctl: Path) -> None:
     site = Site()
     services.enable(site, str(systemctl), ["a.service", "b.service"])
-    assert asked(systemctl) == ["enable --now a.service", "enable --now b.service"]
+    assert asked(systemctl) == ["enable a.service", "start --no-block a.service", "enable b.service", "start --no-block b.service"]
     services.enable(site, str(systemctl), ["a.service", "b.service"])
-    assert len(asked(systemctl)) == 2 and site.told[-1] == "b.service is enabled and runs"
+    assert len(asked(systemctl)) == 4 and site.told[-1] == "b.service is enabled and active"
 
 
 def test_a_dry_run_enables_nothing(systemctl: Path) -> None:
     site = Site(dry_run=True)
     services.enable(site, str(systemctl), ["a.service"])
     assert asked(systemctl) == []
-    assert site.told == ["a.service is disabled and inactive", f"would run: {systemctl} enable --now a.service"]
+    assert site.told == ["a.service is disabled and inactive", f"would run: {systemctl} enable a.service",
+                         f"would run: {systemctl} start --no-block a.service"]
 
 
 def test_the_words_of_a_unit_that_does_not_start_are_told(systemctl: Path) -> None:
-    with pytest.raises(Failed, match="Failed to start refused.service"):
+    with pytest.raises(Failed, match="Failed to enable unit"):
         services.enable(Site(), str(systemctl), ["refused.service"])
 
 

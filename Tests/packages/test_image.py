@@ -12,7 +12,8 @@ import pytest
 from integration.connector import PROGRAMS, REPOSITORY
 from packages.debian_root import DebianRoot, missing, run
 
-BASE = "docker.io/library/debian:bookworm-slim"
+# A short name, as the Containerfile has it, is looked for here first.
+BASE = "localhost/debian:bookworm-slim"
 IMAGE = "localhost/pbs-connector:test"
 VERSION = (REPOSITORY / "Sources/Shared/Startup/Version.swift").read_text().split('"')[1]
 

@@ -12,14 +12,15 @@ RUNS_SYSTEMD = Path("/run/systemd/system")
 
 
 def enable(site: Site, systemctl: str, units: Iterable[str]) -> None:
-    """Enable and start units that are not yet."""
+    """Enable and start units that are not yet, without waiting until they are ready: that may take until PBS answers."""
     for unit in units:
         states = [site.look([systemctl, question, unit]).output.strip() for question in ("is-enabled", "is-active")]
-        if states == ["enabled", "active"]:
-            site.tell("%s is enabled and runs" % unit)
+        if states[0] == "enabled" and states[1] in ("active", "activating"):
+            site.tell("%s is enabled and %s" % (unit, states[1]))
             continue
         site.tell("%s is %s and %s" % (unit, *(state or "unknown" for state in states)))
-        site.do([systemctl, "enable", "--now", unit])
+        site.do([systemctl, "enable", unit])
+        site.do([systemctl, "start", "--no-block", unit])
 
 
 def timers(accounts: Iterable[str]) -> list[str]:
