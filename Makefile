@@ -8,6 +8,7 @@
 #   make test-hooks  the tests of the hooks on every Python of this machine
 #   make bench     speed, cost and memory     make bench-compare BASE=old.json [NEW=bench.json]
 #   make chaos MINUTES=30 [KUBERNETES=real] [SEED=7]
+#   make simulate HOURS=10000 [SEED=7]   the three cores in one process, on a clock that jumps
 #   make fuzz SECONDS=60 [TARGETS="pod qstat"]
 #   make docs      the documentation as a site: .build/site
 #   make install [DESTDIR=] [PREFIX=/usr/local]   what make release has built, and all that belongs to it
@@ -29,6 +30,8 @@ BY_LIBRARY := $(addprefix Tests/integration/test_,association.py broker_down.py 
 beside = $(1) $(PYTHON) -m pytest $(2) -q -rs $(BESIDE) || { echo "make: what failed beside others runs again by itself"; \
   $(1) $(PYTHON) -m pytest $(2) -q -rs --last-failed --last-failed-no-failures none; }
 MINUTES ?= 30
+# Simulated hours, and a fresh seed where none is given.
+HOURS ?= 1000
 # Which benchmarks, all by default; the figures of which run are compared with $(BASE).
 PARTS ?=
 NEW ?= bench.json
@@ -74,6 +77,7 @@ kubernetes: prepare-tests
 # On the kube-apiserver that is built here; then what needs a real one also on that in $KUBEBUILDER_ASSETS.
 test: prepare-tests build kubernetes
 	swift test --no-parallel
+	$(MAKE) simulate HOURS=1000 SEED=
 	$(call beside,KUBEBUILDER_ASSETS=,Tests)
 	$(call beside,KUBEBUILDER_ASSETS= PBS_CONNECTOR_BACKEND=libpbs,$(BY_LIBRARY) -m "not real_pbs")
 ifneq ($(wildcard $(KUBEBUILDER_ASSETS)/kube-apiserver),)
@@ -101,14 +105,19 @@ docs:
 chaos: prepare-tests build $(if $(filter real,$(KUBERNETES)),kubernetes)
 	$(PYTHON) -m chaos --minutes $(MINUTES) --kubernetes $(KUBERNETES) $(if $(SEED),--seed $(SEED))
 
+# Hours of a site cost a moment; a seed repeats a run exactly. docs/testing.md.
+simulate: prepare
+	PBS_CONNECTOR_SIMULATE=1 swift build --product simulate
+	.build/debug/simulate $(HOURS) $(SEED)
+
 # Each target for so many seconds, in a build of its own (.build-fuzz).
 fuzz: prepare-tests
 	$(PYTHON) -m fuzz --seconds $(SECONDS) $(TARGETS)
 
 format:
-	swift format -i -r Package.swift Sources Tests/UnitTests Tests/fuzz Tests/time
+	swift format -i -r Package.swift Sources Tests/UnitTests Tests/fuzz Tests/simulation Tests/time
 
 lint:
-	swift format lint -r Package.swift Sources Tests/UnitTests Tests/fuzz Tests/time
+	swift format lint -r Package.swift Sources Tests/UnitTests Tests/fuzz Tests/simulation Tests/time
 
 include deploy/install.mk

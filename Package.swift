@@ -114,6 +114,17 @@ let package = Package(
   ]
 )
 
+// `make simulate`: it tests with @testable, which a release build does not have.
+if Context.environment["PBS_CONNECTOR_SIMULATE"] != nil {
+  package.targets.append(
+    .executableTarget(
+      name: "simulate",
+      dependencies: common + [
+        "HTTP", "KubernetesClient", "ManualTime", "kube-watcher", "pbs-broker", "binder",
+      ],
+      path: "Tests/simulation", exclude: ["test_simulation.py", "__init__.py"]))
+}
+
 // `make fuzz`: its main function is libFuzzer's, so nothing else can link it.
 if Context.environment["PBS_CONNECTOR_FUZZ"] != nil {
   package.targets.append(

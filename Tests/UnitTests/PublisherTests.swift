@@ -88,9 +88,9 @@ struct PublisherTests {
     try await binder.hears("ping")
     let until = try #require(binder.messages.last { $0.type == "ping" }?.ownsUntil)
     #expect(
-      until >= before + Publisher.ownership && until <= SystemClock().now + Publisher.ownership)
+      until >= before + PublisherTiming().ownership && until <= SystemClock().now + PublisherTiming().ownership)
     // Two never believe to own the same pod.
-    #expect(Publisher.ownership < Publisher.silence)
+    #expect(PublisherTiming().ownership < PublisherTiming().silence)
     withExtendedLifetime(shelf) {}
   }
 
@@ -104,7 +104,7 @@ struct PublisherTests {
     let observer = try Peer(path: path)
     try await observer.hears("synced")
     // libevent's clock is a coarse one, and may be some milliseconds behind.
-    #expect(SystemClock().now - before >= Publisher.helloWait - 0.02)
+    #expect(SystemClock().now - before >= PublisherTiming().hello - 0.02)
     #expect(observer.types == ["hello", "object", "object", "object", "synced"])
     #expect(observer.objects.allSatisfy { $0.owner == "binder-1" })
 
@@ -181,7 +181,7 @@ struct PublisherTests {
     let begun = SystemClock().now
     let silent = try Peer.greeting(path, .binder, "binder-1")
     try await silent.hearsTheEnd()
-    #expect(SystemClock().now - begun >= Publisher.silence)
+    #expect(SystemClock().now - begun >= PublisherTiming().silence)
     #expect(silent.messages.last?.reason?.hasPrefix("silent for ") == true)
     #expect(shelf.publisher.owner(of: "uid-1") == nil)
   }

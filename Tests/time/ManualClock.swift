@@ -11,7 +11,7 @@ public final class ManualClock: Clock {
     var number: UInt64
 
     static func < (left: Moment, right: Moment) -> Bool {
-      (left.at, left.number) < (right.at, right.number)
+      left.at == right.at ? left.number < right.number : left.at < right.at
     }
   }
 
@@ -27,32 +27,34 @@ public final class ManualClock: Clock {
 
     func schedule(after seconds: Double) {
       guard let clock else { return }
+      suspend()
       clock.lastNumber += 1
       let moment = Moment(at: clock.now + max(seconds, 0), number: clock.lastNumber)
       self.moment = moment
-      clock.heap.insert(Armed(moment: moment, entry: self))
+      clock.heap.insert(moment)
+      clock.armed[moment.number] = Armed(entry: self)
     }
 
-    func suspend() { moment = nil }
-
-    func isArmed(at moment: Moment) -> Bool { self.moment == moment }
+    func suspend() {
+      guard let moment else { return }
+      self.moment = nil
+      clock?.armed[moment.number] = nil
+    }
   }
 
   private struct Armed {
-    var moment: Moment
     weak var entry: Entry?
-    @EventLoop var isLive: Bool { entry?.isArmed(at: moment) == true }
   }
 
   /// The smallest moment first.
   private struct Heap {
-    private var items: [Armed] = []
-    var first: Armed? { items.first }
+    private var items: [Moment] = []
+    var first: Moment? { items.first }
 
-    mutating func insert(_ item: Armed) {
+    mutating func insert(_ item: Moment) {
       items.append(item)
       var index = items.count - 1
-      while index > 0, items[index].moment < items[(index - 1) / 2].moment {
+      while index > 0, items[index] < items[(index - 1) / 2] {
         items.swapAt(index, (index - 1) / 2)
         index = (index - 1) / 2
       }
@@ -65,7 +67,7 @@ public final class ManualClock: Clock {
       while true {
         var least = index
         for child in [2 * index + 1, 2 * index + 2]
-        where child < items.count && items[child].moment < items[least].moment { least = child }
+        where child < items.count && items[child] < items[least] { least = child }
         if least == index { return }
         items.swapAt(index, least)
         index = least
@@ -77,6 +79,8 @@ public final class ManualClock: Clock {
   private let startDate: Date
   private let present: Mutex<Double>
   private var heap = Heap()
+  /// The timers of the moments, by their numbers.
+  private var armed: [UInt64: Armed] = [:]
   private var lastNumber: UInt64 = 0
   private var generator: Jitter
 
@@ -109,7 +113,8 @@ public final class ManualClock: Clock {
   /// The moment of the next timer; nil when none is armed.
   public var nextMoment: Double? {
     while let first = heap.first {
-      if first.isLive { return first.moment.at }
+      if armed[first.number]?.entry != nil { return first.at }
+      armed[first.number] = nil
       heap.removeFirst()
     }
     return nil
@@ -120,7 +125,9 @@ public final class ManualClock: Clock {
   /// - Returns: whether there was one until then.
   @discardableResult
   public func advanceToNext(until limit: Double = .infinity) -> Bool {
-    guard let moment = nextMoment, moment <= limit, let entry = heap.first?.entry else {
+    guard let moment = nextMoment, moment <= limit,
+      let entry = heap.first.flatMap({ armed[$0.number]?.entry })
+    else {
       return false
     }
     heap.removeFirst()

@@ -54,4 +54,8 @@ int connector_eventfd(void);
  * and errno. */
 int connector_peer(int descriptor, uid_t *user, pid_t *process);
 
+/* Gives each job that Swift's concurrency has for its global thread pool to a function instead.
+   Returns 0, or -1 where this Swift has no such hook. */
+int connector_take_global_jobs(void (*function)(void *job));
+
 #endif

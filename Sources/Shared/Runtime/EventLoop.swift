@@ -24,6 +24,28 @@ public actor EventLoop {
     executor.run()
   }
 
+  /// Does all that can be done now, on the calling thread, without waiting for anything: for a
+  /// simulation, whose time moves between two such calls. Instead of ``run()``, and always on the
+  /// same thread.
+  package nonisolated func runPending() {
+    executor.runPending()
+  }
+
+  /// From now on the loop does what else goes to Swift's thread pool: a task that was waiting is
+  /// resumed over the pool, even when it belongs to the loop, and in which order that happens nobody
+  /// could repeat. For a simulation, before its first task.
+  /// - Returns: whether this Swift can do that.
+  package nonisolated func takeGlobalJobs() -> Bool {
+    connector_take_global_jobs { pointer in
+      guard let pointer else { return }
+      EventLoop.shared.executor.add(unsafeBitCast(pointer, to: UnownedJob.self))
+    } == 0
+  }
+
+  /// How many jobs have come from other threads. In a simulation none does: in which order they
+  /// come, no seed says.
+  package nonisolated var strays: Int { executor.strays.load(ordering: .relaxed) }
+
   /// Ends ``run()`` after the callbacks that are due now.
   public func stop(status: Int32 = 0) {
     executor.stop(status: status)
@@ -52,6 +74,9 @@ public actor EventLoop {
 
   /// The raw `event_base`, for event sources.
   static nonisolated var base: OpaquePointer { shared.executor.base }
+
+  /// A source has called its handler.
+  static nonisolated func noteActivity() { shared.executor.activity &+= 1 }
 }
 
 /// A serial executor that runs Swift jobs between libevent's callbacks.
@@ -62,10 +87,14 @@ final class EventLoopExecutor: SerialExecutor, @unchecked Sendable {
   let base: OpaquePointer
   private let queue = Mutex<[UnownedJob]>([])
   private let thread = Atomic<UInt>(0)
+  /// Jobs that other threads have given to the loop.
+  fileprivate let strays = Atomic<Int>(0)
   private let wakeDescriptor: Int32
   private var wakeEvent: OpaquePointer?
   private var running: [UnownedJob] = []
   private var status: Int32 = 0
+  /// How often something was done; touched by the loop's thread only.
+  fileprivate var activity: UInt64 = 0
 
   init() {
     guard let base = event_base_new() else { fatalError("libevent: no event base") }
@@ -83,8 +112,9 @@ final class EventLoopExecutor: SerialExecutor, @unchecked Sendable {
     event_add(wakeEvent, nil)
   }
 
-  func enqueue(_ job: consuming ExecutorJob) {
-    let unowned = UnownedJob(job)
+  func enqueue(_ job: consuming ExecutorJob) { add(UnownedJob(job)) }
+
+  fileprivate func add(_ unowned: UnownedJob) {
     let wasEmpty = queue.withLock { queue in
       queue.append(unowned)
       return queue.count == 1
@@ -93,6 +123,7 @@ final class EventLoopExecutor: SerialExecutor, @unchecked Sendable {
     if isLoopThread {
       event_active(wakeEvent, Int32(EV_READ), 0)
     } else {
+      strays.add(1, ordering: .relaxed)
       var one: UInt64 = 1
       // Cannot fail usefully: a full counter means that a wake-up is already pending.
       _ = write(wakeDescriptor, &one, MemoryLayout<UInt64>.size)
@@ -100,6 +131,7 @@ final class EventLoopExecutor: SerialExecutor, @unchecked Sendable {
   }
 
   private func runJobs() {
+    activity &+= 1
     queue.withLock { swap(&$0, &running) }
     for job in running {
       job.runSynchronously(on: asUnownedSerialExecutor())
@@ -111,6 +143,15 @@ final class EventLoopExecutor: SerialExecutor, @unchecked Sendable {
     thread.store(UInt(pthread_self()), ordering: .sequentiallyConsistent)
     event_base_loop(base, EVLOOP_NO_EXIT_ON_EMPTY)
     return status
+  }
+
+  func runPending() {
+    thread.store(UInt(pthread_self()), ordering: .sequentiallyConsistent)
+    var before: UInt64
+    repeat {
+      before = activity
+      event_base_loop(base, EVLOOP_NONBLOCK)
+    } while activity != before
   }
 
   func stop(status: Int32) {

@@ -28,6 +28,7 @@ public final class EventSource {
       { _, what, context in
         guard let context else { return }
         let source = Unmanaged<EventSource>.fromOpaque(context).takeUnretainedValue()
+        EventLoop.noteActivity()
         EventLoop.assumeIsolated { source.handler(Kind(rawValue: what)) }
       }, Unmanaged.passUnretained(self).toOpaque())
   }

@@ -109,6 +109,19 @@ public final class FrameConnection {
     onClose?(reason)
   }
 
+  /// Whether what comes is read: not while a simulated process is stopped.
+  package func setReading(_ reads: Bool) {
+    guard isOpen else { return }
+    if reads { readSource?.resume() } else { readSource?.suspend() }
+    if reads, !output.isEmpty { writeSource?.resume() } else { writeSource?.suspend() }
+  }
+
+  /// Ends the connection as the end of this process would: nobody here is told.
+  package func abandon() {
+    onClose = nil
+    close(nil)
+  }
+
   /// Takes a part of what has come, without waiting for more.
   /// - Returns: whether there was anything.
   @discardableResult

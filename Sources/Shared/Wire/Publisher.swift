@@ -12,15 +12,6 @@ import Runtime
 /// that change hands are sent again.
 @EventLoop
 public final class Publisher {
-  /// Seconds between pings, which a subscriber answers.
-  static let pingInterval = 1.0
-  /// Seconds for which a ping confirms what the subscriber owns.
-  static let ownership = 4.0
-  /// Seconds of silence after which a subscriber's share moves on: longer than
-  /// `ownership`, so that never two believe to own a pod.
-  static let silence = 6.0
-  /// Seconds for a client to say hello before it counts as an observer.
-  static let helloWait = 0.2
   /// Lines a minute about what one user's processes do wrong.
   private static let lines = 60
   /// Octets in a subscriber's queue up to which its snapshot is sent on.
@@ -30,10 +21,12 @@ public final class Publisher {
   private let hello: ControlMessage.Hello
   private let consumers: Role
   private let clock: any Clock
+  private let timing: PublisherTiming
   private let log: Logger
   private let listener: SocketListener
   private var pingTimer: (any Timer)?
-  private var subscribers: [ObjectIdentifier: Subscriber] = [:]
+  private var subscribers: [Int: Subscriber] = [:]
+  private var lastNumber = 0
   private var shares = Shares()
   private var isSynced = false
   private var unknownTypes = UnknownTypes()
@@ -56,12 +49,13 @@ public final class Publisher {
   /// - Throws: ``SocketError``.
   public init(
     path: String, role: Role, instance: String, consumers: Role, allowedPeers: [uid_t],
-    clock: any Clock, log: Logger
+    timing: PublisherTiming = PublisherTiming(), clock: any Clock, log: Logger
   ) throws(SocketError) {
     self.path = path
     hello = ControlMessage.Hello(role: role, instance: instance)
     self.consumers = consumers
     self.clock = clock
+    self.timing = timing
     self.log = log
     encoder = FrameEncoder(path: path, log: log)
     complaints = RepeatedLine(clock: clock, log: log, burst: Self.lines)
@@ -70,7 +64,7 @@ public final class Publisher {
       connectionLimits: FrameConnection.Limits(frame: Frame.clientLimit), clock: clock, log: log)
     listener.onConnection = { [unowned self] in accept($0, $1) }
     pingTimer = clock.timer { [weak self] in self?.ping() }
-    pingTimer?.schedule(after: Self.pingInterval)
+    pingTimer?.schedule(after: timing.ping)
   }
 
   /// An object came or changed: tell everybody.
@@ -115,7 +109,7 @@ public final class Publisher {
 
   /// Until when subscribers own what names them; 0 while there is nothing to own.
   private var ownsUntil: Double {
-    tells ? min(clock.now + Self.ownership, validUntil) : 0
+    tells ? min(clock.now + timing.ownership, validUntil) : 0
   }
 
   /// The subscribers that share the work, or would if they were not left out; sorted.
@@ -144,8 +138,9 @@ public final class Publisher {
   // MARK: Connections
 
   private func accept(_ connection: FrameConnection, _ peer: SocketListener.Peer) {
-    let subscriber = Subscriber(connection, peer, now: clock.now)
-    subscribers[ObjectIdentifier(subscriber)] = subscriber
+    lastNumber += 1
+    let subscriber = Subscriber(connection, peer, number: lastNumber, now: clock.now)
+    subscribers[subscriber.number] = subscriber
     connection.onFrame = { [weak self, weak subscriber] json in
       if let subscriber { self?.receive(json, from: subscriber) }
     }
@@ -160,12 +155,12 @@ public final class Publisher {
     let timer = clock.timer { [weak self, weak subscriber] in
       // On a busy loop the hello may be there, unread: libevent takes 32 events a turn at first.
       subscriber?.connection.read()
-      guard let self, let subscriber, subscribers[ObjectIdentifier(subscriber)] != nil,
+      guard let self, let subscriber, subscribers[subscriber.number] != nil,
         !subscriber.isGreeted
       else { return }
       greet(subscriber, ControlMessage.Hello(role: .observer, instance: subscriber.name))
     }
-    timer.schedule(after: Self.helloWait)
+    timer.schedule(after: timing.hello)
     subscriber.helloTimer = timer
   }
 
@@ -220,7 +215,7 @@ public final class Publisher {
   }
 
   private func closed(_ subscriber: Subscriber, _ reason: String?) {
-    subscribers[ObjectIdentifier(subscriber)] = nil
+    subscribers[subscriber.number] = nil
     if let reason {
       Metric.subscriberEnds.count()
       complaints.warn(
@@ -237,7 +232,7 @@ public final class Publisher {
       "\(path): closing the connection of \(subscriber.name): \(reason)",
       cause: "user \(subscriber.peer.user)")
     send(ControlMessage.Goodbye(reason: reason), to: subscriber)
-    subscribers[ObjectIdentifier(subscriber)] = nil
+    subscribers[subscriber.number] = nil
     let connection = subscriber.connection
     connection.onFrame = nil
     connection.onDrained = nil
@@ -250,16 +245,26 @@ public final class Publisher {
   }
 
   private func ping() {
-    pingTimer?.schedule(after: Self.pingInterval)
+    pingTimer?.schedule(after: timing.ping)
     let now = clock.now
     for subscriber in subscribers.values where subscriber.hello?.role == consumers {
-      if now - subscriber.lastHeard > Self.silence {
+      if now - subscriber.lastHeard > timing.silence {
         dismiss(subscriber, "silent for \(Int(now - subscriber.lastHeard)) s")
       } else {
         // Without anything to own, it keeps the silence short.
         send(ControlMessage.Ping(ownsUntil: ownsUntil), to: subscriber)
       }
     }
+  }
+
+  /// Whether connections are taken and read: not while a simulated process is stopped.
+  package func setReading(_ reads: Bool) { listener.setReading(reads) }
+
+  /// Ends as with this process: no connection is left, and nobody is told.
+  package func abandon() {
+    pingTimer = nil
+    listener.abandon()
+    subscribers.removeAll()
   }
 
   // MARK: Objects

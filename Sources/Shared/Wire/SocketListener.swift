@@ -66,6 +66,21 @@ final class SocketListener {
     source?.resume()
   }
 
+  /// Whether connections are taken, and what comes on them is read.
+  func setReading(_ reads: Bool) {
+    if reads { source?.resume() } else { source?.suspend() }
+    for accepted in accepted { accepted.connection?.setReading(reads) }
+  }
+
+  /// Ends as with this process: no connection is left, and the socket's file stays.
+  func abandon() {
+    source = nil
+    pauseTimer = nil
+    onConnection = nil
+    for accepted in accepted { accepted.connection?.abandon() }
+    close(descriptor)
+  }
+
   private func accept() {
     for _ in 0..<Self.turn {
       let number = connector_accept(descriptor)

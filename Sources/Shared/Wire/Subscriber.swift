@@ -7,6 +7,8 @@ import Runtime
 final class Subscriber {
   let connection: FrameConnection
   let peer: SocketListener.Peer
+  /// Its place among all that have connected.
+  let number: Int
   var hello: ControlMessage.Hello?
   var helloTimer: (any Timer)?
   var lastHeard: Double
@@ -17,9 +19,10 @@ final class Subscriber {
   /// `synced` has been sent.
   private var isTold = false
 
-  init(_ connection: FrameConnection, _ peer: SocketListener.Peer, now: Double) {
+  init(_ connection: FrameConnection, _ peer: SocketListener.Peer, number: Int, now: Double) {
     self.connection = connection
     self.peer = peer
+    self.number = number
     lastHeard = now
   }
 

@@ -96,6 +96,16 @@ public final class Subscription {
     }
   }
 
+  /// Whether what comes is read: not while a simulated process is stopped.
+  package func setReading(_ reads: Bool) { connection?.setReading(reads) }
+
+  /// Ends as with this process: nobody here is told.
+  package func abandon() {
+    retryTimer = nil
+    connection?.abandon()
+    connection = nil
+  }
+
   private func connect() {
     let descriptor: Int32
     do throws(SocketError) {

@@ -58,6 +58,7 @@ final class Outbox {
   private var lastID = 0
   private var progress: BinderProgress
   private var lookTimer: (any Timer)?
+  private var isLooking = false
 
   /// Whether this broker is to act on the pod of this UID at this moment; what it is not to act on
   /// is not told.
@@ -86,7 +87,6 @@ final class Outbox {
     complaints = RepeatedLine(clock: clock, log: log)
     progress = BinderProgress(limits: .init(patience: patience))
     lookTimer = clock.timer { [unowned self] in look() }
-    lookTimer?.schedule(after: min(Self.lookInterval, belief))
     publisher.objects = { [unowned self] in entries.keys.compactMap(published) }
   }
 
@@ -128,6 +128,7 @@ final class Outbox {
     entry.isAnsweredGone = false
     entry.belief = belief
     if let message {
+      if message.changesPod { lookSoon() }
       if case .report(let report) = message {
         entry.throttle.told(report.throttled, now: clock.now)
         if report.unscheduled, report.job == nil {
@@ -187,6 +188,7 @@ final class Outbox {
       entry.isAnswered = true
       entry.answer = (binder, clock.now)
       entry.isAnsweredGone = outcome.result == .gone
+      if entry.isAnsweredGone { lookSoon() }
       entry.backoff.reset()
       if entry.complaint != nil {
         log.notice(
@@ -225,7 +227,8 @@ final class Outbox {
   /// Asks again for what was answered and does not show, and gives the share of binders that bring
   /// nothing about to the others.
   private func look() {
-    lookTimer?.schedule(after: min(Self.lookInterval, belief))
+    isLooking = false
+    var matters = false
     let now = clock.now
     let hearsSince = hearsSince()
     var waiting: [String: Double] = [:]
@@ -233,8 +236,10 @@ final class Outbox {
       guard let message = entry.message, message.changesPod || entry.isAnsweredGone, owns(uid)
       else {
         entry.asked = nil
+        matters = matters || entry.message?.changesPod == true || entry.isAnsweredGone
         continue
       }
+      matters = true
       guard let owner = ownerOf(uid) else { continue }
       // What was answered and does not show waits, too.
       if entry.asked?.binder != owner { entry.asked = (owner, now) }
@@ -256,6 +261,14 @@ final class Outbox {
       )
     }
     publisher.leaveOut(aside.all)
+    if matters || !aside.all.isEmpty { lookSoon() }
+  }
+
+  /// Looks again in a moment; while nothing is asked for, nothing need be looked at.
+  private func lookSoon() {
+    guard !isLooking else { return }
+    isLooking = true
+    lookTimer?.schedule(after: min(Self.lookInterval, belief))
   }
 
   private func noteDoubt(_ entry: Entry, _ binder: String, _ message: BrokerMessage) {

@@ -1,0 +1,101 @@
+import Runtime
+
+/// What is to happen in a run besides what the connector does: drawn from the seed before the run, so
+/// that any part of it can be left out and the rest stays as it was.
+struct Plan: Sendable {
+  /// Something that fails, or that an administrator does.
+  enum Kind: String, CaseIterable, Sendable {
+    case killWatcher, killBroker, killBinder
+    case stopWatcher, stopBroker, stopBinder
+    case pbsAway, pbsHangs, pbsLosesAnswers, pbsBusy, pbsListsNothing, pbsLosesJobs
+    case apiAway, apiHangs, apiErrs, watchesEnd, watchesSilent, historyGone
+    case jobDeleted, jobRequeued, jobRunsElsewhere, jobHeld, jobSuspended
+    case hostDown, nodeNotReady
+    case secondBroker, secondBinder
+  }
+
+  struct Fault: Sendable {
+    var kind: Kind
+    /// Seconds since the beginning.
+    var at: Double
+    /// Seconds that it lasts, where it does.
+    var lasts: Double
+    /// Chooses among what there is then.
+    var choice: UInt64
+  }
+
+  /// A pod that a user makes.
+  struct Arrival: Sendable {
+    var at: Double
+    var cpus: Int
+    /// Seconds for which it runs, and those it takes to end when it is deleted.
+    var life: Double
+    var ending: Double
+    /// Seconds after which its user deletes it; nil where he does not.
+    var deletedAfter: Double?
+  }
+
+  var faults: [Fault] = []
+  var arrivals: [Arrival] = []
+  /// Seconds of faults and arrivals; after them there is peace.
+  var seconds: Double
+  /// The minor release of the API, and how many hosts of how many CPUs there are.
+  var release: Int
+  var hosts: Int
+  var cpus: Int
+
+  init(seed: UInt64, hours: Double) {
+    var numbers = Jitter(seed: seed)
+    seconds = hours * 3600
+    release = Bool.random(using: &numbers) ? 36 : 20
+    hosts = Int.random(in: 2...4, using: &numbers)
+    cpus = Int.random(in: 2...8, using: &numbers)
+    var faultNumbers = numbers.split()
+    drawArrivals(&numbers)
+    drawFaults(&faultNumbers)
+  }
+
+  private mutating func drawArrivals(_ numbers: inout Jitter) {
+    var moment = 10.0
+    while moment < seconds {
+      // Users come in bursts, with nights between them.
+      for _ in 0..<Int.random(in: 1...8, using: &numbers) {
+        let isDeleted = Int.random(in: 0..<4, using: &numbers) == 0
+        arrivals.append(
+          Arrival(
+            at: moment, cpus: Int.random(in: 1...2, using: &numbers),
+            life: Self.spread(20, 7200, &numbers), ending: Self.spread(0.2, 25, &numbers),
+            deletedAfter: isDeleted ? Self.spread(0.1, 3600, &numbers) : nil))
+        moment += Self.spread(0.05, 20, &numbers)
+      }
+      moment += Self.spread(60, 14400, &numbers)
+    }
+  }
+
+  private mutating func drawFaults(_ numbers: inout Jitter) {
+    // Near to what users do: most faults at other times meet nothing.
+    var index = 0
+    while index < arrivals.count {
+      let base = arrivals[index].at
+      for _ in 0..<Int.random(in: 0...3, using: &numbers) {
+        let kind = Kind.allCases.randomElement(using: &numbers) ?? .killBroker
+        let at = base + Self.spread(0.05, 1800, &numbers)
+        faults.append(
+          Fault(
+            kind: kind, at: at, lasts: Self.spread(0.5, 400, &numbers), choice: numbers.next()))
+      }
+      index += Int.random(in: 1...6, using: &numbers)
+    }
+    faults = faults.filter { $0.at < seconds }.sorted { $0.at < $1.at }
+  }
+
+  /// A number between the two, each order of magnitude as probable as the others.
+  private static func spread(_ least: Double, _ most: Double, _ numbers: inout Jitter) -> Double {
+    var result = least
+    // Without a logarithm, whose last digit may differ between machines.
+    while result < most, Int.random(in: 0..<4, using: &numbers) > 0 {
+      result *= Double.random(in: 1...3, using: &numbers)
+    }
+    return min(result, most)
+  }
+}

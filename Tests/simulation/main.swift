@@ -1,0 +1,62 @@
+import FoundationEssentials
+import Glibc
+
+@testable import Runtime
+
+/// `simulate HOURS SEED [loud]`: one run, and where it fails the shortest history that does.
+///
+/// The order of sets and dictionaries depends on a secret of each process unless it is told not to.
+if ProcessInfo.processInfo.environment["SWIFT_DETERMINISTIC_HASHING"] == nil {
+  setenv("SWIFT_DETERMINISTIC_HASHING", "1", 1)
+  var arguments = CommandLine.arguments.map { strdup($0) } + [nil]
+  execv("/proc/self/exe", &arguments)
+}
+
+signal(SIGPIPE, SIG_IGN)
+precondition(EventLoop.shared.takeGlobalJobs(), "this Swift cannot be simulated with")
+EventLoop.shared.runPending()
+exit(EventLoop.assumeIsolated { Program.main(Array(CommandLine.arguments.dropFirst())) })
+
+@EventLoop
+private enum Program {
+  static func main(_ arguments: [String]) -> Int32 {
+    guard let hours = arguments.first.flatMap(Double.init), hours > 0 else {
+      print("simulate: give the hours, and a seed")
+      return 64
+    }
+    let seed = arguments.dropFirst().first.flatMap { UInt64($0) } ?? .random(in: 1...999_999_999)
+    print("simulate: HOURS=\(arguments[0]) SEED=\(seed)")
+    let folder = "/tmp/pbs-connector-simulation-\(getpid())"
+    mkdir(folder, 0o700)
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let plan = Plan(seed: seed, hours: hours)
+    let clock = SystemClock()
+    let began = clock.now
+    let run = Run(plan, seed: seed, folder: folder, isLoud: arguments.contains("loud"))
+    let violation = run.go()
+    let took = clock.now - began
+    print(
+      "\(plan.arrivals.count) pods, \(plan.faults.count) faults, \(run.history.count) events, "
+        + "history \(String(run.history.digest, radix: 16)), \(run.steps) steps, \(Int(took)) s: "
+        + "\(Int(hours / took)) hours a second")
+    guard let violation else { return 0 }
+    print("SEED=\(seed) fails: \(violation)")
+    for line in run.history.last.suffix(arguments.contains("once") ? 60 : 0) { print(line) }
+    if arguments.contains("once") { return 1 }
+    var left = plan
+    left.faults.removeAll { $0.at + Run.beginning > run.time.now }
+    left.arrivals.removeAll { $0.at + Run.beginning > run.time.now }
+    left.seconds = run.time.now - Run.beginning
+    var shrink = Shrink(budget: 200) { plan in
+      Run(plan, seed: seed, folder: folder).go() != nil
+    }
+    let shortest = shrink.shortest(of: left)
+    print(
+      "the shortest history found has \(shortest.arrivals.count) pods and "
+        + "\(shortest.faults.count) faults:")
+    let last = Run(shortest, seed: seed, folder: folder)
+    _ = last.go()
+    for line in last.history.last { print(line) }
+    return 1
+  }
+}
