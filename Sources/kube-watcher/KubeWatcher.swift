@@ -66,10 +66,10 @@ struct KubeWatcher: ConnectorCommand {
       let publisher = try Publisher(
         path: socket, role: .kubeWatcher, instance: instance, consumers: .pbsBroker,
         allowedPeers: peers, clock: clock, log: log)
-      // Without HTTP/2 each watch (pods by scheduler name, nodes, claims, classes) keeps a
+      // Without HTTP/2 each watch (pods by scheduler name, other pods, nodes, claims, classes) keeps a
       // connection; lists and looks need some as well.
       let client = KubernetesClient(
-        connection, program: "kube-watcher", connections: names.count + 3 + 4, clock: clock,
+        connection, program: "kube-watcher", connections: names.count + 4 + 4, clock: clock,
         log: log)
       let watcher = Watcher(
         client: client, publisher: publisher,

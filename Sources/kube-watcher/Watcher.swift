@@ -23,7 +23,7 @@ final class Watcher {
   /// What is listed by itself.
   private enum Part: Hashable {
     case pods(of: String)
-    case nodes, claims
+    case nodes, claims, uses
   }
 
   let client: KubernetesClient
@@ -32,6 +32,7 @@ final class Watcher {
   private let identity: ClusterIdentity
   let claims: ClaimView
   private let clock: any Clock
+  private let uses = NodeUseView()
   private let log: Logger
   private(set) var pods: [String: Pod] = [:]
   private(set) var nodes: [String: Node] = [:]
@@ -53,6 +54,8 @@ final class Watcher {
     claims = ClaimView(clock: clock, log: log)
     publisher.objects = { [unowned self] in snapshot() }
     claims.onMessage = { [unowned self] in tell($0) }
+    uses.onChange = { [unowned self] in tell(.nodeUse($0)) }
+    uses.onList = { [unowned self] in completed(.uses) }
     claims.onKnowledge = { [unowned self] in claimsChanged() }
   }
 
@@ -75,6 +78,7 @@ final class Watcher {
       pods.removeAll()
       nodes.removeAll()
       claims.forget()
+      uses.forget()
       // A cancelled task ends the loop.
       try? await clock.sleep(seconds: Task.isCancelled ? 0 : backoff.delay())
     }
@@ -85,7 +89,7 @@ final class Watcher {
     guard let id = identity.id, !Task.isCancelled else { return }
     log.info("watches the cluster \(id)")
     // A selector is a conjunction, so each scheduler name has a watch of its own.
-    missing = Set(options.schedulerNames.map(Part.pods)).union([.nodes, .claims])
+    missing = Set(options.schedulerNames.map(Part.pods)).union([.nodes, .claims, .uses])
     await withTaskGroup(of: Void.self) { group in
       for name in options.schedulerNames {
         let pods = reflector(Pod.self, "/api/v1/pods", selector: "spec.schedulerName=\(name)")
@@ -97,6 +101,11 @@ final class Watcher {
       nodes.onList = { [unowned self] in replace($0) }
       nodes.onChange = { [unowned self] in change($0) }
       group.addTask { await nodes.run() }
+      let others = reflector(
+        HeldPod.self, "/api/v1/pods",
+        selector: NodeUseView.selector(excluding: options.schedulerNames))
+      uses.follow(others)
+      group.addTask { await others.run() }
       let volumes = reflector(PersistentVolumeClaim.self, "/api/v1/persistentvolumeclaims")
       let classes = reflector(StorageClass.self, "/apis/storage.k8s.io/v1/storageclasses")
       claims.follow(volumes, classes) { [unowned self] in judge($0) }
@@ -156,6 +165,7 @@ final class Watcher {
     pods.values.compactMap { WatcherMessage.pod($0, owner: nil).published }
       + claims.all.map { WatcherMessage.claim($0).published }
       + nodes.values.map { WatcherMessage.node($0, owner: nil).published }
+      + uses.all.map { WatcherMessage.nodeUse($0).published }
       + [cluster.published]
   }
 
@@ -163,7 +173,7 @@ final class Watcher {
     .cluster(
       Cluster(
         id: identity.id ?? "", schedulerNames: options.schedulerNames,
-        claims: claims.knowledge == .complete))
+        claims: claims.knowledge == .complete, nodeUse: true))
   }
 
   private func tell(_ message: WatcherMessage) {

@@ -13,6 +13,7 @@ extension WatcherMessage {
     case .cluster: "cluster"
     case .claim(let claim): "claim \(claim.fullName)"
     case .claimGone(let namespace, let name): "claim \(namespace)/\(name)"
+    case .nodeUse(let use): "use of node \(use.node)"
     case .unknown(let type): type
     }
   }

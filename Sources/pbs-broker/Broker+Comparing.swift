@@ -1,5 +1,6 @@
 import ConnectorMetrics
 import FoundationEssentials
+import Kubernetes
 import Messages
 import Monitoring
 import Runtime
@@ -73,6 +74,7 @@ extension Broker {
     let jobs = world.ownJobs(of: record)
     let situation = situation(record, presence, jobs)
     let decision = Reconciliation.decide(situation)
+    world.noteRoom(of: record, decision, now: clock.now)
     announceStart(jobs)
     noteProof(of: jobs)
     noteMisplacement(decision.misplacement, of: record)
@@ -129,6 +131,7 @@ extension Broker {
       record.waitsFor = wait.reason
     }
     let asked = asked(record, jobs, translation)
+    let pod = record.pod
     return Situation(
       presence: presence, jobs: jobs.map { withCurrentTerms(record, $0) },
       olderThanBinding: Set(
@@ -141,13 +144,15 @@ extension Broker {
       translation: translation, asked: asked,
       refusedEdits: asked.keys.reduce(into: [:]) { $0[$1] = alterer.refusal(of: $1) },
       immovable: Set(jobs.map(\.job).filter { !canMove($0) }.map(\.id)),
+      rejection: record.rejection,
       refusal: record.refusal,
       hindrance: poller.hindrance,
       submissionHindrance: submitter.hindrance(of: record.uid)
         ?? record.waitsFor.map { "\($0), so that its job is submitted later" },
       hostMap: world.hostMap,
       nodeHindrance: { node in
-        rejections.wait(.node(node), now: now).map { wait in
+        let asked = pod.map { Amounts(of: PodNeeds($0.spec)) }
+        return rejections.wait(.node(node), now: now, asked: asked).map { wait in
           "it waits to be bound, since \(wait.reason)"
         }
       },
@@ -156,9 +161,19 @@ extension Broker {
         guard let pod, let taints = taints[$0] else { return nil }
         return policy.untolerated(by: pod, of: taints)
       },
+      shortage: settings.checksCapacity ? shortage(of: record, jobs, now) : nil,
       isHostAway: world.isHostAway(of: record), bindWhen: settings.bindWhen,
       patience: settings.terminatingPatience, pastGrace: record.pastGrace(now: now),
       now: clock.date)
+  }
+
+  private func shortage(
+    of record: PodRecord, _ jobs: [JobRecord], _ now: Double
+  ) -> Situation.Shortage? {
+    guard record.pod?.nodeName == nil,
+      let job = Reconciliation.keeper(of: jobs.map(\.job)), job.isRunning
+    else { return nil }
+    return world.shortage(of: record, job, patience: settings.roomPatience, now: now)
   }
 
   /// Until when the pod's job waits for what was said of others, and why: its owner's, or those that

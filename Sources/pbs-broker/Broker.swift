@@ -27,6 +27,7 @@ final class Broker {
   private var unknownTypes = UnknownTypes()
   /// Pods that were not acted on because our ownership was not confirmed.
   var postponed: Set<String> = []
+  var capacityNews = CapacityNews()
   private var comparedAt = -Double.infinity
   /// PBS has been polled, and pods compared with their jobs since.
   private(set) var comparedOnce = false
@@ -102,6 +103,7 @@ final class Broker {
     case .nodeGone(let name): world.removeNode(name)
     case .cluster(let cluster): update(cluster)
     case .claim(let claim): world.update(claim)
+    case .nodeUse(let use): world.update(use)
     case .claimGone(let namespace, let name): world.removeClaim(namespace: namespace, name: name)
     case .unknown(let type):
       if let type = unknownTypes.new(type) {
@@ -233,6 +235,7 @@ final class Broker {
       }
     }
     submitter.start()
+    sayCapacity()
     alterer.start()
   }
 

@@ -22,6 +22,10 @@ struct BrokerSettings: Sendable {
   var orphanGrace = 30.0
   /// Seconds that a pod may stay Terminating past its grace period on a host that is away.
   var terminatingPatience = 300.0
+  /// Whether a pod is bound only where Kubernetes has room for it, by its own account.
+  var checksCapacity = true
+  /// Seconds for which a job keeps its place while what is ending on its node still takes the room.
+  var roomPatience = 60.0
   /// When jobs vanish in numbers: see ``VanishGuard``.
   var vanishShare = 0.2
   var vanishLeast = 10
@@ -61,6 +65,8 @@ struct BrokerSettings: Sendable {
     orphanGrace = try settings.number("orphan-grace", in: 0...86400) ?? orphanGrace
     terminatingPatience =
       try settings.number("terminating-patience", in: 0...86400) ?? terminatingPatience
+    checksCapacity = try settings.flag("check-capacity") ?? checksCapacity
+    roomPatience = try settings.number("room-patience", in: 0...3600) ?? roomPatience
     vanishShare = try settings.number("vanish-share", in: 0...1) ?? vanishShare
     vanishLeast = try settings.count("vanish-least", in: 1...1_000_000) ?? vanishLeast
     vanishInterval = try settings.number("vanish-interval", in: 0...3600) ?? vanishInterval

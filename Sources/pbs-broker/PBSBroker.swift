@@ -20,7 +20,8 @@ struct PBSBroker: ConnectorCommand {
   static let configuration = CommandConfiguration(
     commandName: "pbs-broker",
     abstract: "Submits a PBS job for each pod that waits, and follows both.",
-    version: Version.text, subcommands: [ExplainCommand.self, StatusCommand.self])
+    version: Version.text,
+    subcommands: [ExplainCommand.self, StatusCommand.self, DoctorCommand.self])
 
   @Option(help: "kube-watcher's socket (default: \(Process.runDirectory)/kube-watcher.sock).")
   var watcher: String?

@@ -55,8 +55,19 @@ import Testing
       #"{"node":{"metadata":{"name":"node1"},"status":{"conditions":[{"status":"True","type":"Ready"}]}},"type":"node"}"#
     ),
     (.nodeGone(name: "node1"), #"{"name":"node1","type":"node-gone"}"#),
+    (
+      .nodeUse(nodeUse),
+      #"{"daemons":{"cpu":"100m","pods":"1"},"name":"node1","others":{"memory":"1024","pods":"2"},"type":"node-use"}"#
+    ),
     (.unknown(type: "weather"), #"{"type":"weather"}"#),
   ]
+
+  private static var nodeUse: NodeUse {
+    var use = NodeUse(node: "node1")
+    use.daemons = Amounts(milliCPU: 100, pods: 1)
+    use.others = Amounts(memory: 1024, pods: 2)
+    return use
+  }
 
   @Test(arguments: watcherMessages)
   func aWatcherMessageIsWrittenAndReadAgain(_ message: WatcherMessage, _ json: String) throws {

@@ -11,7 +11,7 @@ from docs import markdown, swift_sources
 CONFIGURATION = "docs/configuration.md"
 PROTOCOL = "docs/protocol.md"
 RELIABILITY = "docs/reliability.md"
-DOCUMENTS = ("README.md", "docs/annotations.md", "docs/architecture.md", CONFIGURATION, "docs/metrics.md", "docs/installation.md", "docs/kubernetes.md", "docs/nodes.md", "docs/policy.md", "docs/operations.md", PROTOCOL, RELIABILITY, "docs/security.md")
+DOCUMENTS = ("README.md", "docs/annotations.md", "docs/architecture.md", "docs/capacity.md", CONFIGURATION, "docs/metrics.md", "docs/installation.md", "docs/kubernetes.md", "docs/nodes.md", "docs/policy.md", "docs/operations.md", PROTOCOL, RELIABILITY, "docs/security.md")
 
 # A message's type, its heading in the protocol, and the struct that holds its fields, if one does.
 MESSAGES = (
@@ -26,6 +26,7 @@ MESSAGES = (
     ("node-gone", "### node-gone", None),
     ("cluster", "### cluster", None),
     ("claim", "### claim", None),
+    ("node-use", "### node-use", None),
     ("claim-gone", "### claim-gone", None),
     ("bind", "### bind", ("Shared/Messages/BrokerMessage.swift", "Bind")),
     ("report", "### report", ("Shared/Messages/BrokerMessage.swift", "Report")),

@@ -56,7 +56,7 @@ def rejecting_site(tmp_path: Path, pbs: PBSSimulator) -> Iterator[Site]:
     """The node has a tenth of a cpu less than PBS thinks, and its kubelet rejects what does not fit."""
     kubernetes = KubernetesSimulator(kubelet=Kubelet(rejects=True))
     kubernetes.create_node("node1", cpu=f"{1000 * CPUS - 100}m")
-    yield from running_site(tmp_path, kubernetes, pbs, configuration="")
+    yield from running_site(tmp_path, kubernetes, pbs, configuration="pbs-broker:\n  check-capacity: false\n")
 
 
 def per_minute(count: int, costs: Costs) -> float:

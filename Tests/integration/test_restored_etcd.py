@@ -93,7 +93,7 @@ def test_the_cluster_and_its_claims_are_told_by_a_real_server(server: RealKubern
         told = peer.until("synced", 30)
         (cluster,) = [message["cluster"] for message in told if message["type"] == "cluster"]
         uid = server.client.json("GET", "/api/v1/namespaces/kube-system")["metadata"]["uid"]
-        assert cluster == {"id": uid, "schedulerNames": ["pbs"], "claims": True}
+        assert cluster == {"id": uid, "schedulerNames": ["pbs"], "claims": True, "nodeUse": True}
         (first,) = [message["claim"] for message in told if message["type"] == "claim"]
         assert first == {"namespace": "default", "name": "data", "isBound": False, "waitsForConsumer": True, "isForOnePod": False}
         server.client.json("DELETE", f"{CLAIMS}/data")

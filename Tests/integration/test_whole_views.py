@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from integration.site import pod_manifest
-from integration.watched import Watched, connect, next_of, pods, watched
+from integration.watched import OURS, Watched, connect, next_of, pods, watched
 from simulators.kubernetes import KubernetesSimulator
 from simulators.kubernetes.faults import Cut, Fault, Gone, LoseAnswer, Reset, Status, TooManyRequests
 
@@ -43,7 +43,7 @@ def test_a_watch_begins_only_with_the_version_of_a_whole_list(watched: Watched) 
     watched.start()
     watched.kubernetes.wait(lambda _: fault.hits >= 2, 20)
     assert not [entry for entry in list(watched.kubernetes.requests.entries)
-                if entry.verb == "watch" and entry.resource == "pods"]
+                if entry.verb == "watch" and entry.resource == "pods" and OURS in entry.target]
     with connect(watched) as peer:
         assert peer.until("ping")[-1]["ownsUntil"] == 0, "nothing is given before all is known"
         watched.kubernetes.faults.clear()
@@ -55,7 +55,7 @@ def test_watches_that_end_at_once_and_lists_that_do_not_help_are_repeated_with_b
     watched.start()
     watched.kubernetes.wait(lambda _: len(watched.listings("/api/v1/pods")) >= 5, 30)
     moments = [entry.monotonic for entry in list(watched.kubernetes.requests.entries)
-               if entry.verb == "list" and entry.resource == "pods" and "limit=500" in entry.target][:5]
+               if entry.verb == "list" and entry.resource == "pods" and "limit=500" in entry.target and OURS in entry.target][:5]
     pauses = [later - earlier for earlier, later in zip(moments, moments[1:])]
     assert pauses[3] > 0.35 and sum(pauses) > 0.7, pauses
 
@@ -169,7 +169,7 @@ def test_the_cluster_is_told_first(watched: Watched) -> None:
     with connect(watched) as peer:
         told = [message for message in peer.until("synced") if message["type"] not in ("hello", "ping")]
     uid = watched.kubernetes.request("GET", KUBE_SYSTEM)["metadata"]["uid"]
-    assert told[0] == {"type": "cluster", "cluster": {"id": uid, "schedulerNames": ["batch", "pbs"], "claims": True}}
+    assert told[0] == {"type": "cluster", "cluster": {"id": uid, "schedulerNames": ["batch", "pbs"], "claims": True, "nodeUse": True}}
     assert [message["type"] for message in told[1:]] == ["node", "pod", "pod", "synced"]
 
 

@@ -11,6 +11,8 @@ from integration.connector import Connector
 from integration.peer import Message, Peer
 from simulators.kubernetes import KubernetesSimulator
 
+# In a request for pods of ours; other pods are listed and watched besides.
+OURS = "spec.schedulerName%3Dpbs"
 CONFIGURATION = "kube-watcher:\n  check-interval: 1\n"
 
 
@@ -39,9 +41,9 @@ class Watched:
         return self.connector["kube-watcher"].wait_for_log(text, timeout, after)
 
     def listings(self, path: str) -> list[str]:
-        """The targets of the requests for lists of this path, the looks at versions not among them."""
+        """The targets of the requests for lists of this path; not among them are looks at versions, and other pods."""
         return [entry.target for entry in list(self.kubernetes.requests.entries)
-                if entry.verb == "list" and entry.target.startswith(path + "?") and "limit=500" in entry.target]
+                if entry.verb == "list" and entry.target.startswith(path + "?") and "limit=500" in entry.target and (entry.resource != "pods" or OURS in entry.target)]
 
 
 @pytest.fixture

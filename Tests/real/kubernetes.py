@@ -198,7 +198,7 @@ class RealKubernetes:
 
     # Objects
 
-    def create_node(self, name: str, ready: bool = True, cpu: str = "2", memory: str = "24684096Ki",
+    def create_node(self, name: str, ready: bool = True, cpu: str = "1000", memory: str = "100Ti",
                     labels: dict[str, str] | None = None) -> Object:
         """Creates a node as a kubelet would register it; `cpu` and `memory` are its capacity, all of it allocatable."""
         resources = {"cpu": cpu, "memory": memory, "pods": "1000"}

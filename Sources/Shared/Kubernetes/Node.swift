@@ -27,4 +27,6 @@ public struct NodeSpec: Codable, Sendable, Equatable {
 
 public struct NodeStatus: Codable, Sendable, Equatable {
   public var conditions: [PodCondition]?
+  /// What pods may hold of it together, by its kubelet's word.
+  public var allocatable: Amounts?
 }

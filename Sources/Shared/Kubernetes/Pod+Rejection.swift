@@ -10,6 +10,12 @@ extension Pod {
     public var reason: String
     /// It is about the node, which would reject others as well; else only about this pod.
     public var isOfNode: Bool
+
+    /// The resource that the node lacks, by its Kubernetes name ("cpu" of OutOfcpu); nil where the
+    /// reason is another one.
+    public var lacked: String? {
+      reason.hasPrefix("OutOf") ? String(reason.dropFirst("OutOf".count)) : nil
+    }
   }
 
   /// Why its kubelet has rejected it; nil when it has not. A pod of reason Evicted may have run:

@@ -10,7 +10,14 @@ public struct Cluster: Codable, Sendable, Equatable {
   /// the same.
   public var claims: Bool
 
-  public init(id: String, schedulerNames: [String], claims: Bool = false) {
+  /// Whether it is told what pods that are not ours hold of nodes; nil from a kube-watcher of an
+  /// older release, which does not know of that.
+  public var nodeUse: Bool?
+
+  public init(
+    id: String, schedulerNames: [String], claims: Bool = false, nodeUse: Bool? = nil
+  ) {
+    self.nodeUse = nodeUse
     self.id = id
     self.schedulerNames = schedulerNames
     self.claims = claims

@@ -17,6 +17,8 @@ public enum WatcherMessage: Sendable, Equatable {
   case claim(VolumeClaim)
   /// The volume claim no longer exists.
   case claimGone(namespace: String, name: String)
+  /// What pods that are not ours hold of a node now.
+  case nodeUse(NodeUse)
   /// Something that this version does not know.
   case unknown(type: String)
 }
@@ -49,6 +51,7 @@ extension WatcherMessage: Codable {
       self = .claimGone(
         namespace: try container.decode(String.self, forKey: .namespace),
         name: try container.decode(String.self, forKey: .name))
+    case "node-use": self = .nodeUse(try NodeUse(from: decoder))
     default: self = .unknown(type: type)
     }
   }
@@ -80,6 +83,9 @@ extension WatcherMessage: Codable {
       try container.encode("claim-gone", forKey: .type)
       try container.encode(namespace, forKey: .namespace)
       try container.encode(name, forKey: .name)
+    case .nodeUse(let use):
+      try container.encode("node-use", forKey: .type)
+      try use.encode(to: encoder)
     case .unknown(let type):
       try container.encode(type, forKey: .type)
     }

@@ -29,3 +29,11 @@ struct LineLogHandler: LogHandler {
     output.write(event.level, "\(event.message)", fields)
   }
 }
+
+extension Logger {
+  /// A logger that writes to standard error as each process does.
+  public static func lines(of program: String, level: Logger.Level) -> Logger {
+    let output = LogOutput(program: program, format: .text)
+    return Logger(label: program) { _ in LineLogHandler(output, LogLevel(level)) }
+  }
+}

@@ -12,6 +12,8 @@ struct Decision: Sendable, Equatable {
   var deletions: [Deletion] = []
   /// A job of which PBS must tell anew before anything follows.
   var unconfirmed: String?
+  /// The job among ``deletions`` whose node has no room for the pod.
+  var released: Released?
   /// The pod asks for a host or node that is not known (yet).
   var needsHosts = false
 
@@ -22,6 +24,12 @@ struct Decision: Sendable, Equatable {
     var job: String
     var node: String
     /// For the pod's owner.
+    var words: String
+  }
+
+  struct Released: Sendable, Equatable {
+    var job: String
+    /// "runs on node1, where ..."
     var words: String
   }
 

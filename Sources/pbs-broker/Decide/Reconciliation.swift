@@ -14,7 +14,7 @@ enum Reconciliation {
     case .present(let pod):
       guard let reference = PodReference(pod) else { return Decision() }
       if pod.isFinished {
-        return releasing(situation.jobs, "its pod has finished")
+        return telling(of: situation.rejection, reference, situation)
       }
       if pod.nodeName != nil {
         return noting(pod, reference, bound(pod, reference, situation))
@@ -81,6 +81,8 @@ enum Reconciliation {
       decision.deletions.append(.init(job: job.id, reason: misplacement.words))
       decision.message = .report(
         report(reference, job.id, "job \(job.id) is released: \(misplacement.words)"))
+    } else if isStarted(job, situation.bindWhen), let shortage = situation.shortage {
+      noRoom(shortage, job, reference, &decision)
     } else if isStarted(job, situation.bindWhen) {
       decision.message = binding(job, reference, situation)
       // Its host may be new to PBS.
@@ -183,7 +185,7 @@ enum Reconciliation {
     }
   }
 
-  private static func report(
+  static func report(
     _ pod: PodReference, _ job: String?, _ message: String
   ) -> BrokerMessage.Report {
     .init(

@@ -19,6 +19,12 @@ struct RejectionBackoff: Sendable {
       if case .request = self { 1 } else { 10 }
     }
 
+    /// Seconds. A node's wait holds up pods that have nothing to do with what was rejected; an owner's
+    /// only that one's own, each of which costs a pod, a job and an Event.
+    fileprivate var longestWait: Double {
+      if case .owner = self { 900 } else { 300 }
+    }
+
     /// The controller of a pod, if it has one.
     static func owner(of pod: Pod) -> Key? {
       pod.controllerUID.map { .owner(namespace: pod.metadata.namespace ?? "default", uid: $0) }
@@ -44,6 +50,11 @@ struct RejectionBackoff: Sendable {
     var reason = ""
     /// That its pods run says nothing: it is afterwards that they end.
     var isEarlyEnd = false
+    /// Of a node: the least that was asked for by the pods that were rejected for want of a resource,
+    /// by its name. Pods that ask for less of each need not wait.
+    var sizes: [String: Int] = [:]
+    /// Some pod was rejected whatever it asks for.
+    var concernsAll = false
     var at = 0.0
     var until = 0.0
   }
@@ -62,22 +73,29 @@ struct RejectionBackoff: Sendable {
     let owner = Key.owner(of: pod)
     guard let rejection = pod.rejection, before.rejection == nil else {
       if pod.status?.phase == "Running", before.status?.phase != "Running" {
-        accepted(.node(node))
+        accepted(.node(node), asked: Amounts(of: PodNeeds(pod.spec)))
         if let owner { accepted(owner) }
       }
       return nil
     }
     // What is wrong with one pod is no trouble of the node's other pods.
-    let keys = [owner, rejection.isOfNode ? .node(node) : nil].compactMap(\.self)
-    for key in keys {
-      let who =
-        key == owner
-        ? "kubelets reject the pods of its owner" : "the kubelet of \(node) rejects pods"
-      rejected(key, reason: "\(who) (\(rejection.reason))", now: now)
+    if let owner {
+      rejected(
+        owner, reason: "kubelets reject the pods of its owner (\(rejection.reason))", now: now)
     }
-    let others = rejection.isOfNode ? " and that node's" : ""
+    var others = ""
+    if rejection.isOfNode {
+      let size = rejection.lacked.map { [$0: Amounts(of: PodNeeds(pod.spec))[$0]] } ?? [:]
+      let isSized = size.values.contains { $0 > 0 }
+      others = isSized ? " and that node's next pods as large" : " and that node's next pods"
+      rejected(
+        .node(node),
+        reason:
+          "the kubelet of \(node) rejects pods\(isSized ? " as large" : "") (\(rejection.reason))",
+        now: now, sizes: isSized ? size : nil)
+    }
     return
-      "pod \(pod.fullName) was rejected by the kubelet of \(node) (\(rejection.reason)): its owner's\(others) next pods wait"
+      "pod \(pod.fullName) was rejected by the kubelet of \(node) (\(rejection.reason)): its owner's next pods\(others) wait"
   }
 
   /// PBS has ended the job of a bound pod.
@@ -108,30 +126,68 @@ struct RejectionBackoff: Sendable {
   /// - Parameters:
   ///   - reason: words for the pods that wait.
   ///   - isEarlyEnd: whether it was the end of a job, and not kubelet's word.
-  mutating func rejected(_ key: Key, reason: String, now: Double, isEarlyEnd: Bool = false) {
+  ///   - sizes: how much it asked for of what the node lacked; nil where that does not matter.
+  mutating func rejected(
+    _ key: Key, reason: String, now: Double, isEarlyEnd: Bool = false, sizes: [String: Int]? = nil
+  ) {
     if entries.count >= Self.most, let oldest = entries.min(by: { $0.value.at < $1.value.at }) {
       entries[oldest.key] = nil
     }
     var entry =
       entries[key]
-      ?? Entry(backoff: Backoff(first: key.firstWait, longest: 300, jitter: jitter.split()))
-    if now - entry.at > Self.calm { entry.backoff.reset() }
+      ?? Entry(
+        backoff: Backoff(first: key.firstWait, longest: key.longestWait, jitter: jitter.split()))
+    // Not right after a wait that is longer than the calm.
+    if now - entry.at > Self.calm, now - entry.until > Self.calm / 2 {
+      entry.backoff.reset()
+      entry.sizes = [:]
+      entry.concernsAll = false
+    }
     // Pods that were under way together are one rejection.
     if now >= entry.until { entry.until = now + entry.backoff.delay() }
     entry.at = now
     entry.reason = reason
     entry.isEarlyEnd = isEarlyEnd
+    if let sizes {
+      entry.sizes.merge(sizes, uniquingKeysWith: min)
+    } else {
+      entry.concernsAll = true
+    }
     entries[key] = entry
   }
 
-  /// A pod of this owner, or on this node, runs.
-  mutating func accepted(_ key: Key) {
-    if entries[key]?.isEarlyEnd == false { entries[key] = nil }
+  /// A pod of this owner, or on this node, runs: the wait ends. The next one is longer all the same,
+  /// until there has been a calm: where some fit and others do not, each that runs would let one more
+  /// be rejected.
+  /// - Parameter asked: what it asks for; of a node, only one as large as those that were rejected
+  ///   shows that they would run.
+  mutating func accepted(_ key: Key, asked: Amounts? = nil) {
+    guard var entry = entries[key], !entry.isEarlyEnd else { return }
+    if case .request = key {
+      entries[key] = nil
+      return
+    }
+    if let asked, !entry.sizes.isEmpty {
+      entry.sizes = entry.sizes.filter { asked[$0.key] < $0.value }
+      guard entry.sizes.isEmpty else {
+        entry.concernsAll = false
+        entries[key] = entry
+        return
+      }
+    }
+    entry.until = -.infinity
+    entry.sizes = [:]
+    entry.concernsAll = false
+    entries[key] = entry
   }
 
   /// Until when to wait, and why; nil when there is nothing to wait for.
-  func wait(_ key: Key, now: Double) -> (until: Double, reason: String)? {
+  /// - Parameter asked: what the pod that is to wait asks for; nil for one of which that is not known.
+  func wait(_ key: Key, now: Double, asked: Amounts? = nil) -> (until: Double, reason: String)? {
     guard let entry = entries[key], now < entry.until else { return nil }
+    if let asked, !entry.concernsAll, !entry.sizes.contains(where: { asked[$0.key] >= $0.value }) {
+      return nil
+    }
     return (entry.until, entry.reason)
   }
 }

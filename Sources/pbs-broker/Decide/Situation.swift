@@ -12,6 +12,14 @@ struct Situation: Sendable {
     case neverSeen
   }
 
+  /// Too little room on a node.
+  struct Shortage: Sendable, Equatable {
+    /// "runs on node1, where Kubernetes has 1 cpu left of 4 ..."
+    var words: String
+    /// It has lasted long enough: the job is given up.
+    var isOverdue: Bool
+  }
+
   var presence: Presence
   /// The pod's own jobs that PBS has not called ended: they carry its UID, and are ours.
   var jobs: [Job] = []
@@ -40,6 +48,8 @@ struct Situation: Sendable {
   var refusedEdits: [String: String] = [:]
   /// Jobs that our user may not move to another queue.
   var immovable: Set<String> = []
+  /// What is to be told of its rejection by a kubelet; nil where nobody here has seen one.
+  var rejection: String?
   /// PBS's words when it refused the pod's last submission.
   var refusal: String?
   /// Why nothing is known of any job at present; nil while PBS answers.
@@ -52,6 +62,8 @@ struct Situation: Sendable {
   var nodeHindrance: @Sendable (String) -> String? = { _ in nil }
   /// The taint of a node that keeps the pod off it.
   var untolerated: @Sendable (String) -> Taint? = { _ in nil }
+  /// That the node on which its job runs has too little left for the pod, by Kubernetes' own account.
+  var shortage: Shortage?
   /// Whether the pod's node is NotReady, or PBS calls its host down.
   var isHostAway = false
   /// From a job's state to a binding.

@@ -24,6 +24,14 @@ extension PBSCommands {
       complaints.say(of: name, "pbsnodes tells of it what cannot be read, which is ignored")
     }
   }
+
+  /// PBS's queues with their attributes.
+  func queues() async throws(PBSError) -> [PBSText.Object] {
+    let result = try await runner.run("qstat", ["-Q", "-f"], for: .look)
+    guard result.status == 0 else { throw failure("qstat", result) }
+    return PBSText.parse(result.standardOutput, prefix: "Queue: ")
+  }
+
   /// pbsnodes cuts a comment off after 79 octets (OpenPBS, marknode).
   var commentLimit: Int { 79 }
 

@@ -62,6 +62,12 @@ final class PodRecord {
   var misplacement: Decision.Misplacement?
   var misplacedBackoff: Backoff
   var submitTimer: (any Timer)?
+  /// What is told of its rejection by a kubelet, which this broker has seen; nil where there was none.
+  var rejection: String?
+  /// Its job that runs where there is no room for the pod, and since when; nil while none does.
+  var lacksRoomSince: (job: String, since: Double)?
+  /// The last of its jobs that were released for want of room.
+  var releasedJob: String?
 
   init(uid: String, jitter: Jitter) {
     self.uid = uid

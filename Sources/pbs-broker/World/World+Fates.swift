@@ -9,6 +9,7 @@ extension World {
     // What kubelet says of a pod that PBS has not sent there is no trouble of other pods.
     if !record.jobs.isEmpty, let line = rejections.note(pod, before: before, now: now) {
       log.warning("\(line)")
+      record.rejection = pod.rejectionWords
     }
     // The hooks, which delete a pod at its job's end, are faster than PBS's word for that end.
     if pod.saidOfJobsEnd != nil, before.saidOfJobsEnd == nil {

@@ -34,6 +34,9 @@ final class World {
   var needsHosts = false
   /// Owners, nodes and requests whose pods are rejected, refused, or lose their jobs too early.
   var rejections: RejectionBackoff
+  /// What nodes have left for pods, and which pods wait for that: their nodes by their UIDs.
+  var ledger = NodeLedger()
+  var lackingRoom: [String: String] = [:]
   /// Since when kube-watcher's word is complete; nil while it is not.
   private(set) var syncedSince: Double?
   /// Pods told since the connection began: what is not among them at `synced` is missing.
@@ -77,7 +80,10 @@ final class World {
 
   // MARK: What kube-watcher tells
 
-  func watcherConnected() { toldSinceConnected.removeAll() }
+  func watcherConnected() {
+    ledger.forgetUses()
+    toldSinceConnected.removeAll()
+  }
 
   func watcherDisconnected() { syncedSince = nil }
 
@@ -106,6 +112,7 @@ final class World {
     if pod.nodeName != nil, pod.metadata.resized == true { record.isResized = true }
     record.noteChange(to: pod, now: now)
     record.pod = pod
+    noteHolding(of: pod, isOwnerNew: record.owner != owner)
     directory.enter(pod)
     changed.formUnion(directory.dependants(of: pod.fullName))
     record.owner = owner
@@ -130,6 +137,7 @@ final class World {
     let pod = record.pod
     if wasDeleted || pod?.isTerminating == true || pod?.isFinished == true {
       record.isGone = true
+      releaseRoom(of: record.uid)
     } else {
       isAbsenceChanged = true
       record.missingSince = record.missingSince ?? now
@@ -139,6 +147,7 @@ final class World {
   func update(_ node: Node) {
     let name = node.metadata.name
     nodes[name] = node
+    noteRoom(of: node)
     guard hostMap.update(node) else { return }
     isNamesChanged = true
     markAllChanged()
@@ -146,6 +155,7 @@ final class World {
 
   func removeNode(_ name: String) {
     if let node = nodes.removeValue(forKey: name) { nodeFacts.remove(node) }
+    ledger.removeNode(name)
     hostMap.removeNode(name)
     isNamesChanged = true
     // What is to be bound there is not any more.
@@ -173,13 +183,6 @@ final class World {
     guard !uses, claimUsers != before else { return }
     // What it has let go, another may have waited for.
     markWaiting(in: pod.metadata.namespace)
-  }
-
-  private func markWaiting(in namespace: String?) {
-    for record in pods.values
-    where record.pod?.nodeName == nil && record.pod?.metadata.namespace == namespace {
-      changed.insert(record.uid)
-    }
   }
 
   /// Which cluster it is: says anew whose the jobs are.
@@ -297,6 +300,8 @@ final class World {
 
   func forget(_ uid: String) {
     claimUsers.remove(uid)
+    releaseRoom(of: uid)
+    lackingRoom[uid] = nil
     directory.remove(uid)
     pods[uid] = nil
   }

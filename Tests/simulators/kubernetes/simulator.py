@@ -201,7 +201,7 @@ class KubernetesSimulator:
 
     # Nodes
 
-    def create_node(self, name: str, ready: bool = True, cpu: str = "2", memory: str = "24684096Ki",
+    def create_node(self, name: str, ready: bool = True, cpu: str = "1000", memory: str = "100Ti",
                     labels: dict[str, str] | None = None) -> Object:
         return self.request("POST", "/api/v1/nodes", nodes.manifest(name, ready, cpu, memory, labels))
 

@@ -1,24 +1,23 @@
-import Kubernetes
-
 /// What a pod as a whole asks for, by Kubernetes' own rule.
 /// (Kubernetes: "Init Containers", resource sharing; "Sidecar Containers"; "Pod Overhead".)
-enum EffectiveRequest {
+public enum EffectiveRequest {
   /// The largest of what the pod needs at any time: its containers with all sidecars, or an
   /// init container with the sidecars started before it; plus the pod's overhead. Requests
   /// for the pod as a whole take the place of the containers'.
   /// - Parameter defaults: for a container that has neither request nor limit of a resource.
-  /// - Throws: ``Refusal`` that names each container and resource whose quantity is none.
-  static func of(
-    _ pod: Pod, defaults: [String: Quantity]
-  ) throws(Refusal) -> [String: Quantity] {
+  /// - Returns: what can be read of it, by resource name, and a sentence on each quantity that
+  ///   cannot, with its container.
+  public static func of(
+    _ needs: PodNeeds, defaults: [String: Quantity] = [:]
+  ) -> (request: [String: Quantity], unreadable: [String]) {
     var reader = QuantityReader()
     var running: [String: Quantity] = [:]
-    for container in pod.spec.containers {
+    for container in needs.containers {
       add(reader.request(of: container, defaults: defaults), to: &running)
     }
     var sidecars: [String: Quantity] = [:]
     var starting: [String: Quantity] = [:]
-    for container in pod.spec.initContainers ?? [] {
+    for container in needs.initContainers {
       // An init container without requests runs beside nothing: no default for it.
       let own = reader.request(of: container, defaults: container.isSidecar ? defaults : [:])
       if container.isSidecar {
@@ -31,16 +30,37 @@ enum EffectiveRequest {
     }
     add(sidecars, to: &running)
     var total = running.merging(starting, uniquingKeysWith: max)
-    if let whole = pod.spec.resources {
+    if let whole = needs.resources {
       total.merge(reader.quantities(whole, "the pod")) { $1 }
     }
-    add(reader.parse(pod.spec.overhead ?? [:], "the pod's overhead"), to: &total)
-    guard reader.causes.isEmpty else { throw Refusal(causes: reader.causes) }
-    return total
+    add(reader.parse(needs.overhead, "the pod's overhead"), to: &total)
+    return (total, reader.causes)
   }
 
   private static func add(_ more: [String: Quantity], to sum: inout [String: Quantity]) {
     sum.merge(more) { $0 + $1 }
+  }
+}
+
+/// The members of a pod's spec that make up its request.
+public struct PodNeeds: Sendable {
+  var containers: [Container]
+  var initContainers: [Container]
+  var resources: ResourceRequirements?
+  var overhead: [String: String]
+
+  public init(_ spec: PodSpec) {
+    self.init(spec.containers, spec.initContainers, spec.resources, spec.overhead)
+  }
+
+  init(
+    _ containers: [Container]?, _ initContainers: [Container]?, _ resources: ResourceRequirements?,
+    _ overhead: [String: String]?
+  ) {
+    self.containers = containers ?? []
+    self.initContainers = initContainers ?? []
+    self.resources = resources
+    self.overhead = overhead ?? [:]
   }
 }
 
