@@ -250,7 +250,8 @@ final class Broker {
           compareChanged()
         },
         hindered: { [unowned self] in compareAll() },
-        isWanted: { [unowned self] in wanted($0) != nil }), clock: clock, log: log)
+        isWanted: { [unowned self] in wanted($0) != nil },
+        terms: { [unowned self] in wanted($0)?.0 }), clock: clock, log: log)
   }
 
   private func makeDeleter() -> Deleter {

@@ -23,6 +23,8 @@ final class Submitter {
     var hindered: @EventLoop () -> Void
     /// Whether a job is still wanted for the pod: what is not need not wait for its turn.
     var isWanted: @EventLoop (String) -> Bool = { _ in true }
+    /// The same job as it would be now, without a signature.
+    var terms: @EventLoop (String) -> JobDescription? = { _ in nil }
   }
 
   /// Seconds after which pods are told why nothing is submitted.
@@ -33,7 +35,7 @@ final class Submitter {
   /// moment.
   private static let longestUnanswered = 10.0
 
-  private struct Item {
+  struct Item: Sendable {
     var uid: String
     var namespace: String
   }
@@ -69,6 +71,10 @@ final class Submitter {
   /// How many at once; after a pause it grows with each success, so that a limit that has one
   /// place free is not met by many.
   private var width: Int
+  private lazy var limits = LimitPauses(
+    own: backend.user, inFlight: inFlight,
+    release: { [unowned self] in queue.add($0, of: $0.namespace, first: true) },
+    tell: { [unowned self] in actions.hindered() }, clock: clock, log: log)
   private lazy var queue = WorkQueue<Item>(
     limit: { [unowned self] in limit }, work: { [unowned self] in await submit($0) })
 
@@ -114,6 +120,11 @@ final class Submitter {
 
   /// The same for one pod: nil while all trouble is another one's.
   func hindrance(of uid: String) -> String? {
+    if !limits.isEmpty, !isAway(), let job = actions.terms(uid),
+      let words = limits.hindrance(of: job)
+    {
+      return words
+    }
     if let pause, isOfOneOther(pause, than: uid) { return nil }
     return hindrance
   }
@@ -141,6 +152,7 @@ final class Submitter {
 
   /// A job of ours has ended: a limit may have room again.
   func jobEnded() {
+    limits.jobEnded()
     guard pause?.isLimit == true else { return }
     pause?.until = 0
     start()
@@ -190,26 +202,26 @@ final class Submitter {
 
   private func submit(_ item: Item) async {
     let uid = item.uid
-    var token: String?
-    var hasOwnTerms = false
+    var job: JobDescription?
     do throws(PBSError) {
+      if !limits.isEmpty, let job = actions.terms(uid), limits.holds(item, job) { return }
       if actions.isWanted(uid) { await waitForTurn() }
       guard !queue.isDraining else { return }
       // Things may have changed while it waited for its turn.
       guard let description = try actions.job(uid) else {
         turned.forget(uid)
+        limits.dropped(uid)
         return actions.settled(uid)
       }
-      token = description.token
-      hasOwnTerms = description.hasOwnTerms
+      job = description
       let id = try await backend.submit(description)
       turned.taken(uid)
+      limits.taken(uid)
       if doubtedSince == nil { resume() } else { hold("") }
       actions.taken(uid, description, id)
       actions.settled(uid)
     } catch {
-      let hidden = error.hiding(token)
-      failed(item, hasOwnTerms ? hidden.aboutOneJob : hidden)
+      failed(item, error.hiding(job?.token), job)
     }
   }
 
@@ -226,10 +238,18 @@ final class Submitter {
     turnsTimer?.suspend()
   }
 
-  private func failed(_ item: Item, _ error: PBSError) {
-    switch error {
-    case .refused:
-      actions.failed(item.uid, error)
+  /// - Parameter job: what was submitted; nil where nothing was.
+  private func failed(_ item: Item, _ error: PBSError, _ job: JobDescription?) {
+    if case .limit(let words) = error, let job,
+      let scope = LimitScope(words, of: job, own: backend.user)
+    {
+      // Of a resource there may be enough left for the next pod, though not for this one.
+      return limits.reached(scope, words, item, first: !words.contains("resource"))
+    }
+    limits.dropped(item.uid)
+    switch job?.hasOwnTerms == true ? error.aboutOneJob : error {
+    case .refused(let words):
+      actions.failed(item.uid, .refused(words))
       actions.settled(item.uid)
     case .unavailable(let words):
       // It may have taken effect: the pod itself waits for a poll, the next one in the queue tries.
