@@ -182,7 +182,7 @@ extension Broker {
     _ record: PodRecord, _ job: JobDescription, _ now: Double
   ) -> (until: Double, reason: String)? {
     guard let pod = record.pod else { return nil }
-    let keys = [RejectionBackoff.Key.owner(of: pod), .request(of: pod, job)].compactMap(\.self)
+    let keys = [RejectionBackoff.Key.ownerOrSelf(of: pod), .request(of: pod, job)]
     return keys.compactMap { world.rejections.wait($0, now: now) }.max { $0.until < $1.until }
   }
 

@@ -158,6 +158,18 @@ import Testing
     #expect(world.rejections.wait(owner, now: wait.until + 1) == nil)
   }
 
+  @Test @EventLoop func aPodOfNobodysWaitsAsLong() throws {
+    let world = Self.world()
+    world.update(Self.use(.others, 3000))
+    var pod = Self.pod(1, cpu: "2")
+    pod.metadata.ownerReferences = nil
+    _ = world.update(pod, owner: "b", now: 0)
+    _ = Self.decide(world, 1, at: 0)
+    _ = Self.decide(world, 1, at: World.roomSettling)
+    let wait = try #require(world.rejections.wait(.ownerOrSelf(of: pod), now: 11))
+    #expect((15...20).contains(wait.until))
+  }
+
   @Test @EventLoop func roomThatComesInTimeIsTaken() {
     let world = Self.world()
     world.update(Self.use(.leaving, 3000))

@@ -30,6 +30,12 @@ struct RejectionBackoff: Sendable {
       pod.controllerUID.map { .owner(namespace: pod.metadata.namespace ?? "default", uid: $0) }
     }
 
+    /// The same, or the pod itself where nobody makes another in its place.
+    static func ownerOrSelf(of pod: Pod) -> Key {
+      owner(of: pod)
+        ?? .owner(namespace: pod.metadata.namespace ?? "default", uid: pod.metadata.uid ?? "")
+    }
+
     /// What a pod's job asks for.
     static func request(of pod: Pod, _ job: JobDescription) -> Key {
       .request(

@@ -68,10 +68,8 @@ extension World {
     guard let released = decision.released, record.releasedJob != released.job else { return }
     record.releasedJob = released.job
     record.waitsFor = "job \(released.job) \(released.words)"
-    if let owner = RejectionBackoff.Key.owner(of: pod) {
-      rejections.rejected(
-        owner, reason: "job \(released.job) of its owner's pods \(released.words)", now: now)
-    }
+    rejections.rejected(
+      .ownerOrSelf(of: pod), reason: "job \(released.job) \(released.words)", now: now)
     log.warning(
       "job \(released.job) of pod \(record.name) \(released.words): it is released, and another is submitted later"
     )
