@@ -14,8 +14,10 @@ from integration.test_options import create
 
 def reload(site: Site, keys: str, said: str) -> None:
     """Other keys of pbs-broker, and what it says of them."""
-    (site.connector.directory / "config.yaml").write_text(site.connector.configuration + keys)
     broker = site.connector["pbs-broker"]
+    # Until then the other file would be the one that it starts with.
+    broker.wait_for_log("proof: ")
+    (site.connector.directory / "config.yaml").write_text(site.connector.configuration + keys)
     broker.signal(signal.SIGHUP)
     broker.wait_for_log(said)
 
