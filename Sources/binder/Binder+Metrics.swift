@@ -27,6 +27,21 @@ extension Binder {
     }
   }
 
+  /// Starts nothing more, and waits for what is under way.
+  func drain() async {
+    await ending.begin(isIdle: active.isEmpty)
+    await events.drain()
+  }
+
+  /// How many pods wait, by what is asked for, by a list of that one name; and of how many something
+  /// is under way.
+  private var load: (waiting: [[String]: Double], active: Int) {
+    let waiting = wanted.filter { !active.contains($0.key.uid) }.values
+    return (
+      waiting.reduce(into: [:]) { $0[[$1.message.kind.request], default: 0] += 1 }, active.count
+    )
+  }
+
   /// Counts what has become of something that was asked for.
   func count(_ message: BrokerMessage, _ answer: PodActions.Answer) {
     guard let namespace = message.pod?.namespace else { return }

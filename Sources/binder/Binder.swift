@@ -27,10 +27,10 @@ final class Binder {
   private let log: Logger
   private(set) var subscriptions: [Subscription] = []
   /// What is to be done; replaced by newer messages.
-  private var wanted: [Item: Work] = [:]
+  private(set) var wanted: [Item: Work] = [:]
   private var agenda = Agenda<Item>(urgencies: 3)
   /// UIDs of the pods on which something is under way.
-  private var active: Set<String> = []
+  private(set) var active: Set<String> = []
   /// How many of these are bindings.
   private var binding = 0
   /// Reports are paced, so that a thousand pods that are refused are not thousands of requests at
@@ -44,17 +44,16 @@ final class Binder {
   private var complaints = TokenBucket(burst: 20, interval: 10)
   private var untold = 0
 
-  private var isEnding = false
-  private var ended: [CheckedContinuation<Void, Never>] = []
+  let ending = Drain()
 
   /// One pod, as one broker speaks of it.
-  private struct Item: Hashable {
+  struct Item: Hashable {
     var uid: String
     /// Its place among the subscriptions.
     var broker: Int
   }
 
-  private struct Work {
+  struct Work {
     var id: Int?
     var message: BrokerMessage
     var since: Double
@@ -174,7 +173,7 @@ final class Binder {
   // MARK: Doing it
 
   private func start() {
-    if access.isResting || isEnding { return }
+    if access.isResting || ending.hasBegun { return }
     let most = access.mostAtOnce(requestsInFlight)
     while active.count < most, let item = next(), let work = wanted[item] {
       active.insert(item.uid)
@@ -183,7 +182,7 @@ final class Binder {
       Task { @EventLoop in
         await perform(work, item)
         active.remove(item.uid)
-        endIfDone()
+        if active.isEmpty { ending.idle() }
         if isBinding { binding -= 1 }
         // What came meanwhile for this pod was held back.
         for broker in subscriptions.indices {
@@ -195,19 +194,6 @@ final class Binder {
       }
     }
     events.yield(toBindings: binding > 0 || agenda.has(0))
-  }
-
-  /// Starts nothing more, and waits for what is under way.
-  func drain() async {
-    isEnding = true
-    if !active.isEmpty { await withCheckedContinuation { ended.append($0) } }
-    await events.drain()
-  }
-
-  private func endIfDone() {
-    guard isEnding, active.isEmpty else { return }
-    for continuation in ended { continuation.resume() }
-    ended = []
   }
 
   /// The next thing to do about a pod on which nothing is under way.
@@ -283,15 +269,6 @@ final class Binder {
     default:
       break
     }
-  }
-
-  /// How many pods wait, by what is asked for, by a list of that one name; and of how many something
-  /// is under way.
-  var load: (waiting: [[String]: Double], active: Int) {
-    let waiting = wanted.filter { !active.contains($0.key.uid) }.values
-    return (
-      waiting.reduce(into: [:]) { $0[[$1.message.kind.request], default: 0] += 1 }, active.count
-    )
   }
 
   // MARK: Answering

@@ -1,8 +1,9 @@
 import ConnectorMetrics
-import enum CoreMetrics.MetricsSystem
 import Glibc
 import Logging
 import Runtime
+
+import enum CoreMetrics.MetricsSystem
 
 /// What a process shows of itself to those who watch over it: to the service manager, and over HTTP
 /// where that is configured.

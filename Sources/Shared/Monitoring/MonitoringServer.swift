@@ -66,7 +66,9 @@ final class MonitoringServer {
     }
     accepted += 1
     let id = accepted
-    connections[id] = MonitoringConnection(number, within: limits.time, clock: clock, answer: answer) {
+    connections[id] = MonitoringConnection(
+      number, within: limits.time, clock: clock, answer: answer
+    ) {
       [weak self] status in
       if let status { Metric.monitoringRequests.count(1, status) }
       self?.connections[id] = nil

@@ -6,9 +6,7 @@ public final class WorkQueue<Item: Sendable> {
   private let work: @EventLoop (Item) async -> Void
   private var items = Turns<Item>()
   private var active = 0
-  /// Nothing more is started.
-  public private(set) var isDraining = false
-  private var drained: [CheckedContinuation<Void, Never>] = []
+  private let ending = Drain()
 
   /// Called when nothing waits any more.
   public var onEmpty: (@EventLoop () -> Void)?
@@ -38,18 +36,11 @@ public final class WorkQueue<Item: Sendable> {
     start()
   }
 
-  /// Starts nothing more, and waits for what is under way.
-  public func drain() async {
-    isDraining = true
-    guard active > 0 else { return }
-    await withCheckedContinuation { drained.append($0) }
-  }
+  /// Nothing more is started.
+  public var isDraining: Bool { ending.hasBegun }
 
-  private func endDraining() {
-    guard active == 0 else { return }
-    for continuation in drained { continuation.resume() }
-    drained = []
-  }
+  /// Starts nothing more, and waits for what is under way.
+  public func drain() async { await ending.begin(isIdle: active == 0) }
 
   /// Starts what there is room for; to be called when the limit has grown.
   public func start() {
@@ -59,7 +50,7 @@ public final class WorkQueue<Item: Sendable> {
       Task { @EventLoop in
         await work(item)
         active -= 1
-        if isDraining { endDraining() }
+        if active == 0 { ending.idle() }
         start()
       }
     }

@@ -25,7 +25,7 @@ public final class Publisher {
   private let log: Logger
   private let listener: SocketListener
   private var pingTimer: (any Timer)?
-  private var subscribers: [Int: Subscriber] = [:]
+  private(set) var subscribers: [Int: Subscriber] = [:]
   private var lastNumber = 0
   private var shares = Shares()
   private var isSynced = false
@@ -105,7 +105,7 @@ public final class Publisher {
     }
   }
 
-  private var tells: Bool { isSynced && clock.now < validUntil }
+  var tells: Bool { isSynced && clock.now < validUntil }
 
   /// Until when subscribers own what names them; 0 while there is nothing to own.
   private var ownsUntil: Double {
@@ -114,16 +114,6 @@ public final class Publisher {
 
   /// The subscribers that share the work, or would if they were not left out; sorted.
   public var sharers: [String] { shares.all }
-
-  /// How many subscribers there are of each role, by a list of that one name.
-  public var roles: [[String]: Double] {
-    subscribers.values.compactMap(\.hello?.role).reduce(into: [:]) {
-      $0[[$1.rawValue], default: 0] += 1
-    }
-  }
-
-  /// Whether subscribers are told all there is.
-  public var hasAll: Bool { tells }
 
   /// Gives the share of these to the others, as long as there are others.
   public func leaveOut(_ instances: Set<String>) {
