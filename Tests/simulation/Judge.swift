@@ -59,9 +59,11 @@ final class Judge {
       return wrong("\(pod.name) is deleted, and was never bound")
     }
     guard let entry = run.pbs.entries[job], entry.job.pod?.uid == pod.uid else {
-      // Lost, with all others or before.
-      let isOfMany = run.pbs.lost > 2 * Run.vanishLeast
-      if now - run.pbs.lostAt < 30, isOfMany {
+      // Lost, with all others or before: with many, it is doubted for a while.
+      if now - run.pbs.lostAt < 30, run.pbs.lost.count > 2 * Run.vanishLeast,
+        let lost = run.pbs.lost[job], lost.pod?.uid == pod.uid, lost.host == node,
+        "\(lost.runCount)" == pod.annotations["pbs-connector/run-count"]
+      {
         wrong("\(pod.name) is deleted as soon as many jobs are lost")
       }
       return
