@@ -77,7 +77,9 @@ final class Judge {
   /// A broker deletes a job.
   func deletes(_ job: String, force: Bool) {
     guard let entry = run.pbs.entries[job], !entry.job.hasEnded, let uid = entry.job.pod?.uid,
-      let pod = run.api.pod(uid), !pod.isFinished
+      let pod = run.api.pod(uid), !pod.isFinished,
+      // PBS has no other name for a job: a qdel of the former one of this number hits this one.
+      !(run.pbs.former.contains(job) && now - run.pbs.lostAt < Self.slack)
     else { return }
     let others = run.pbs.entries.values.contains { $0.job.pod?.uid == uid && $0.job.id != job }
     if let node = pod.node {

@@ -27,6 +27,8 @@ final class SimulatedPBS {
   private(set) var lostAt = -Double.infinity
   /// Those that ran when all were lost last, by their ids.
   private(set) var lost: [String: Job] = [:]
+  /// Ids of jobs that were lost: of those that are given again, a qdel may be on its way.
+  private(set) var former: Set<String> = []
   private var lastNumber = 0
   private var isCycleDue = false
 
@@ -160,6 +162,7 @@ final class SimulatedPBS {
     lostAt = run.time.now
     let running = live.filter { $0.job.isRunning && $0.job.substate == 42 }
     lost = Dictionary(running.map { ($0.job.id, $0.job) }) { first, _ in first }
+    former.formUnion(entries.keys)
     entries.removeAll()
     if countingAnew { lastNumber = 0 }
   }
