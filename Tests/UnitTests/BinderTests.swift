@@ -18,6 +18,8 @@ struct BinderTests {
 
   /// A binder without an API server, and the broker that it has connected to.
   @EventLoop private final class Site {
+    /// As in the process, nothing goes before the last request has ended.
+    private static var all: [Site] = []
     let binder: Binder
     let log = LogLines()
     private let peers = Heard<Peer>()
@@ -45,6 +47,7 @@ struct BinderTests {
       binder.subscribe(
         Subscription(
           path: path, role: .binder, instance: "binder-1", clock: SystemClock(), log: log.logger))
+      Self.all.append(self)
     }
 
     func broker() async throws -> Peer {
