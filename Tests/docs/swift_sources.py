@@ -107,8 +107,8 @@ def cases(file: str, enumeration: str) -> set[str]:
 
 
 def constant(file: str, name: str) -> float:
-    """A static constant that is a number, or a number shifted left."""
-    match = re.search(rf"static let {name} = ([\d._]+)(?: << (\d+))?$", text_of(file), re.MULTILINE)
+    """A static constant, or a default, that is a number, or a number shifted left."""
+    match = re.search(rf"(?:static let|public var) {name} = ([\d._]+)(?: << (\d+))?$", text_of(file), re.MULTILINE)
     assert match, f"no constant {name} in {file}"
     return float(match.group(1).replace("_", "")) * float(1 << int(match.group(2) or 0))
 

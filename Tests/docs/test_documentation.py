@@ -60,9 +60,9 @@ LIMITS = (
     ("pbs-broker/Observe/HintListener.swift", "frameLimit", lambda value: f"1 KiB ({value:.0f} octets"),
     ("pbs-broker/Observe/HintListener.swift", "connectionLife", lambda value: f"hint socket | {value:.0f} s |"),
     ("Shared/Wire/FrameConnection.swift", "queueLimit", lambda value: f"| {value / 2**20:.0f} MiB |"),
-    ("Shared/Wire/Publisher.swift", "helloWait", lambda value: f"| {value * 1000:.0f} ms |"),
-    ("Shared/Wire/Publisher.swift", "silence", lambda value: f"| silence of a consumer | {value:.0f} s |"),
-    ("Shared/Wire/Publisher.swift", "ownership", lambda value: f"{value:.0f} s from now"),
+    ("Shared/Wire/PublisherTiming.swift", "hello", lambda value: f"| {value * 1000:.0f} ms |"),
+    ("Shared/Wire/PublisherTiming.swift", "silence", lambda value: f"| silence of a consumer | {value:.0f} s |"),
+    ("Shared/Wire/PublisherTiming.swift", "ownership", lambda value: f"{value:.0f} s from now"),
     ("Shared/Wire/ControlMessage.swift", "protocolVersion", lambda value: f"the integer in `hello`, now {value:.0f}."),
 )
 

@@ -59,9 +59,11 @@ final class Judge {
       return wrong("\(pod.name) is deleted, and was never bound")
     }
     guard let entry = run.pbs.entries[job], entry.job.pod?.uid == pod.uid else {
-      // Lost, with all others or before.
-      let isOfMany = run.pbs.lost > 2 * Run.vanishLeast
-      if now - run.pbs.lostAt < 30, isOfMany {
+      // Lost, with all others or before: with many, it is doubted for a while.
+      if now - run.pbs.lostAt < 30, run.pbs.lost.count > 2 * Run.vanishLeast,
+        let lost = run.pbs.lost[job], lost.pod?.uid == pod.uid, lost.host == node,
+        "\(lost.runCount)" == pod.annotations["pbs-connector/run-count"]
+      {
         wrong("\(pod.name) is deleted as soon as many jobs are lost")
       }
       return
@@ -75,7 +77,9 @@ final class Judge {
   /// A broker deletes a job.
   func deletes(_ job: String, force: Bool) {
     guard let entry = run.pbs.entries[job], !entry.job.hasEnded, let uid = entry.job.pod?.uid,
-      let pod = run.api.pod(uid), !pod.isFinished
+      let pod = run.api.pod(uid), !pod.isFinished,
+      // PBS has no other name for a job: a qdel of the former one of this number hits this one.
+      !(run.pbs.former.contains(job) && now - run.pbs.lostAt < Self.slack)
     else { return }
     let others = run.pbs.entries.values.contains { $0.job.pod?.uid == uid && $0.job.id != job }
     if let node = pod.node {

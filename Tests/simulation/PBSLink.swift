@@ -4,7 +4,7 @@
 /// The way of one broker to the simulated PBS, on which things go wrong.
 @EventLoop
 final class PBSLink: PBSBackend {
-  let user = "pbs-broker"
+  let users = SubmittingUsers(own: "pbs-broker")
   var pace: LookPace { LookPace(first: 0.5, second: 1) }
 
   private let run: Run
@@ -85,7 +85,7 @@ final class PBSLink: PBSBackend {
     }
   }
 
-  func delete(_ id: String, force: Bool) async throws(PBSError) {
+  func delete(_ id: String, of owner: String?, force: Bool) async throws(PBSError) {
     try await command { [run, name] () throws(PBSError) in
       run.history.note("\(name): qdel \(id)\(force ? " by force" : "")")
       run.judge.deletes(id, force: force)
@@ -93,7 +93,7 @@ final class PBSLink: PBSBackend {
     }
   }
 
-  func change(_ id: String, _ change: JobChange) async throws(PBSError) {
+  func change(_ id: String, of owner: String?, _ change: JobChange) async throws(PBSError) {
     throw .refused("simulated jobs are not changed")
   }
 

@@ -25,8 +25,10 @@ final class SimulatedPBS {
   /// Hosts that PBS cannot reach.
   private(set) var down: Set<String> = []
   private(set) var lostAt = -Double.infinity
-  /// How many ran when all were lost last.
-  private(set) var lost = 0
+  /// Those that ran when all were lost last, by their ids.
+  private(set) var lost: [String: Job] = [:]
+  /// Ids of jobs that were lost: of those that are given again, a qdel may be on its way.
+  private(set) var former: Set<String> = []
   private var lastNumber = 0
   private var isCycleDue = false
 
@@ -158,7 +160,9 @@ final class SimulatedPBS {
   func loseAll(countingAnew: Bool) {
     run.history.note("pbs: loses \(live.count) jobs")
     lostAt = run.time.now
-    lost = live.count { $0.job.isRunning && $0.job.substate == 42 }
+    let running = live.filter { $0.job.isRunning && $0.job.substate == 42 }
+    lost = Dictionary(running.map { ($0.job.id, $0.job) }) { first, _ in first }
+    former.formUnion(entries.keys)
     entries.removeAll()
     if countingAnew { lastNumber = 0 }
   }
