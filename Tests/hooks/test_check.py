@@ -64,7 +64,7 @@ def test_hosts_where_all_is_well(installed: Site) -> None:
     (dict(cgroups="no cgroups at /c"), "cgroups: no cgroups at /c"),
     (dict(hook="0123456789ab"), "runs version 0123456789ab of the hook instead of " + literal(HOST_HOOK, "HOOK_VERSION")),
     (dict(configuration=""), "runs version unknown of the configuration instead of "),
-    (dict(time=str(int(time.time()) - 7200)), "has told nothing for 120 min"),
+    (dict(time="1"), "has told nothing for "),
 ])
 def test_a_host_with_a_fault(installed: Site, changes: Any, complaint: str) -> None:
     with_hosts(installed, node1=report(installed), node2=report(installed, **changes))
