@@ -24,7 +24,7 @@ final class Binder {
   private let requestsInFlight: Int
   private let most: Int
   private let clock: any Clock
-  private let log: Logger
+  let log: Logger
   private(set) var subscriptions: [Subscription] = []
   /// What is to be done; replaced by newer messages.
   private(set) var wanted: [Item: Work] = [:]
@@ -243,32 +243,6 @@ final class Binder {
       return
     }
     settle(work, item, answer)
-  }
-
-  private func record(_ answer: PodActions.Answer, of bind: BrokerMessage.Bind) {
-    switch answer.result {
-    case .bound where answer.isNew:
-      log.info(
-        "successfully assigned \(bind.pod.fullName) to \(bind.node)",
-        metadata: .about(pod: bind.pod.fullName, uid: bind.pod.uid, job: bind.job, host: bind.node))
-      events.record(
-        bind.pod, reason: "Scheduled",
-        message: "Successfully assigned \(bind.pod.fullName) to \(bind.node) (job \(bind.job))",
-        warning: false)
-    case .conflict:
-      log.warning(
-        "pod \(bind.pod.fullName) is not bound to \(bind.node): \(answer.words ?? "")",
-        metadata: .about(pod: bind.pod.fullName, uid: bind.pod.uid, job: bind.job, host: bind.node))
-      events.record(
-        bind.pod, reason: "FailedBinding",
-        message: "job \(bind.job) runs on \(bind.node): \(answer.words ?? "")", warning: true)
-    case .refused:
-      log.error(
-        "pod \(bind.pod.fullName) cannot be bound to \(bind.node): \(answer.words ?? "")",
-        metadata: .about(pod: bind.pod.fullName, uid: bind.pod.uid, job: bind.job, host: bind.node))
-    default:
-      break
-    }
   }
 
   // MARK: Answering

@@ -73,7 +73,8 @@ struct KubeWatcher: ConnectorCommand {
         log: log)
       let watcher = Watcher(
         client: client, publisher: publisher,
-        options: Watcher.Options(schedulerNames: names, cluster: cluster, timing: timing), clock: clock, log: log)
+        options: Watcher.Options(schedulerNames: names, cluster: cluster, timing: timing),
+        clock: clock, log: log)
       watcher.watch(by: monitor, elects: elects)
       monitor.complete()
       if elects {

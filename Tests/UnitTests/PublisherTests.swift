@@ -88,7 +88,8 @@ struct PublisherTests {
     try await binder.hears("ping")
     let until = try #require(binder.messages.last { $0.type == "ping" }?.ownsUntil)
     #expect(
-      until >= before + PublisherTiming().ownership && until <= SystemClock().now + PublisherTiming().ownership)
+      until >= before + PublisherTiming().ownership
+        && until <= SystemClock().now + PublisherTiming().ownership)
     // Two never believe to own the same pod.
     #expect(PublisherTiming().ownership < PublisherTiming().silence)
     withExtendedLifetime(shelf) {}

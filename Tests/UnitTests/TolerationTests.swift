@@ -59,7 +59,7 @@ import Testing
     }
   }
 
-  @Test func PBSIsToldWhatItCanBe() {
+  @Test func whatPBSCanBeToldItIs() {
     let free = Self.outcome(tainted: [], of: ["n1", "n2"])
     #expect(Self.outcome(tainted: ["n1"], of: ["n1", "n2", "n3"]) == free)
     #expect(Self.outcome(tainted: ["n1"], of: ["n1", "n2"]) == free + ":host=n2")

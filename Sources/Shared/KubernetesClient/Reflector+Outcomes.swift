@@ -15,3 +15,13 @@ extension Reflector {
     case stop
   }
 }
+
+extension Reflector {
+  /// Names an object that cannot be read, once.
+  func complain(of object: UnreadableObject) {
+    if unreadableNames.count > 1000 { unreadableNames.removeAll() }
+    guard unreadableNames.insert(object.fullName).inserted else { return }
+    log.error(
+      "\(path): \(object.fullName) cannot be read and is left as it was: \(object.reason)")
+  }
+}

@@ -18,11 +18,11 @@ import Text
 @EventLoop
 public final class Reflector<Object: Decodable & Sendable> {
   private let client: KubernetesClient
-  private let path: String
+  let path: String
   private let selector: String?
   private let timing: WatchTiming
   private let clock: any Clock
-  private let log: Logger
+  let log: Logger
   private var backoff: Backoff
   /// Between lists that each were complete, and of no use for the watch after it.
   private var listBackoff: Backoff
@@ -33,7 +33,7 @@ public final class Reflector<Object: Decodable & Sendable> {
   private var listedAt = -Double.infinity
   private var isComplaining = false
   private var isCheckComplaining = false
-  private var unreadableNames: Set<String> = []
+  var unreadableNames: Set<String> = []
   private var current: Task<Void, any Error>?
   private var silenceTimer: (any Timer)?
   /// What ended the watch from our side.
@@ -292,12 +292,5 @@ public final class Reflector<Object: Decodable & Sendable> {
       log.notice("\(client.server)\(path): answers again")
       isComplaining = false
     }
-  }
-
-  private func complain(of object: UnreadableObject) {
-    if unreadableNames.count > 1000 { unreadableNames.removeAll() }
-    guard unreadableNames.insert(object.fullName).inserted else { return }
-    log.error(
-      "\(path): \(object.fullName) cannot be read and is left as it was: \(object.reason)")
   }
 }

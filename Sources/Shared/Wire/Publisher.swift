@@ -23,9 +23,9 @@ public final class Publisher {
   private let clock: any Clock
   private let timing: PublisherTiming
   private let log: Logger
-  private let listener: SocketListener
-  private var pingTimer: (any Timer)?
-  private(set) var subscribers: [Int: Subscriber] = [:]
+  let listener: SocketListener
+  var pingTimer: (any Timer)?
+  var subscribers: [Int: Subscriber] = [:]
   private var lastNumber = 0
   private var shares = Shares()
   private var isSynced = false
@@ -245,16 +245,6 @@ public final class Publisher {
         send(ControlMessage.Ping(ownsUntil: ownsUntil), to: subscriber)
       }
     }
-  }
-
-  /// Whether connections are taken and read: not while a simulated process is stopped.
-  package func setReading(_ reads: Bool) { listener.setReading(reads) }
-
-  /// Ends as with this process: no connection is left, and nobody is told.
-  package func abandon() {
-    pingTimer = nil
-    listener.abandon()
-    subscribers.removeAll()
   }
 
   // MARK: Objects

@@ -28,9 +28,9 @@ final class Submitter {
   }
 
   /// Seconds after which pods are told why nothing is submitted.
-  private static let quiet = 5.0
+  static let quiet = 5.0
   /// The same where submissions wait for their turn.
-  private static let quietTurns = 10.0
+  static let quietTurns = 10.0
   /// Seconds until the next try where qsub did not come to its end, at most: PBS may be back at any
   /// moment.
   private static let longestUnanswered = 10.0
@@ -40,7 +40,7 @@ final class Submitter {
     var namespace: String
   }
 
-  private struct Pause {
+  struct Pause {
     var words: String
     var isLimit: Bool
     /// The pods whose jobs were turned away in it.
@@ -52,26 +52,26 @@ final class Submitter {
 
   private let backend: any PBSBackend
   private let inFlight: Int
-  private let isAway: @EventLoop () -> Bool
-  private let actions: Actions
-  private let clock: any Clock
+  let isAway: @EventLoop () -> Bool
+  let actions: Actions
+  let clock: any Clock
   private let log: Logger
-  private var pause: Pause?
+  var pause: Pause?
   private var turned = TurnedAway()
   private var waits: Backoff
   /// Since when jobs are taken that PBS's server does not vouch for, monotonic; nil while it does.
-  private var doubtedSince: Double?
+  var doubtedSince: Double?
   private var doubts: Backoff
   private var timer: (any Timer)?
   private var quietTimer: (any Timer)?
   private var turnsTimer: (any Timer)?
   /// Submissions that wait for their turn, and since when there have been some.
   private var turns = 0
-  private var turnsSince: Double?
+  var turnsSince: Double?
   /// How many at once; after a pause it grows with each success, so that a limit that has one
   /// place free is not met by many.
   private var width: Int
-  private lazy var limits = LimitPauses(
+  lazy var limits = LimitPauses(
     own: backend.user, inFlight: inFlight,
     release: { [unowned self] in queue.add($0, of: $0.namespace, first: true) },
     tell: { [unowned self] in actions.hindered() }, clock: clock, log: log)
@@ -102,33 +102,6 @@ final class Submitter {
     turnsTimer = clock.timer { tell() }
   }
 
-  /// Why nobody's jobs are submitted, or not soon, once that has lasted for some seconds; nil while
-  /// they are, and while PBS is away, of which pods are told otherwise.
-  var hindrance: String? {
-    if isAway() { return nil }
-    let now = clock.now
-    guard let pause else {
-      guard let turnsSince, now - turnsSince >= Self.quietTurns else { return nil }
-      return
-        "the job waits to be submitted: PBS may be connected to only so often (connections-per-minute)"
-    }
-    guard now - pause.since >= Self.quiet else { return nil }
-    return pause.isLimit
-      ? "a limit of PBS is reached, and the job is submitted when there is room: \(pause.words)"
-      : "PBS takes no jobs at present: \(pause.words)"
-  }
-
-  /// The same for one pod: nil while all trouble is another one's.
-  func hindrance(of uid: String) -> String? {
-    if !limits.isEmpty, !isAway(), let job = actions.terms(uid),
-      let words = limits.hindrance(of: job)
-    {
-      return words
-    }
-    if let pause, isOfOneOther(pause, than: uid) { return nil }
-    return hindrance
-  }
-
   /// Queues a submission; the caller sees to it that a pod is in the queue once.
   /// - Parameter namespace: the pod's, whose turn it takes.
   func add(_ uid: String, of namespace: String) {
@@ -138,11 +111,6 @@ final class Submitter {
     }
     self.pause?.until = 0
     queue.add(item, of: namespace, first: true)
-  }
-
-  /// Whether one job alone, of another pod, was turned away. A limit is no single job's.
-  private func isOfOneOther(_ pause: Pause, than uid: String) -> Bool {
-    !pause.isLimit && doubtedSince == nil && pause.pods.count == 1 && !pause.pods.contains(uid)
   }
 
   /// Goes on, for example when PBS answers again.

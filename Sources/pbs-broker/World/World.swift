@@ -20,11 +20,11 @@ final class World {
   private(set) var nodes: [String: Node] = [:]
   var nodeFacts = NodeFacts()
   /// Which pods of ours use claims.
-  private(set) var claimUsers = ClaimUsers()
+  var claimUsers = ClaimUsers()
   /// Pods by name.
   private(set) var directory = PodDirectory()
   /// By "namespace/name".
-  private(set) var claims: [String: VolumeClaim] = [:]
+  var claims: [String: VolumeClaim] = [:]
   /// Jobs of our user that are not ours: another cluster's, another connector's, or no pod's.
   private(set) var foreignJobs: Set<String> = []
   /// nil while kube-watcher has not told it.
@@ -160,29 +160,6 @@ final class World {
     isNamesChanged = true
     // What is to be bound there is not any more.
     markAllChanged()
-  }
-
-  func update(_ claim: VolumeClaim) {
-    claims[claim.fullName] = claim
-    markWaiting(in: claim.namespace)
-  }
-
-  func removeClaim(namespace: String, name: String) {
-    claims["\(namespace)/\(name)"] = nil
-    markWaiting(in: namespace)
-  }
-
-  /// Enters whether a pod uses its claims: bound, with a job or about to get one, and not ended.
-  func noteClaims(of record: PodRecord) {
-    guard let pod = record.pod, !pod.claimNames.isEmpty else { return }
-    let uses =
-      !record.isGone && !pod.isFinished
-      && (pod.nodeName != nil || !record.jobs.isEmpty || record.isSubmitting)
-    let before = claimUsers
-    claimUsers.set(pod, uses: uses)
-    guard !uses, claimUsers != before else { return }
-    // What it has let go, another may have waited for.
-    markWaiting(in: pod.metadata.namespace)
   }
 
   /// Which cluster it is: says anew whose the jobs are.
