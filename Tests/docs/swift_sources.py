@@ -127,7 +127,7 @@ def environment_variables() -> set[str]:
 
 def event_reasons() -> set[str]:
     """The reasons of all Events: what the broker reports, and what the binder writes by itself."""
-    return set(re.findall(r'reason: "(\w+)",\s*message', text_of("pbs-broker", "binder/Binder.swift")))
+    return set(re.findall(r'reason: "(\w+)",\s*message', text_of("pbs-broker", "binder/Binder.swift", "binder/Binder+Bindings.swift")))
 
 
 def options() -> dict[str, tuple[str, bool]]:
