@@ -168,8 +168,8 @@ def test_groff_finds_no_fault_in_a_page(name: str, root: Path) -> None:
 def test_bash_takes_the_completion(program: str, root: Path) -> None:
     """Sourced, the script offers the program's options for a word that begins with dashes."""
     script = root / "usr/share/bash-completion/completions" / program
-    words = f"source {script}; COMP_LINE='{program} --lo'; COMP_POINT=${{#COMP_LINE}}; COMP_WORDS=({program} --lo); COMP_CWORD=1; " \
-            f"$(complete -p {program} | sed 's/.*-F \\([^ ]*\\).*/\\1/') {program} --lo {program}; echo \"${{COMPREPLY[@]}}\""
+    words = f"source {script}; COMP_LINE='{program} --log-l'; COMP_POINT=${{#COMP_LINE}}; COMP_WORDS=({program} --log-l); COMP_CWORD=1; " \
+            f"$(complete -p {program} | sed 's/.*-F \\([^ ]*\\).*/\\1/') {program} --log-l {program}; echo \"${{COMPREPLY[@]}}\""
     done = subprocess.run(["bash", "-c", words], capture_output=True, text=True, timeout=60)
     assert done.stdout.split() == ["--log-level"], done.stderr
 
