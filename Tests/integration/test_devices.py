@@ -22,6 +22,7 @@ def bound_with(site: Site, name: str, told: str) -> dict[str, str]:
 @pytest.mark.parametrize("told, devices", [
     ("cpus=0-3+8;devices=nvidia0+nvidia1;gpus=GPU-5a2b7c11+GPU-9c1d;mems=0", "GPU-5a2b7c11,GPU-9c1d"),
     ("devices=nvidia0;vnodes=node1[0]", "nvidia0"), ("cpus=0", None), ("gpus=$(reboot)", None), ("", None)])
+@pytest.mark.simulated_pbs("it says what the hook of a host would; Tests/hooks/test_real_pbs.py has the real one")
 def test_a_pod_is_told_its_devices_with_its_binding(bare_site: Site, told: str, devices: str | None) -> None:
     bare_site.connector.start()
     annotations = bound_with(bare_site, "redis", told)
