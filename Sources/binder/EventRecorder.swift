@@ -194,8 +194,9 @@ final class EventRecorder {
             namespace: item.pod.namespace, name: item.pod.name, uid: item.pod.uid),
           type: item.warning ? "Warning" : "Normal", reason: item.reason, message: item.message,
           reportingInstance: instance, firstTimestamp: now, lastTimestamp: now, count: item.count))
-    } catch let error as KubernetesError where error.status == 409 && item.triesLeft < Self.tries {
-      // The answer to an earlier try was lost.
+    } catch let error as KubernetesError where error.status == 409 {
+      // The name is made for this one Event: the answer to an earlier try was lost, ours or one that
+      // libcurl repeated, when a kept connection ended before the first octet of an answer.
     }
   }
 

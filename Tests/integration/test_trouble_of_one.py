@@ -89,7 +89,7 @@ def test_a_rejected_pod_slows_its_owner_and_at_most_its_node(bare_site: Site, re
     assert "rejects pods" not in told(site, "elsewhere")
     site.create("there", nodeSelector={"kubernetes.io/hostname": "node1"})
     if reason == "OutOfcpu":
-        site.wait_condition("there", "PodScheduled", "the kubelet of node1 rejects pods (OutOfcpu)")
+        site.wait_condition("there", "PodScheduled", "the kubelet of node1 rejects pods as large (OutOfcpu)")
     else:
         site.wait_bound("there", 30)
         assert "rejects pods" not in told(site, "there")

@@ -102,7 +102,7 @@ def test_a_deleted_job_ends_its_pod_by_the_hook(hooked: HookedSite) -> None:
     job = hooked.bound("deleted", terminationGracePeriodSeconds=17)
     hooked.connector["binder"].stop()  # it may be first else
     hooked.pbs.delete(job.id)
-    hooked.wait_deleted("deleted", f"job {job.id} has ended: ended by signal 15")
+    hooked.wait_deleted("deleted", f"job {job.id} has ended: ended by SIGTERM, exit status 271")
     assert hooked.deletions("deleted") == [f"system:node:{job.hosts[0]}"]
     assert hooked.pod("deleted")["metadata"]["deletionGracePeriodSeconds"] == 17
     hooked.connector.start_process("binder")
