@@ -18,7 +18,8 @@ OWN = {"ctime", "etime", "mtime", "qtime", "eligible_time", "project", "Job_Name
 # What qsub adds of its own: its command line, and where its user could be talked to.
 QSUB_ONLY = {"PBS_O_INTERACTIVE_AUTH_METHOD", "PBS_O_INTERACTIVE_ENCRYPT_METHOD"}
 # Of the pod, and of the folder that the broker runs in; the wrapped qsub has another.
-OF_THE_POD = {"KUBERNETES_POD_UID", "KUBERNETES_POD_NAME", "PBS_O_WORKDIR"}
+# The last one has the job's name, which is the pod's.
+OF_THE_POD = {"KUBERNETES_POD_UID", "KUBERNETES_POD_NAME", "PBS_O_WORKDIR", "KUBERNETES_JOB_TERMS"}
 
 
 def installed(site: Site) -> Path:
