@@ -62,6 +62,13 @@ def test_a_kubelet_of_another_host_or_none(module: Any, tmp_path: Path) -> None:
     assert module.find_kubelet() is None and module.disturbing_policies(None) == []
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a process away")
+def test_a_users_process_of_that_name_is_none(module: Any, tmp_path: Path) -> None:
+    process(tmp_path, "7", "kubelet", ["--config=/etc/shadow", "--cpu-manager-policy=static"])
+    os.chown(str(tmp_path / "proc" / "7"), 4002, 4002)
+    assert module.find_kubelet() is None
+
+
 def test_mom_names_policies_in_its_log_when_it_starts(module: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     log: List[str] = []
     pbs: Any = types.ModuleType("pbs")

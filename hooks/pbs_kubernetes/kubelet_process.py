@@ -36,6 +36,9 @@ def kubelet_arguments() -> Optional[List[str]]:
     for process in glob.glob(os.path.join(PROC, "[0-9]*")):
         if (read_text(process, "comm") or "").strip() == "kubelet":
             try:
+                # Anybody may call his process so, and what a kubelet's names is read with our rights.
+                if os.stat(process).st_uid not in (0, os.geteuid()):
+                    continue
                 if os.readlink(os.path.join(process, "ns", "net")) == network:
                     return arguments_of(process)
             except OSError:

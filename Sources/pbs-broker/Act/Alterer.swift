@@ -127,6 +127,8 @@ final class Alterer {
     guard let entry = entries[job] else { return }
     entry.timer = nil
     await backend.turn(for: .action)
+    // What has not begun when the process ends is for the next one.
+    guard !queue.isDraining else { return entry.isQueued = false }
     entry.notBefore = clock.now + Self.patience
     do throws(PBSError) {
       // Things may have changed while it waited for its turn.

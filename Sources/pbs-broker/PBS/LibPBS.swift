@@ -62,7 +62,15 @@ final class LibPBS: PBSBackend {
     guard let text = answer.job, let id = JobID(text), id.isOrdinary else {
       throw .unavailable("pbs_submit told no job id: \((answer.job ?? "").prefix(200))")
     }
-    serverName = id.server
+    if job.user == nil || job.user == users.own {
+      serverName = id.server
+    } else {
+      // What another user's helper says is not what says which server is ours.
+      try await learnServer()
+      guard isOurs(text) else {
+        throw .unavailable("pbs_submit of another user told the id of another server's job")
+      }
+    }
     return id.description
   }
 

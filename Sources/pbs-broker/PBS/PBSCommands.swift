@@ -86,7 +86,15 @@ final class PBSCommands: PBSBackend {
       let words = String(decoding: result.standardOutput.prefix(200), as: UTF8.self)
       throw .unavailable("qsub printed no job id: \(words.trimmingWhitespace())")
     }
-    servers.insert(id.server)
+    if let user {
+      // What another user's command prints is his to write: it does not say which servers are ours.
+      try await learnServer()
+      guard isOurs(id.description) else {
+        throw .unavailable("qsub of user \(user.name) printed the id of another server's job")
+      }
+    } else {
+      servers.insert(id.server)
+    }
     return id.description
   }
 
