@@ -31,6 +31,16 @@ def test_the_build_copies_what_there_is() -> None:
     assert [path for path in paths if not (REPOSITORY / path).exists()] == []
 
 
+def test_the_build_has_the_folder_of_each_target() -> None:
+    """SwiftPM refuses a package with a target whose folder is missing, whatever is built of it."""
+    package = (REPOSITORY / "Package.swift").read_text().split("\nif Context", maxsplit=1)[0]
+    folders = set(re.findall(r'path: "([^"]+)"', package))
+    folders |= {f"Tests/{name}" for name in re.findall(r'\.testTarget\(\s*name: "(\w+)"', package)}
+    copied = [path for line in re.findall(r"^COPY (?!--from|\.build)(.+) \S+$", TEXT, re.MULTILINE) for path in line.split()]
+    assert len(folders) > 5
+    assert [folder for folder in folders if not any(f"{folder}/".startswith(f"{path}/") for path in copied)] == []
+
+
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_the_image_has_the_libraries_of_the_programs(program: str) -> None:
     """Those that a program names itself, by the packages that Debian has them in; a debug build's Swift is linked in there."""
