@@ -35,7 +35,6 @@ WAYS = (
     Way(r"(?:groupadd|useradd|for user in|for process in|ln) .*", "host"),
     Way(r"(?:kube-watcher|pbs-broker|binder) --config /etc/pbs-connector/config.yaml( .*)?", "host"),
     Way(r"systemd-tmpfiles --create pbs-connector.conf", "host"),
-    Way(r"cp pbs_kubernetes.CF /etc/pbs-connector/", "host"),
     Way(r"make hooks", "make"),
     Way(r"python3 installer/build.py /tmp/pbs_kubernetes.PY", "host"),
     # A site

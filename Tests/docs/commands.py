@@ -11,7 +11,7 @@ from docs.markdown import REPOSITORY, text_of
 PAGES = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "hooks/README.md",
          *sorted(f"docs/{path.name}" for path in (REPOSITORY / "docs").glob("*.md")))
 # What a line of shell begins with. A block that begins with none of them has to be something else that is known.
-PROGRAMS = ("./install", "apt-get", "binder", "coproc", "cp", "curl", "etcdutl", "git", "grep", "groupadd", "hooks/install", "install", "journalctl",
+PROGRAMS = ("./install", "apt-get", "binder", "coproc", "curl", "etcdutl", "git", "grep", "groupadd", "hooks/install", "install", "journalctl",
             "kube-watcher", "kubectl", "kustomize", "ls", "make", "pbs-broker", "pbs-connector-hooks", "pbs-connector-setup", "pbsnodes",
             "pgrep", "podman", "promtool", "python3", "qalter", "qdel", "qhold", "qmgr", "qrls", "qselect", "qsig", "qstat", "qsub",
             "socat", "ss", "swift", "systemctl", "systemd-analyze", "systemd-sysusers", "systemd-tmpfiles", "tracejob", "useradd")
