@@ -115,8 +115,9 @@ rpm: prepare-packages release
 test-packages: deb rpm
 	PBS_CONNECTOR_PACKAGES=$(abspath $(PACKAGES)) $(PYTHON) -m pytest Tests/packages -q -rs
 
-# kustomize reads nothing outside of its folders, so that two files are there twice.
+# kustomize reads nothing outside of its folders, so that three files are there twice.
 .PHONY: manifests
 manifests:
 	cp deploy/rbac.yaml deploy/kubernetes/base/rbac.yaml
 	cp deploy/admission-policies.yaml deploy/kubernetes/policies/admission-policies.yaml
+	cp deploy/rbac-nodes.yaml deploy/kubernetes/components/sync-nodes/rbac-nodes.yaml

@@ -37,7 +37,7 @@ final class Watcher {
   private(set) var pods: [String: Pod] = [:]
   private(set) var nodes: [String: Node] = [:]
   /// Whether it is to watch: false while another process leads.
-  var leads = true
+  var leads = true { didSet { publisher.standsBy = !leads } }
   /// Listings that are still to come before what we hold is complete.
   private var missing: Set<Part> = []
   private var hasBeenComplete = false

@@ -7,15 +7,18 @@ import Wire
 
 /// What the broker shows of itself.
 extension Broker {
-  /// Registers what the broker needs in order to work, and what it tells when it is asked.
+  /// Registers what the broker needs in order to work, and what it tells when it is asked. Where
+  /// kube-watcher stands by, another host's broker works, and this one is as ready as it can be.
   func watch(by monitor: Monitor, _ publisher: Publisher) {
     let readiness = monitor.readiness
     readiness.require("kube-watcher", for: .start) { [unowned self] in
+      if subscription.serverStandsBy { return nil }
       if !subscription.isConnected { return "not connected" }
       return world.syncedSince == nil ? "it has not told all yet" : nil
     }
     readiness.require("pbs", for: .start) { [unowned self] in
-      poller.isAway ? "PBS does not answer" : comparedOnce ? nil : "it has not been polled yet"
+      if poller.isAway { return "PBS does not answer" }
+      return comparedOnce || subscription.serverStandsBy ? nil : "it has not been polled yet"
     }
     readiness.require("binder") { publisher.sharers.isEmpty ? "none is connected" : nil }
     monitor.collect { [unowned self] in collect($0, publisher) }

@@ -28,7 +28,12 @@ public enum ControlMessage {
     public var type = "ping"
     /// A moment on CLOCK_BOOTTIME, in seconds.
     public var ownsUntil: Double
-    public init(ownsUntil: Double) { self.ownsUntil = ownsUntil }
+    /// True from a server that stands by while another one works; nil from others.
+    public var standsBy: Bool?
+    public init(ownsUntil: Double, standsBy: Bool? = nil) {
+      self.ownsUntil = ownsUntil
+      self.standsBy = standsBy
+    }
   }
 
   /// A subscriber's answer to each ping: it is alive.

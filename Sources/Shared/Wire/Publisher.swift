@@ -14,8 +14,6 @@ import Runtime
 public final class Publisher {
   /// Lines a minute about what one user's processes do wrong.
   private static let lines = 60
-  /// Octets in a subscriber's queue up to which its snapshot is sent on.
-  private static let snapshotQueue = 1 << 20
 
   private let path: String
   private let hello: ControlMessage.Hello
@@ -36,6 +34,8 @@ public final class Publisher {
   /// The moment (``Clock/now``) until which what we hold is ours to tell and to give. What was not
   /// told after it is lost, so once it has passed, `setSynced(false)` comes before another moment.
   public var validUntil = Double.infinity
+  /// Whether another process gives what we would: ours is not to be waited for.
+  public var standsBy = false
   /// All objects as they are now, for snapshots, which tell them from the last to the first.
   public var objects: @EventLoop () -> [Published] = { [] }
   /// Gets a subscriber's message that is not one of ``ControlMessage``.
@@ -108,8 +108,9 @@ public final class Publisher {
   var tells: Bool { isSynced && clock.now < validUntil }
 
   /// Until when subscribers own what names them; 0 while there is nothing to own.
-  private var ownsUntil: Double {
-    tells ? min(clock.now + timing.ownership, validUntil) : 0
+  private var ownership: ControlMessage.Ping {
+    let until = tells ? min(clock.now + timing.ownership, validUntil) : 0
+    return ControlMessage.Ping(ownsUntil: until, standsBy: standsBy ? true : nil)
   }
 
   /// The subscribers that share the work, or would if they were not left out; sorted.
@@ -242,7 +243,7 @@ public final class Publisher {
         dismiss(subscriber, "silent for \(Int(now - subscriber.lastHeard)) s")
       } else {
         // Without anything to own, it keeps the silence short.
-        send(ControlMessage.Ping(ownsUntil: ownsUntil), to: subscriber)
+        send(ownership, to: subscriber)
       }
     }
   }
@@ -252,14 +253,14 @@ public final class Publisher {
   private func beginSnapshot(_ subscriber: Subscriber) {
     subscriber.begin(objects())
     if subscriber.hello?.role == consumers {
-      send(ControlMessage.Ping(ownsUntil: ownsUntil), to: subscriber)
+      send(ownership, to: subscriber)
     }
     sendSnapshot(subscriber)
   }
 
   private func sendSnapshot(_ subscriber: Subscriber) {
     guard tells else { return }
-    while subscriber.connection.queued < Self.snapshotQueue,
+    while subscriber.connection.queued < Subscriber.snapshotQueue,
       let object = subscriber.next()
     {
       if let frame = frame(object) { subscriber.connection.send(frame) }

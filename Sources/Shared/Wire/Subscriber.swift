@@ -5,6 +5,9 @@ import Runtime
 /// One connected peer of a publisher.
 @EventLoop
 final class Subscriber {
+  /// Octets in its queue up to which its snapshot is sent on.
+  static let snapshotQueue = 1 << 20
+
   let connection: FrameConnection
   let peer: SocketListener.Peer
   /// Its place among all that have connected.

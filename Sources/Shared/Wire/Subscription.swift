@@ -75,6 +75,9 @@ public final class Subscription {
   /// Whether there is a connection over which all has been told.
   public var isConnected: Bool { connection != nil && isSynced }
 
+  /// Whether the server has said that it stands by: until it says otherwise, it tells nothing.
+  public private(set) var serverStandsBy = false
+
   /// Begins to connect.
   public func start() {
     connect()
@@ -124,6 +127,7 @@ public final class Subscription {
     self.connection = connection
     connectedAt = clock.now
     ownsUntil = 0
+    serverStandsBy = false
     isSynced = false
     unreadable = []
     connection.onFrame = { [weak self] json in self?.receive(json) }
@@ -174,6 +178,7 @@ public final class Subscription {
     case "ping":
       if let ping = read(ControlMessage.Ping.self, type, json) {
         ownsUntil = believable(ping.ownsUntil)
+        serverStandsBy = ping.standsBy == true
         send(ControlMessage.Pong())
         if ownsItsShare { onConfirmed?() }
       }
@@ -217,6 +222,7 @@ public final class Subscription {
   private func closed(_ reason: String?) {
     connection = nil
     ownsUntil = 0
+    serverStandsBy = false
     complain(.away, "\(path): \(reason ?? "disconnected"); connecting again")
     onDisconnected?()
     if clock.now - connectedAt > Self.lasting { backoff.reset() }
