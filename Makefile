@@ -4,7 +4,7 @@
 #   make test      install what is missing, build, run every test
 #   make test-real  the tests on the PBS of this site, or of a lab: docs/testing.md first
 #   make build     debug build                make release   static, stripped executables
-#   make hooks     the hook for execution hosts, as one file: .build/hooks/pbs_kubernetes.PY
+#   make hooks     the two hooks, each as one file: .build/hooks/pbs_kubernetes.PY, .build/hooks/pbs_kubernetes_server.PY
 #   make test-hooks  the tests of the hooks on every Python of this machine
 #   make bench     speed, cost and memory     make bench-compare BASE=old.json [NEW=bench.json]
 #   make chaos MINUTES=30 [KUBERNETES=real] [SEED=7]
@@ -54,6 +54,7 @@ build: prepare
 # hooks/install does the same for itself.
 hooks:
 	$(PYTHON) hooks/installer/build.py .build/hooks/pbs_kubernetes.PY
+	$(PYTHON) hooks/installer/build.py .build/hooks/pbs_kubernetes_server.PY pbs_kubernetes_server
 
 # The hooks' tests with the hooks on every Python of this machine, from 3.6 on.
 test-hooks: prepare-tests

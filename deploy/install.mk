@@ -84,7 +84,7 @@ install-connector: generated
 install-hooks: generated
 	@$(call put_folder,hooks/installer,$(DATADIR)/hooks/installer)
 	@$(call put_folder,hooks/pbs_kubernetes,$(DATADIR)/hooks/pbs_kubernetes)
-	@$(call put,644,hooks/pbs_kubernetes_server.PY,$(DATADIR)/hooks/pbs_kubernetes_server.PY)
+	@$(call put_folder,hooks/pbs_kubernetes_server,$(DATADIR)/hooks/pbs_kubernetes_server)
 	@$(call put,755,hooks/placeholder,$(DATADIR)/hooks/placeholder)
 	@$(call put,755,hooks/install,$(DATADIR)/hooks/install)
 	@$(call put_configuration,hooks/pbs_kubernetes.CF,$(SYSCONFDIR)/pbs-connector/pbs_kubernetes.CF)

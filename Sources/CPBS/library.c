@@ -110,13 +110,19 @@ int pbs_library_release(int connection, const char *id, const char *kinds) {
     return told(library.release(connection, id, kinds, NULL));
 }
 
-/* pbs_ifl.h's MGR_CMD_SET and MGR_OBJ_HOST. */
-enum { manager_set = 2, manager_host = 7 };
+/* pbs_ifl.h's MGR_CMD_SET, MGR_OBJ_NODE and MGR_OBJ_HOST. */
+enum { manager_set = 2, manager_vnode = 3, manager_host = 7 };
 
 int pbs_library_set_host(int connection, const char *host, struct pbs_attribute *attributes) {
     *library.error() = 0;
     return told(
         library.manager(connection, manager_set, manager_host, host, attributes, NULL));
+}
+
+int pbs_library_set_vnode(int connection, const char *vnode, struct pbs_attribute *attributes) {
+    *library.error() = 0;
+    return told(
+        library.manager(connection, manager_set, manager_vnode, vnode, attributes, NULL));
 }
 
 struct pbs_object *pbs_library_select(int connection, struct pbs_attribute *criteria,

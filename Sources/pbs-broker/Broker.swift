@@ -264,6 +264,7 @@ final class Broker {
       backend: backend, inFlight: settings.submissionsInFlight,
       isWanted: { [unowned self] in isDeletionWanted($0) },
       owner: { [unowned self] in owner(of: $0) },
+      run: { [unowned self] in world.jobs[$0].map { .init($0.job) } },
       onTaken: { [unowned self] in poller.pollSoon(within: 0.5) }, clock: clock, log: log)
   }
 

@@ -8,6 +8,7 @@ struct BrokerConfiguration {
     var socket: String?
     var pbsExec: String?
     var pbsBackend: BackendKind?
+    var syncsResources = false
   }
 
   /// Keys that a reload makes count; all others do at the next start.
@@ -17,7 +18,8 @@ struct BrokerConfiguration {
     "limits",
     "log-level", "longest-walltime", "look-interval", "look-interval-with-hints", "namespaces",
     "node-labels",
-    "orphan-grace", "priority-classes", "project", "queue", "resources", "taint-resources",
+    "orphan-grace", "priority-classes", "project", "queue", "resources", "sync-resources",
+    "taint-resources",
     "terminating-patience", "unsupported", "user",
   ]
 
@@ -46,7 +48,8 @@ struct BrokerConfiguration {
     servers = try Process.serverIDs(
       settings.texts("allowed-servers"), key: "pbs-broker.allowed-servers",
       packaged: "kube-watcher")
-    own = try BrokerSettings(settings, pbsBackend: flags.pbsBackend)
+    own = try BrokerSettings(
+      settings, pbsBackend: flags.pbsBackend, syncsResources: flags.syncsResources)
     // Asked for before, by every process.
     settings.passOver(Process.commonKeys)
     try settings.finish()

@@ -46,7 +46,10 @@ struct BrokerSettings: Sendable {
   var placeholder = ["/bin/sleep", "infinity"]
 
   /// - Parameter pbsBackend: the flag's value, which stands before the file's.
-  init(_ settings: Settings, pbsBackend flag: BackendKind? = nil) throws {
+  /// - Parameter syncsResources: the flag; true stands before the file.
+  init(
+    _ settings: Settings, pbsBackend flag: BackendKind? = nil, syncsResources: Bool = false
+  ) throws {
     pbsBackend = try settings.word("pbs-backend", BackendKind.self) ?? pbsBackend
     if let flag { pbsBackend = flag }
     leastUID = try settings.count("least-uid", in: 1...4_294_967_294) ?? leastUID
@@ -72,6 +75,8 @@ struct BrokerSettings: Sendable {
     vanishInterval = try settings.number("vanish-interval", in: 0...3600) ?? vanishInterval
     binderPatience = try settings.number("binder-patience", in: 1...3600) ?? binderPatience
     nodeSync = try NodeSyncSettings(settings)
+    nodeSync.setsResources = nodeSync.setsResources || syncsResources
+    nodeSync.cpu = policy.resources["cpu"]
     reliance = try settings.word("proof", Reliance.self) ?? reliance
     proofKeys = try settings.text("proof-keys")
     proofHost = try settings.text("proof-host")

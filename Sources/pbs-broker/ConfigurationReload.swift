@@ -67,6 +67,7 @@ extension Broker {
   func reload(_ new: BrokerSettings) {
     settings.takeReloadable(new)
     poller.settings = settings
+    nodeSync.reload(settings.nodeSync)
     world.setTable(settings.hosts)
     alterer.forgetRefusals()
     for record in world.pods.values { record.notBefore = 0 }
@@ -84,5 +85,7 @@ extension BrokerSettings {
     lookIntervalWithHints = new.lookIntervalWithHints
     orphanGrace = new.orphanGrace
     terminatingPatience = new.terminatingPatience
+    nodeSync.setsResources = new.nodeSync.setsResources
+    nodeSync.cpu = new.nodeSync.cpu
   }
 }

@@ -39,11 +39,17 @@ struct PBSBroker: ConnectorCommand {
     help: "How to talk to PBS: auto, libpbs or commands (default: auto).")
   var pbsBackend: BackendKind?
 
+  @Flag(
+    name: .customLong("sync-resources"),
+    help: "Let PBS's hosts have the cpus and memory that their nodes have for pods.")
+  var syncResources = false
+
   @OptionGroup var common: CommonOptions
 
   func run() {
     let flags = BrokerConfiguration.Flags(
-      watcher: watcher, socket: socket, pbsExec: pbsExec, pbsBackend: pbsBackend)
+      watcher: watcher, socket: socket, pbsExec: pbsExec, pbsBackend: pbsBackend,
+      syncsResources: syncResources)
     // Until it is handled: the file is read in a moment anyway.
     signal(SIGHUP, SIG_IGN)
     Process.run("pbs-broker", common) { settings, log, instance, clock, monitor in

@@ -11,11 +11,12 @@ from typing import Any, Dict, List, Optional
 from hooks.pbs_stand_in import Event, Job, Outcome, run_hook
 
 HOOKS = Path(__file__).resolve().parents[2] / "hooks"
-# Built from the modules of hooks/pbs_kubernetes when a test run begins (make hooks).
+# Built from the modules of their packages when a test run begins (make hooks).
 HOST_HOOK = HOOKS.parent / ".build" / "hooks" / "pbs_kubernetes.PY"
-SERVER_HOOK = HOOKS / "pbs_kubernetes_server.PY"
+SERVER_HOOK = HOOKS.parent / ".build" / "hooks" / "pbs_kubernetes_server.PY"
 
-subprocess.run([sys.executable, str(HOOKS / "installer" / "build.py"), str(HOST_HOOK)], check=True)
+for hook in (HOST_HOOK, SERVER_HOOK):
+    subprocess.run([sys.executable, str(HOOKS / "installer" / "build.py"), str(hook), hook.stem], check=True)
 
 POD_UID = "7f1c9a52-0c5e-4a0e-9a37-0f3a2c1b5d11"
 

@@ -1,4 +1,4 @@
-"""The one file that PBS takes for the host's hook is built from modules."""
+"""The one file that PBS takes for each of the two hooks is built from modules."""
 import ast
 import importlib.util
 import subprocess
@@ -8,7 +8,7 @@ from typing import Any, Dict
 
 import pytest
 
-from hooks.execution_host import HOOKS, HOST_HOOK, literal
+from hooks.execution_host import HOOKS, HOST_HOOK, SERVER_HOOK, literal
 
 BUILD = HOOKS / "installer" / "build.py"
 LONGEST_FILE = 300
@@ -38,9 +38,12 @@ def test_the_same_modules_give_the_same_file(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.PY", "b.PY"]
 
 
-def test_every_module_is_in_the_file() -> None:
-    text = HOST_HOOK.read_text()
-    for module in (HOOKS / "pbs_kubernetes").glob("*.py"):
+@pytest.mark.parametrize("hook", [HOST_HOOK, SERVER_HOOK], ids=lambda hook: hook.stem)
+def test_every_module_is_in_the_file(hook: Path) -> None:
+    text = hook.read_text()
+    modules = list((HOOKS / hook.stem).glob("*.py"))
+    assert len(modules) > 5
+    for module in modules:
         for node in ast.parse(module.read_text()).body:
             if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
                 first = module.read_text().splitlines()[node.lineno - 1]

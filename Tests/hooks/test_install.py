@@ -100,7 +100,7 @@ EVENTS = (
     "execjob_preresume").split(",")
 
 
-PROGRAMS = [HOOKS / "pbs_kubernetes_server.PY", HOOKS / "install"] + sorted(HOOKS.glob("*/*.py"))
+PROGRAMS = [HOOKS / "install"] + sorted(HOOKS.glob("*/*.py"))
 
 
 class Site:
@@ -162,7 +162,7 @@ def test_it_installs_both_hooks(site: Site) -> None:
     assert (result.returncode, result.stderr) == (0, "")
     host, server = site.hooks["pbs_kubernetes"], site.hooks["pbs_kubernetes_server"]
     assert host["application/x-python"] == HOST_HOOK.read_text()
-    assert server["application/x-python"] == (HOOKS / "pbs_kubernetes_server.PY").read_text()
+    assert server["application/x-python"] == SERVER_HOOK.read_text()
     assert host["application/x-config"] == server["application/x-config"] == site.configuration.read_text()
     assert host["enabled"] == server["enabled"] == "true"
     assert host["alarm"] == server["alarm"] == "30"
@@ -292,13 +292,15 @@ def test_a_new_hook_is_off_until_it_is_whole(site: Site) -> None:
 def test_dry_run_shows_and_changes_nothing(site: Site) -> None:
     result = site.install("--dry-run")
     assert result.returncode == 0 and site.directives == [] and not site.keys.exists()
-    first, second, *shown = result.stdout.splitlines()
+    first, *building = result.stdout.splitlines()[:3]
+    shown = result.stdout.splitlines()[3:]
     assert first == "# write 1 key(s) into %s" % site.keys
-    assert second == "python3 %s pbs_kubernetes.PY" % (HOOKS / "installer" / "build.py")
+    assert building == ["python3 %s %s.PY %s" % (HOOKS / "installer" / "build.py", name, name)
+                        for name in ("pbs_kubernetes", "pbs_kubernetes_server")]
     site.install()
-    # All that differs is the copy of the configuration that PBS is given, and where the hook is built.
+    # All that differs is the copy of the configuration that PBS is given, and where the hooks are built.
     done = [re.sub(r"\S+/pbs_kubernetes\.json", str(site.configuration), directive) for directive in site.directives]
-    done = [re.sub(r"\S+/(pbs_kubernetes\.PY)", r"\1", directive) for directive in done]
+    done = [re.sub(r"\S+/(pbs_kubernetes(?:_server)?\.PY)", r"\1", directive) for directive in done]
     assert [line[len("qmgr -c "):].strip("'") for line in shown] == done
     assert site.install("--dry-run", "--remove-resources").stdout == (
         "qmgr -c 'set hook pbs_kubernetes enabled = false'\n"

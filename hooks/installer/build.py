@@ -1,6 +1,8 @@
 """Builds the one file that PBS takes for a hook from the modules of a package.
 
-    python3 hooks/installer/build.py FILE       (make hooks)
+    python3 hooks/installer/build.py FILE [PACKAGE]       (make hooks)
+
+PACKAGE is pbs_kubernetes, the hook for execution hosts, or pbs_kubernetes_server.
 
 The modules follow each other so that each comes after those that it imports from; their relative
 imports are left out, and the others stand once at the top. The same modules give the same file,
@@ -15,9 +17,10 @@ import sys
 import tempfile
 from typing import Dict, Iterator, List, Set, Tuple
 
-PACKAGE = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "pbs_kubernetes")
+HOOKS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+PACKAGE = os.path.join(HOOKS, "pbs_kubernetes")
 # A script that the hook carries to each host, and where its text goes.
-PLACEHOLDER = os.path.join(os.path.dirname(PACKAGE), "placeholder")
+PLACEHOLDER = os.path.join(HOOKS, "placeholder")
 MARK = 'PLACEHOLDER_SCRIPT = ""\n'
 # Where the digest of all the rest goes, by which hosts tell which version they have.
 VERSION_MARK = 'HOOK_VERSION: str = ""\n'
@@ -138,7 +141,7 @@ def build(directory: str = PACKAGE) -> str:
             raise BuildError("%s: three double quotes in a row" % PLACEHOLDER)
         text = text.replace(MARK, 'PLACEHOLDER_SCRIPT = r"""%s"""\n' % script)
     text = text.replace(VERSION_MARK, 'HOOK_VERSION: str = "%s"\n' % hashlib.sha256(text.encode("utf-8")).hexdigest()[:12])
-    compile(text, "pbs_kubernetes.PY", "exec")
+    compile(text, os.path.basename(directory) + ".PY", "exec")
     return text
 
 
@@ -153,9 +156,9 @@ def write(path: str, directory: str = PACKAGE) -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
-        sys.exit("usage: build.py FILE")
+    if len(sys.argv) not in (2, 3):
+        sys.exit("usage: build.py FILE [PACKAGE]")
     try:
-        write(sys.argv[1])
+        write(sys.argv[1], os.path.join(HOOKS, *sys.argv[2:]) if sys.argv[2:] else PACKAGE)
     except (BuildError, OSError, SyntaxError) as error:
         sys.exit("build.py: %s" % error)

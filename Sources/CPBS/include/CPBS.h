@@ -61,6 +61,9 @@ int pbs_library_release(int connection, const char *id, const char *kinds);
  * one, the server of OpenPBS 23 makes a crash where the host has several vnodes (mgr_node_set). */
 int pbs_library_set_host(int connection, const char *host, struct pbs_attribute *attributes);
 
+/* Sets attributes of one vnode. Returns 0 or an error's number. */
+int pbs_library_set_vnode(int connection, const char *vnode, struct pbs_attribute *attributes);
+
 /* Tells of all jobs that meet all criteria. The answers of these four are freed by
  * pbs_library_free; NULL with pbs_library_error of 0 means that there is none. */
 struct pbs_object *pbs_library_select(int connection, struct pbs_attribute *criteria,

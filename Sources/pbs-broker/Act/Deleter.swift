@@ -13,8 +13,16 @@ final class Deleter {
   /// Seconds after which a deletion is tried again to which our user had no right.
   private static let forbiddenInterval = 600.0
 
+  /// A job as PBS has told of it.
+  struct Run: Equatable {
+    var count: Int
+    var isWaiting: Bool
+  }
+
   private final class Entry {
     var deletion: Decision.Deletion
+    /// What it was when PBS was asked for the deletion that it has taken.
+    var takenRun: Run?
     var isQueued = false
     /// PBS will not let us; has been said.
     var isForbidden = false
@@ -36,6 +44,7 @@ final class Deleter {
   private let inFlight: Int
   private let isWanted: @EventLoop (String) -> Bool
   private let owner: @EventLoop (String) -> String?
+  private let run: @EventLoop (String) -> Run?
   private let onTaken: @EventLoop () -> Void
   private let clock: any Clock
   private let log: Logger
@@ -51,13 +60,16 @@ final class Deleter {
   ///   - inFlight: commands at once.
   ///   - isWanted: whether the job of this id still is to be deleted.
   ///   - owner: PBS's user whose job it is; nil for our own.
+  ///   - run: what PBS has told of the job; nil for nothing.
   ///   - onTaken: called when PBS has taken a deletion.
   init(
     backend: any PBSBackend, inFlight: Int, isWanted: @escaping @EventLoop (String) -> Bool,
     owner: @escaping @EventLoop (String) -> String? = { _ in nil },
+    run: @escaping @EventLoop (String) -> Run? = { _ in nil },
     onTaken: @escaping @EventLoop () -> Void, clock: any Clock, log: Logger
   ) {
     self.owner = owner
+    self.run = run
     self.backend = backend
     self.inFlight = inFlight
     self.isWanted = isWanted
@@ -100,10 +112,25 @@ final class Deleter {
     } else if deletion.force, !entry.deletion.force {
       entry.deletion = deletion
       if !entry.isForbidden { entry.notBefore = 0 }
+    } else if isLost(entry) {
+      log.notice(
+        "job \(deletion.job) was queued again while it was being deleted: it is deleted again",
+        metadata: .about(pod: name, job: deletion.job))
+      entry.takenRun = nil
+      entry.notBefore = 0
     }
     guard !entry.isQueued, clock.now >= entry.notBefore else { return }
     entry.isQueued = true
     queue.add(deletion.job, of: namespace)
+  }
+
+  /// Whether PBS has taken the deletion of a run that is no more: a job that is queued again meanwhile
+  /// (qrerun, preemption) forgets that it was to be deleted.
+  private func isLost(_ entry: Entry) -> Bool {
+    guard let taken = entry.takenRun, !taken.isWaiting, let now = run(entry.deletion.job) else {
+      return false
+    }
+    return now.isWaiting || now.count > taken.count
   }
 
   /// The job has ended, or is wanted again.
@@ -127,6 +154,7 @@ final class Deleter {
     // Things may have changed while it waited for its turn.
     guard isWanted(job) else { return forget(job) }
     guard !queue.isDraining else { return }
+    let asked = run(job)
     do throws(PBSError) {
       try await backend.delete(job, of: owner(job), force: entry.deletion.force)
       if entry.isFailing {
@@ -134,6 +162,7 @@ final class Deleter {
       }
       entry.isFailing = false
       entry.failures.reset()
+      entry.takenRun = asked
       entry.notBefore = clock.now + entry.repeats.delay()
       rest.reset()
       onTaken()
@@ -170,5 +199,11 @@ final class Deleter {
     let pause = rest.delay()
     restUntil = clock.now + pause
     restTimer?.schedule(after: pause)
+  }
+}
+
+extension Deleter.Run {
+  init(_ job: Job) {
+    self.init(count: job.runCount, isWaiting: job.isWaiting)
   }
 }

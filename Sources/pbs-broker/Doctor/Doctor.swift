@@ -11,6 +11,8 @@ struct Doctor {
   /// What pods of our scheduler names hold that have no job, by node.
   var jobless: [String: Amounts] = [:]
   var policy = TranslationPolicy()
+  /// Whether pbs-broker lets hosts have what their nodes have.
+  var syncsResources = false
 
   /// All hosts, sorted by name, then the nodes that are no hosts.
   func reports() -> [HostReport] {
@@ -40,7 +42,8 @@ struct Doctor {
     report.cpus.node = cpuText(name)
     report.memory.node = memoryText(name)
     report.findings =
-      spelling(host, node) + capacity(host, vnodes, node) + state(host, vnodes, node)
+      spelling(host, node) + capacity(host, vnodes, node) + synced(vnodes)
+      + state(host, vnodes, node)
     return report
   }
 

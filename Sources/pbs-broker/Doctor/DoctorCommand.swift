@@ -15,7 +15,7 @@ struct DoctorCommand: ParsableCommand {
     abstract: "Compares PBS's hosts with Kubernetes' nodes, and says what to change.",
     discussion: """
       It reads kube-watcher's socket as an observer, and asks PBS for its hosts and queues. --config
-      FILE, --watcher, --pbs-exec and --pbs-backend are pbs-broker's own. Exit status 0; 1 when
+      FILE, --watcher, --pbs-exec, --pbs-backend and --sync-resources are pbs-broker's own. Exit status 0; 1 when
       something is wrong; 2 when it cannot look.
       """)
 
@@ -36,7 +36,8 @@ struct DoctorCommand: ParsableCommand {
         try settings.text("watcher", flag: broker.watcher)
         ?? "\(Process.runDirectory)/kube-watcher.sock"
       let exec = try settings.text("pbs-exec", flag: broker.pbsExec)
-      let own = try BrokerSettings(settings, pbsBackend: broker.pbsBackend)
+      let own = try BrokerSettings(
+        settings, pbsBackend: broker.pbsBackend, syncsResources: broker.syncResources)
       let installation = try PBSInstallation.find(configured: exec)
       let view = try Self.look(watcher)
       Task { @EventLoop in
@@ -85,7 +86,8 @@ struct DoctorCommand: ParsableCommand {
     let delays = KillDelays(try await commands.queues())
     let doctor = Doctor(
       hostMap: HostMap(table: settings.hosts, nodes: Array(view.nodes.values), hosts: hosts),
-      nodes: view.nodes, uses: view.uses, jobless: view.jobless, policy: settings.policy)
+      nodes: view.nodes, uses: view.uses, jobless: view.jobless, policy: settings.policy,
+      syncsResources: settings.nodeSync.setsResources)
     return DoctorTable(
       reports: doctor.reports(), others: delays.findings(graces: view.graces))
   }

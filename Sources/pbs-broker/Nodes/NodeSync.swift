@@ -26,13 +26,16 @@ final class NodeSync {
 
   /// Seconds for which a look at PBS's hosts is acted upon.
   private static let freshness = 2.0
+  /// Seconds between two times at which there is nothing to do.
+  private static let idle = 86400.0
 
   private let world: World
   private let backend: any PBSBackend
-  private let settings: NodeSyncSettings
+  private var settings: NodeSyncSettings
   private let marks: NodeMarks
   private let owns: @EventLoop (String) -> Bool
   private let doubt: NodeDoubt
+  private let resources: ResourceSync
   private let clock: any Clock
   private let log: Logger
   private let complaints: RepeatedNotice
@@ -55,22 +58,31 @@ final class NodeSync {
     self.clock = clock
     self.log = log
     wakeup = Wakeup(clock: clock)
+    resources = ResourceSync(world: world, backend: backend, owns: owns, clock: clock, log: log)
     failures = Backoff(first: 5, longest: 300, jitter: clock.jitter())
     complaints = RepeatedNotice(log: log)
   }
 
   /// Looks for ever.
   func run() async {
-    guard settings.isNeeded else { return }
+    if settings.setsResources { log.notice("\(resources.notice)") }
     if settings.isOn {
       log.notice(
         "sync-nodes: hosts of PBS follow their nodes and nodes their hosts; PBS's user \(backend.user) needs to be an operator (qmgr -c 'set server operators += \(backend.user)@HOST'), and binder needs deploy/rbac-nodes.yaml"
       )
     }
     while !Task.isCancelled {
-      let delay = await look()
+      let delay = settings.isNeeded ? await look() : Self.idle
       await wakeup.wait(atMost: delay)
     }
+  }
+
+  /// Takes over what a reload makes count.
+  func reload(_ new: NodeSyncSettings) {
+    if new.setsResources, !settings.setsResources { log.notice("\(resources.notice)") }
+    settings.setsResources = new.setsResources
+    settings.cpu = new.cpu
+    if settings.isNeeded { wakeup.wake(within: 0.2) }
   }
 
   /// A node has changed: PBS is looked at soon.
@@ -100,11 +112,16 @@ final class NodeSync {
     guard world.syncedSince != nil, let cluster = world.cluster?.id else { return 1 }
     let machines = note(hosts)
     for machine in machines { mark(machine, cluster) }
-    guard settings.isOn else { return settings.interval }
     let looked = clock.now
-    for machine in machines where await agree(machine, cluster) {
+    for machine in machines where settings.isOn {
+      guard await agree(machine, cluster) else { continue }
       // Each change takes its time, and what follows is to be decided on what is so by then.
       if clock.now - looked > Self.freshness { return 0 }
+    }
+    if settings.setsResources {
+      await resources.look(
+        at: machines.map { .init(node: $0.node, uid: $0.reference.uid, vnodes: $0.vnodes) },
+        assigned: hosts.assigned, cluster: cluster, cpu: settings.cpu, rest: settings.limits.rest)
     }
     return settings.interval
   }

@@ -13,13 +13,19 @@ struct NodeSyncSettings: Sendable, Equatable {
   /// PBS's resources by the labels of nodes that show them.
   var labels: [String: String] = [:]
 
+  /// Whether hosts of PBS get cpus and memory from their nodes.
+  var setsResources = false
+  /// What stands for cpu in PBS; nil: ncpus.
+  var cpu: TranslationPolicy.Counterpart?
+
   /// Whether PBS's hosts have to be looked at.
-  var isNeeded: Bool { isOn || !labels.isEmpty }
+  var isNeeded: Bool { isOn || !labels.isEmpty || setsResources }
 
   init() {}
 
   init(_ settings: Settings) throws {
     isOn = try settings.flag("sync-nodes") ?? isOn
+    setsResources = try settings.flag("sync-resources") ?? setsResources
     limits.notReady = try settings.number("sync-not-ready", in: 0...86400) ?? limits.notReady
     limits.down = try settings.number("sync-down", in: 0...86400) ?? limits.down
     limits.rest = try settings.number("sync-rest", in: 0...86400) ?? limits.rest

@@ -52,6 +52,8 @@ final class HostPoller {
     polledAt = begun
     do throws(PBSError) {
       hosts = try await backend.hosts()
+      // It changes all the time, and says nothing about pods.
+      hosts.assigned = [:]
     } catch {
       if failingSince == nil {
         log.warning("PBS's hosts cannot be listed: \(error); trying again until it works")

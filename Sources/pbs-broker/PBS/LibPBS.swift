@@ -230,6 +230,10 @@ final class LibPBS: PBSBackend {
     _ = try await ask(.setOffline(isOffline, host: host, comment: comment))
   }
 
+  func setResources(_ resources: [String: String], vnode: String) async throws(PBSError) {
+    _ = try await ask(.setResources(resources, vnode: vnode))
+  }
+
   private func learnServer() async throws(PBSError) {
     if serverName.isEmpty { _ = try await server() }
   }

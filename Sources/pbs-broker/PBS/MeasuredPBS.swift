@@ -63,6 +63,12 @@ final class MeasuredPBS: PBSBackend {
     }
   }
 
+  func setResources(_ resources: [String: String], vnode: String) async throws(PBSError) {
+    try await measured("set_resources") { () async throws(PBSError) in
+      try await backend.setResources(resources, vnode: vnode)
+    }
+  }
+
   var commentLimit: Int { backend.commentLimit }
 
   private func measured<Answer: Sendable>(

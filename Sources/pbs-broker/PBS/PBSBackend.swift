@@ -38,6 +38,9 @@ protocol PBSBackend: AnyObject {
   ///   - host: as their attribute Mom names it.
   ///   - comment: at most ``commentLimit`` octets; empty: none.
   func setOffline(_ isOffline: Bool, host: String, comment: String) async throws(PBSError)
+  /// Sets resources_available of one vnode, all of them in one request. This needs an operator of PBS.
+  /// - Parameter resources: values by resource, as PBS takes them.
+  func setResources(_ resources: [String: String], vnode: String) async throws(PBSError)
   /// Octets that a host's comment may have.
   var commentLimit: Int { get }
   /// Waits until a command of one connection may begin, which the next one of this use need not do
@@ -70,6 +73,10 @@ extension PBSBackend {
 
   /// A backend that can only look at hosts.
   func setOffline(_ isOffline: Bool, host: String, comment: String) async throws(PBSError) {
+    throw .refused("hosts of this PBS cannot be changed")
+  }
+
+  func setResources(_ resources: [String: String], vnode: String) async throws(PBSError) {
     throw .refused("hosts of this PBS cannot be changed")
   }
 

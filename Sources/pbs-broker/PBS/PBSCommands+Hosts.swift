@@ -41,4 +41,23 @@ extension PBSCommands {
       "pbsnodes", [isOffline ? "-o" : "-r", "-C", comment, host], for: .action)
     guard result.status == 0 else { throw failure("pbsnodes", result) }
   }
+
+  func setResources(_ resources: [String: String], vnode: String) async throws(PBSError) {
+    let items = resources.sorted { $0.key < $1.key }
+    // qmgr reads a line of its own language: nothing in it may end a value or begin a directive.
+    guard PBSHosts.isName(vnode),
+      items.allSatisfy({ PBSHosts.isName($0.key) && Self.isPlain($0.value) })
+    else { throw .refused("\(vnode) or what it is to have cannot be said to qmgr") }
+    let list = items.map { "resources_available.\($0.key) = \"\($0.value)\"" }
+    let result = try await runner.run(
+      "qmgr", ["-c", "set node \(vnode) \(list.joined(separator: ", "))"], for: .action)
+    guard result.status == 0 else { throw failure("qmgr", result) }
+  }
+
+  private static func isPlain(_ value: String) -> Bool {
+    !value.isEmpty && value.utf8.count <= 1000
+      && value.allSatisfy {
+        $0.isASCII && ($0.isLetter || $0.isNumber || "._-/=".contains($0))
+      }
+  }
 }

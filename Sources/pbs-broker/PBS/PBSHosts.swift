@@ -26,6 +26,8 @@ struct PBSHosts: Sendable, Equatable {
   var all: Set<String> { Set(vnodes.flatMap { [$0.name, $0.host] }) }
   /// Those that PBS cannot reach.
   var down: Set<String> = []
+  /// What jobs hold, by vnode.
+  var assigned: [String: [String: String]] = [:]
 
   /// All names of the vnodes that PBS calls down, and of the hosts all of whose vnodes are.
   var calledDown: Set<String> {
@@ -59,7 +61,8 @@ extension PBSHosts {
           isBarred: !Self.barredStates.isDisjoint(with: state.split(separator: ",")),
           comment: node.attributes["comment"].flatMap { Self.isOfPBS($0) ? nil : $0 },
           mom: node.attributes["Mom"].flatMap { Self.isName($0) ? $0 : nil },
-          resources: Self.resources(node.attributes)))
+          resources: Self.amounts("resources_available.", node.attributes)))
+      assigned[node.name] = Self.amounts("resources_assigned.", node.attributes)
     }
     down = calledDown
   }
@@ -76,9 +79,10 @@ extension PBSHosts {
       && text.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || ".-_".contains($0)) }
   }
 
-  private static func resources(_ attributes: [String: String]) -> [String: String] {
-    let prefix = "resources_available."
-    return attributes.reduce(into: [:]) { resources, attribute in
+  private static func amounts(
+    _ prefix: String, _ attributes: [String: String]
+  ) -> [String: String] {
+    attributes.reduce(into: [:]) { resources, attribute in
       guard attribute.key.hasPrefix(prefix) else { return }
       resources[String(attribute.key.dropFirst(prefix.count))] = attribute.value
     }

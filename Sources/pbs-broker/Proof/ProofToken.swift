@@ -18,7 +18,7 @@ struct ProofToken: Sendable, Equatable {
   var nonce: String
 
   /// The first part that has another form than the server's hook takes, by its name there; nil when
-  /// all are well. (FIELDS in hooks/pbs_kubernetes_server.PY.)
+  /// all are well. (FIELDS in hooks/pbs_kubernetes_server/tokens.py.)
   var problem: String? {
     if !Self.isCluster(cluster) { return "cluster" }
     if !Self.isUID(uid) { return "uid" }

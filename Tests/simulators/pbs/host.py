@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from .quantities import Size
+from .selection import ResourceType
 
 
 @dataclass
@@ -53,6 +54,20 @@ class Host:
                 labels[resource] = value
         total.setdefault("ncpus", 1)
         return Host(name, total, labels, f"{total.get('mem', 0)}kb", now, now, total["ncpus"])
+
+    def set_available(self, resource: str, value: str, kind: ResourceType) -> None:
+        """resources_available.RESOURCE as an operator sets it; an empty value unsets it."""
+        if not value:
+            self.total.pop(resource, None)
+            self.labels.pop(resource, None)
+        elif kind is ResourceType.SIZE:
+            self.total[resource] = Size.parse(value).kilobytes
+            if resource == "mem":
+                self.memory_text = value
+        elif kind is ResourceType.LONG:
+            self.total[resource] = int(value)
+        else:
+            self.labels[resource] = value
 
     def available(self, resource: str) -> int:
         """What is left of a resource; a host that has none of it has 0."""

@@ -7,6 +7,7 @@ point. Nothing here knows about commands or sockets. The caller holds `lock`.
 from __future__ import annotations
 
 import itertools
+import re
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -814,6 +815,22 @@ class PBSServer:
                 host.state_changed = self.now()
             if comment is not None:
                 host.comment, host.comment_is_default = comment, False
+        self.changed.notify_all()
+        self.plan_cycle()
+
+    def set_vnode(self, name: str, user: str, resources: dict[str, str]) -> None:
+        """mgr_node_set() of one vnode's resources_available, by an operator: all or nothing."""
+        self._require_manager(user)
+        if name not in self.hosts:
+            raise error(errors.UNKNOWN_NODE)
+        for resource, value in resources.items():
+            definition = self.resources.get(resource)
+            if definition is None:
+                raise error(errors.UNKNOWN_RESOURCE, f" resources_available.{resource}")
+            if definition.type is ResourceType.LONG and not re.fullmatch(r"[-+]?\d+", value):
+                raise error(errors.BAD_ATTRIBUTE_VALUE, f" resources_available.{resource}")
+        for resource, value in resources.items():
+            self.hosts[name].set_available(resource, value, self.resources[resource].type)
         self.changed.notify_all()
         self.plan_cycle()
 

@@ -311,6 +311,11 @@ class PBSSimulator:
         with self.lock:
             self.server.set_host(name, self.settings.manager, offline, comment)
 
+    def set_available(self, name: str, **resources: str) -> None:
+        """qmgr -c "set node NAME resources_available.RESOURCE = VALUE", by an operator; "" unsets one."""
+        with self.lock:
+            self.server.set_vnode(name, self.settings.manager, resources)
+
     def set_ncpus(self, name: str, ncpus: int) -> None:
         """The host has so many cpus from now on; jobs that run there stay."""
         with self.lock:

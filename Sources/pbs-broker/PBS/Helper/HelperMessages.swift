@@ -14,6 +14,8 @@ enum HelperRequest: Codable, Sendable, Equatable {
   case hosts
   /// Takes a host out of service, or gives it back, with a comment; an empty one takes that away.
   case setOffline(Bool, host: String, comment: String)
+  /// Sets resources_available of a vnode.
+  case setResources([String: String], vnode: String)
 
   /// Whose jobs are meant.
   struct Jobs: Codable, Sendable, Equatable {
@@ -28,7 +30,7 @@ enum HelperRequest: Codable, Sendable, Equatable {
   var isRepeatable: Bool {
     switch self {
     case .submit, .delete, .change: false
-    case .list, .changes, .stat, .server, .hosts, .setOffline: true
+    case .list, .changes, .stat, .server, .hosts, .setOffline, .setResources: true
     }
   }
 
@@ -45,7 +47,7 @@ enum HelperRequest: Codable, Sendable, Equatable {
     case .stat: "pbs_statjob"
     case .server: "pbs_statserver"
     case .hosts: "pbs_statvnode"
-    case .setOffline: "pbs_manager"
+    case .setOffline, .setResources: "pbs_manager"
     }
   }
 }

@@ -142,7 +142,7 @@ struct LibraryHelper {
       return HelperAnswer(objects: server.map(\.text))
     case .hosts:
       let vnodes = try library.vnodes(
-        wanted: ["Mom", "state", "comment", "resources_available"])
+        wanted: ["Mom", "state", "comment", "resources_available", "resources_assigned"])
       return HelperAnswer(objects: tell(vnodes.lazy.map(\.text)))
     case .setOffline(let isOffline, let host, let comment):
       try library.set(
@@ -151,6 +151,13 @@ struct LibraryHelper {
           (JobAttribute("state", "offline"), isOffline ? pbs_add : pbs_remove),
           (JobAttribute("comment", comment), pbs_set),
         ])
+      return HelperAnswer()
+    case .setResources(let resources, let vnode):
+      try library.set(
+        vnode: vnode,
+        resources.sorted { $0.key < $1.key }.map {
+          JobAttribute("resources_available", $0.value, resource: $0.key)
+        })
       return HelperAnswer()
     }
   }

@@ -66,6 +66,15 @@ final class PBSLibrary {
     if code != 0 { throw failure(connection, code: Int(code)) }
   }
 
+  /// Sets attributes of one vnode.
+  func set(vnode: String, _ items: [JobAttribute]) throws(LibraryFailure) {
+    let connection = try connected()
+    var list = AttributeList(items, operation: pbs_set)
+    defer { list.free() }
+    let code = pbs_library_set_vnode(connection, vnode, list.first)
+    if code != 0 { throw failure(connection, code: Int(code)) }
+  }
+
   /// Jobs that meet all criteria.
   func select(
     _ criteria: [(JobAttribute, pbs_operator)], wanted: [String], withEnded: Bool

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from ..invocation import Answer, Invocation
 from ..server import PBS_VERSION, PBSServer
-from . import job_requests, pbsnodes, qalter, qselect, qstat, qsub
+from . import job_requests, pbsnodes, qalter, qmgr, qselect, qstat, qsub
 
 Command = Callable[[PBSServer, Invocation], Answer]
 
@@ -23,6 +23,7 @@ COMMANDS: dict[str, Command] = {
     "qrerun": job_requests.qrerun,
     "qrun": job_requests.qrun,
     "pbsnodes": pbsnodes.run,
+    "qmgr": qmgr.run,
 }
 
 

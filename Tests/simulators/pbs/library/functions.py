@@ -208,13 +208,22 @@ def _stathost(server: PBSServer, call: LibraryCall) -> LibraryAnswer:
 
 
 # mgr_cmd and mgr_obj of pbs_ifl.h; ADD and REMOVE of batch_op.
-_MANAGER_SET, _MANAGER_HOST = 2, 7
+_MANAGER_SET, _MANAGER_VNODE, _MANAGER_HOST = 2, 3, 7
 _SET, _ADD, _REMOVE = 0, 2, 3
 
 
 def _manager(server: PBSServer, call: LibraryCall) -> LibraryAnswer:
-    """req_manager(), as far as it takes hosts out of service and gives them back (marknode() of pbsnodes)."""
+    """req_manager(), as far as it takes hosts out of service and gives them back (marknode() of pbsnodes), and
+    sets what a vnode has."""
     command, kind, name, items = int(call.text()), int(call.text()), call.text(), call.items()
+    if (command, kind) == (_MANAGER_SET, _MANAGER_VNODE):
+        resources: dict[str, str] = {}
+        for item, attribute in zip(items, canonical("vnode", items)):
+            if attribute != "resources_available" or item.resource is None or item.operator != _SET:
+                raise error(errors.BAD_ATTRIBUTE_VALUE)
+            resources[item.resource] = item.value
+        server.set_vnode(name, call.user, resources)
+        return LibraryAnswer()
     if (command, kind) != (_MANAGER_SET, _MANAGER_HOST):
         raise error(errors.INVALID_REQUEST)
     offline, comment = None, None
