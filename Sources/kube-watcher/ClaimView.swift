@@ -4,24 +4,33 @@ import Logging
 import Messages
 import Runtime
 
-/// The volume claims of all namespaces, each with what its storage class says of it.
+/// The volume claims of all namespaces, each with what its storage class and its volume say of it.
 @EventLoop
 final class ClaimView {
   /// Whether claims can be told.
   enum Knowledge { case pending, complete, refused }
 
-  private enum Part { case claims, classes }
+  private enum Part { case claims, classes, volumes }
 
   /// Seconds between tries for what kube-watcher has no right to read.
   private static let refusedInterval = 60.0
+  /// Seconds for which what is known counts although kube-watcher is refused more of it, and between
+  /// tries in that time: an API server that starts refuses what it permits a moment later.
+  private static let patience = 30.0
+  private static let patientInterval = 2.0
 
   private let clock: any Clock
   private let log: Logger
   private var claims: [String: PersistentVolumeClaim] = [:]
   /// The classes whose claims wait for a consumer.
   private var waitingClasses: Set<String> = []
+  /// Volumes by name, and the claims that name them.
+  private var volumes: [String: VolumeClaim.Volume] = [:]
+  private var claimsOfVolume: [String: Set<String>] = [:]
   private var listed: Set<Part> = []
   private(set) var knowledge = Knowledge.pending
+  /// Since when it has been refused what it could read before; nil while it is not.
+  private var refusedSince: Double?
 
   /// Gets each message on a claim, while knowledge is complete.
   var onMessage: (@EventLoop (WatcherMessage) -> Void)?
@@ -36,10 +45,11 @@ final class ClaimView {
   /// All claims, while knowledge is complete.
   var all: [VolumeClaim] { knowledge == .complete ? claims.values.map(resolved) : [] }
 
-  /// Follows what the two reflectors hear.
+  /// Follows what the three reflectors hear.
   /// - Parameter judge: gets the failures that are not missing rights.
   func follow(
     _ claims: Reflector<PersistentVolumeClaim>, _ classes: Reflector<StorageClass>,
+    _ volumes: Reflector<PersistentVolume>,
     judge: @escaping @EventLoop (any Error) -> Void
   ) {
     claims.onList = { [unowned self] in replace($0) }
@@ -48,13 +58,19 @@ final class ClaimView {
     classes.onList = { [unowned self] in replace($0) }
     classes.onChange = { [unowned self] in change($0) }
     classes.onFailure = { [unowned self] in react(to: $0, .classes, judge) }
+    volumes.onList = { [unowned self] in replace($0) }
+    volumes.onChange = { [unowned self] in change($0) }
+    volumes.onFailure = { [unowned self] in react(to: $0, .volumes, judge) }
   }
 
   func forget() {
     claims.removeAll()
     waitingClasses.removeAll()
+    volumes.removeAll()
+    claimsOfVolume.removeAll()
     listed.removeAll()
     knowledge = .pending
+    refusedSince = nil
   }
 
   // MARK: Claims
@@ -76,12 +92,25 @@ final class ClaimView {
 
   private func update(_ claim: PersistentVolumeClaim) {
     let before = claims.updateValue(claim, forKey: claim.claim.fullName)
+    if before?.volumeName != claim.volumeName {
+      if let before { unlink(before) }
+      if let name = claim.volumeName {
+        claimsOfVolume[name, default: []].insert(claim.claim.fullName)
+      }
+    }
     if before.map(resolved) != resolved(claim) { tell(.claim(resolved(claim))) }
   }
 
   private func remove(_ claim: PersistentVolumeClaim) {
-    guard claims.removeValue(forKey: claim.claim.fullName) != nil else { return }
+    guard let before = claims.removeValue(forKey: claim.claim.fullName) else { return }
+    unlink(before)
     tell(.claimGone(namespace: claim.claim.namespace, name: claim.claim.name))
+  }
+
+  private func unlink(_ claim: PersistentVolumeClaim) {
+    guard let name = claim.volumeName else { return }
+    claimsOfVolume[name]?.remove(claim.claim.fullName)
+    if claimsOfVolume[name]?.isEmpty == true { claimsOfVolume[name] = nil }
   }
 
   // MARK: Classes
@@ -116,11 +145,45 @@ final class ClaimView {
     }
   }
 
+  // MARK: Volumes
+
+  private func replace(_ listing: Listing<PersistentVolume>) {
+    var present = Dictionary(
+      listing.objects.map { ($0.name, $0.volume) }, uniquingKeysWith: { $1 })
+    for object in listing.unreadable { present[object.name] = volumes[object.name] }
+    let names = Set(volumes.keys).union(present.keys)
+    let changed = names.filter { volumes[$0] != present[$0] }
+    volumes = present
+    for name in changed { tellClaims(ofVolume: name) }
+    complete(.volumes)
+  }
+
+  private func change(_ change: Reflector<PersistentVolume>.Change) {
+    let name: String
+    let before: VolumeClaim.Volume?
+    switch change {
+    case .present(let one):
+      name = one.name
+      before = volumes.updateValue(one.volume, forKey: name)
+    case .gone(let one):
+      name = one.name
+      before = volumes.removeValue(forKey: name)
+    }
+    if volumes[name] != before { tellClaims(ofVolume: name) }
+  }
+
+  private func tellClaims(ofVolume name: String) {
+    for claim in claimsOfVolume[name] ?? [] {
+      if let claim = claims[claim] { tell(.claim(resolved(claim))) }
+    }
+  }
+
   // MARK: What can be told
 
   private func resolved(_ claim: PersistentVolumeClaim) -> VolumeClaim {
     var result = claim.claim
     result.waitsForConsumer = waitingClasses.contains(claim.className)
+    if result.isBound { result.volume = claim.volumeName.flatMap { volumes[$0] } }
     return result
   }
 
@@ -130,7 +193,9 @@ final class ClaimView {
 
   private func complete(_ part: Part) {
     listed.insert(part)
-    guard listed == [.claims, .classes], knowledge != .complete else { return }
+    guard listed == [.claims, .classes, .volumes] else { return }
+    refusedSince = nil
+    guard knowledge != .complete else { return }
     if knowledge == .refused { log.notice("volume claims can be read now") }
     knowledge = .complete
     onKnowledge?()
@@ -144,11 +209,19 @@ final class ClaimView {
       return .retry
     }
     listed.remove(part)
+    if knowledge == .complete {
+      let since = refusedSince ?? clock.now
+      refusedSince = since
+      if clock.now - since < Self.patience {
+        return .listAgainQuietly(after: Self.patientInterval * clock.random(in: 0.8...1.2))
+      }
+    }
     if knowledge != .refused {
       log.warning(
         """
         goes on without volume claims, since they cannot be read: \(refusal): give kube-watcher \
-        the rights list and watch on persistentvolumeclaims and storageclasses (deploy/rbac.yaml)
+        the rights list and watch on persistentvolumeclaims, storageclasses and persistentvolumes \
+        (deploy/rbac.yaml)
         """)
       knowledge = .refused
       onKnowledge?()

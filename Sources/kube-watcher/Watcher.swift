@@ -106,9 +106,11 @@ final class Watcher {
         selector: NodeUseView.selector(excluding: options.schedulerNames))
       uses.follow(others)
       group.addTask { await others.run() }
-      let volumes = reflector(PersistentVolumeClaim.self, "/api/v1/persistentvolumeclaims")
+      let claiming = reflector(PersistentVolumeClaim.self, "/api/v1/persistentvolumeclaims")
+      let volumes = reflector(PersistentVolume.self, "/api/v1/persistentvolumes")
       let classes = reflector(StorageClass.self, "/apis/storage.k8s.io/v1/storageclasses")
-      claims.follow(volumes, classes) { [unowned self] in judge($0) }
+      claims.follow(claiming, classes, volumes) { [unowned self] in judge($0) }
+      group.addTask { await claiming.run() }
       group.addTask { await volumes.run() }
       group.addTask { await classes.run() }
       group.addTask { [weak self] in await self?.confirmIdentity() }

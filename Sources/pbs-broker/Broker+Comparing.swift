@@ -191,10 +191,14 @@ extension Broker {
     guard let pod = record.pod, record.isPresent, pod.nodeName == nil || record.isResized,
       world.cluster != nil
     else { return nil }
+    if world.server.isEmpty, pod.metadata.annotations?[OptionKey.depend.annotation] != nil {
+      world.needsServer = true
+    }
     let context = TranslationContext(
       policy: settings.policy, cluster: world.cluster?.id, hostMap: world.hostMap,
-      claims: world.cluster?.claims == true ? world.claims : nil, claimUsers: world.claimUsers,
-      namedPods: world.namedPods(of: pod), taints: world.nodeFacts.taints)
+      claims: world.cluster?.claims == true ? world.claims : nil,
+      claimReach: world.claimReach, claimUsers: world.claimUsers,
+      namedPods: world.namedPods(of: pod), server: world.server, taints: world.nodeFacts.taints)
     do throws(Refusal) {
       return .success(try PodTranslation.job(for: pod, in: context))
     } catch {

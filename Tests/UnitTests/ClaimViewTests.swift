@@ -1,4 +1,5 @@
 import FoundationEssentials
+import ManualTime
 import Testing
 
 @testable import Kubernetes
@@ -14,12 +15,13 @@ struct ClaimViewTests {
     let view: ClaimView
     let claims: Reflector<PersistentVolumeClaim>
     let classes: Reflector<StorageClass>
+    let volumes: Reflector<PersistentVolume>
     let lines = LogLines()
     private(set) var told: [WatcherMessage] = []
     private(set) var knowledge: [ClaimView.Knowledge] = []
     private(set) var judged = 0
 
-    init() throws {
+    init(clock: any Clock = SystemClock()) throws {
       let folder = try TemporaryFolder()
       let kubeconfig = try folder.write(
         "kubeconfig",
@@ -33,14 +35,16 @@ struct ClaimViewTests {
         try KubernetesConnection.find(file: kubeconfig), program: "test", clock: SystemClock(),
         log: lines.logger)
       let timing = WatchTiming(silence: 150, checkInterval: 45)
-      view = ClaimView(clock: SystemClock(), log: lines.logger)
+      view = ClaimView(clock: clock, log: lines.logger)
       claims = Reflector(
         client: client, path: "/c", timing: timing, clock: SystemClock(), log: lines.logger)
       classes = Reflector(
         client: client, path: "/s", timing: timing, clock: SystemClock(), log: lines.logger)
+      volumes = Reflector(
+        client: client, path: "/v", timing: timing, clock: SystemClock(), log: lines.logger)
       view.onMessage = { [unowned self] in told.append($0) }
       view.onKnowledge = { [unowned self] in knowledge.append(view.knowledge) }
-      view.follow(claims, classes) { [unowned self] _ in judged += 1 }
+      view.follow(claims, classes, volumes) { [unowned self] _ in judged += 1 }
     }
 
     func list(_ claims: [PersistentVolumeClaim]) {
@@ -49,10 +53,18 @@ struct ClaimViewTests {
       self.claims.onList?(listing)
     }
 
-    func list(_ classes: [StorageClass]) {
+    /// The classes, and volumes with them.
+    func list(_ classes: [StorageClass], _ volumes: [PersistentVolume] = []) {
       var listing = Listing<StorageClass>()
       listing.objects = classes
       self.classes.onList?(listing)
+      list(volumes)
+    }
+
+    func list(_ volumes: [PersistentVolume]) {
+      var listing = Listing<PersistentVolume>()
+      listing.objects = volumes
+      self.volumes.onList?(listing)
     }
   }
 
@@ -70,7 +82,34 @@ struct ClaimViewTests {
   }
 
   private func told(_ name: String, waits: Bool) -> WatcherMessage {
-    .claim(VolumeClaim(namespace: "default", name: name, waitsForConsumer: waits))
+    .claim(
+      VolumeClaim(namespace: "default", name: name, waitsForConsumer: waits, controller: ""))
+  }
+
+  @Test @EventLoop func aClaimSaysFromWhereItsVolumeCanBeReached() throws {
+    let followed = try Followed()
+    let json = """
+      {"metadata": {"name": "data", "namespace": "default"}, "spec": {"volumeName": "v"},
+       "status": {"phase": "Bound"}}
+      """
+    followed.list([try JSONDecoder().decode(PersistentVolumeClaim.self, from: Data(json.utf8))])
+    func volume(_ spec: String) throws -> PersistentVolume {
+      let json = #"{"metadata": {"name": "v"}, "spec": \#(spec)}"#
+      return try JSONDecoder().decode(PersistentVolume.self, from: Data(json.utf8))
+    }
+    let terms = #"[{"matchExpressions": [{"key": "z", "operator": "In", "values": ["a"]}]}]"#
+    let zoned = try volume(
+      #"{"nodeAffinity": {"required": {"nodeSelectorTerms": \#(terms)}}, "capacity": {}}"#)
+    followed.list([try late("late")], [zoned])
+    let told = { followed.view.all.map(\.volume) }
+    #expect(told() == [zoned.volume] && zoned.volume.nodes?.nodeSelectorTerms.count == 1)
+    followed.volumes.onChange?(.present(try volume("{}")))
+    #expect(told() == [.init()])
+    followed.volumes.onChange?(.gone(try volume("{}")))
+    #expect(told() == [nil])
+    followed.list([zoned])
+    #expect(told() == [zoned.volume])
+    #expect(followed.told.count == 3)
   }
 
   @Test @EventLoop func nothingIsKnownBeforeBothAreListed() throws {
@@ -81,7 +120,9 @@ struct ClaimViewTests {
     #expect(followed.knowledge == [.complete])
     #expect(
       followed.view.all
-        == [VolumeClaim(namespace: "default", name: "data", waitsForConsumer: true)])
+        == [
+          VolumeClaim(namespace: "default", name: "data", waitsForConsumer: true, controller: "")
+        ])
     #expect(followed.told.isEmpty, "the snapshot tells them")
   }
 
@@ -110,11 +151,23 @@ struct ClaimViewTests {
   }
 
   @Test(arguments: [403, 404]) @EventLoop
-  func aRefusalIsSaidOnceAndOverWhenBothAreListedAgain(_ status: Int) throws {
-    let followed = try Followed()
+  func aRefusalIsSaidOnceAndOverWhenBothAreListedAgain(_ status: Int) async throws {
+    let clock = ManualClock()
+    let followed = try Followed(clock: clock)
     followed.list([try claim("data", "late")])
     followed.list([try late("late")])
-    let refusal = KubernetesError(status: status, body: Data())
+    let refusal = KubernetesError(answered: status)
+    // A server that starts refuses what it permits a moment later.
+    for seconds in [0.0, 10, 19] {
+      await clock.advance(by: seconds)
+      guard case .listAgainQuietly(let wait)? = followed.claims.onFailure?(refusal) else {
+        Issue.record("the reflector would complain as well")
+        return
+      }
+      #expect(wait < 3)
+      #expect(followed.knowledge == [.complete])
+    }
+    await clock.advance(by: 1)
     for _ in 0..<3 {
       guard case .listAgainQuietly(let seconds)? = followed.claims.onFailure?(refusal) else {
         Issue.record("the reflector would complain as well")
@@ -131,6 +184,20 @@ struct ClaimViewTests {
     #expect(followed.view.all.contains { $0.name == "data" && $0.waitsForConsumer })
     #expect(followed.lines.all.count { $0.hasPrefix("warning") } == 1)
     #expect(followed.judged == 0)
+  }
+
+  @Test @EventLoop func aRefusalThatPassesChangesNothing() async throws {
+    let clock = ManualClock()
+    let followed = try Followed(clock: clock)
+    followed.list([try claim("data", "late")])
+    followed.list([try late("late")])
+    for _ in 0..<3 {
+      _ = followed.claims.onFailure?(KubernetesError(answered: 403))
+      await clock.advance(by: 20)
+      followed.list([try claim("data", "late")])
+    }
+    #expect(followed.knowledge == [.complete])
+    #expect(followed.lines.all.isEmpty)
   }
 
   @Test @EventLoop func anotherFailureIsTriedAgainAsAnyOther() throws {

@@ -20,6 +20,23 @@ import Text
     #expect(error.retryAfter == waited)
   }
 
+  /// What an API server says of an object it says by a Status; all else was said on the way there.
+  @Test(arguments: [
+    (404, #"{"kind":"Status","code":404,"reason":"NotFound"}"#, 404),
+    (403, #"{"kind":"Status","code":403}"#, 403), (409, #"{"kind":"Status"}"#, 409),
+    (404, "404 page not found\n", 502), (403, "<html></html>", 502), (302, "", 502),
+    (409, #"{"error":"conflict"}"#, 502), (422, #"{"kind":"Error","code":422}"#, 502),
+    (410, "", 502), (400, "\u{0}", 502),
+    // Overload and a missing credential are told by bare text, too.
+    (429, "Too many requests, please try again later.\n", 429), (401, "Unauthorized\n", 401),
+    (503, "upstream connect error", 503), (500, "", 500),
+  ])
+  func whatNoAPIServerSaysIsAboutTheWayThere(_ status: Int, _ body: String, _ counts: Int) {
+    let error = KubernetesError(status: status, body: Data(body.utf8))
+    #expect(error.status == counts)
+    #expect(error.description.contains("\(status)"))
+  }
+
   @Test(arguments: [
     (0.0, "0.0"), (0.04, "0.0"), (0.06, "0.1"), (1.25, "1.3"), (59.99, "60.0"), (1e18, "1e+18"),
     (1e300, "1e+300"), (Double.infinity, "inf"), (Double.nan, "nan"),

@@ -56,6 +56,7 @@ import Testing
     let pod = try Pod(spec: spec, metadata: metadata)
     var context = TranslationContext(
       policy: try TranslationPolicy(Settings(section: item.policy)))
+    context.server = row["server"]?.text ?? "pbsserver"
     if case .mapping(let pairs) = row["pods"] {
       context.namedPods = Dictionary(
         uniqueKeysWithValues: pairs.map { ($0.key, Self.fate($0.value.text ?? "")) })

@@ -20,8 +20,50 @@ import Testing
       claim.claim
         == VolumeClaim(
           namespace: "default", name: "data", isBound: true, selectedNode: "node1",
-          isForOnePod: true))
+          isForOnePod: true, controller: ""))
     #expect(claim.className == "late")
+  }
+
+  @Test func whatItIsBoundToAndWhoseItIs() throws {
+    let claim = try read(
+      """
+      {"metadata": {"name": "data", "namespace": "default", "deletionTimestamp": "2026-01-01T00:00:00Z",
+         "ownerReferences": [{"uid": "a"}, {"uid": "b", "controller": true}]},
+       "spec": {"volumeName": "pv-1"}}
+      """, as: PersistentVolumeClaim.self)
+    #expect(claim.volumeName == "pv-1")
+    #expect(claim.claim.isTerminating == true && claim.claim.controller == "b")
+  }
+
+  /// component-helpers nodeaffinity.
+  @Test(arguments: [
+    ("In", ["a", "b"], true), ("In", ["b"], false), ("NotIn", ["a"], false),
+    ("NotIn", ["b"], true), ("Exists", [], true), ("DoesNotExist", [], false),
+    ("Gt", ["1"], false), ("Of", ["a"], false),
+  ])
+  func aVolumeIsReachedFromNodesThatItsTermsTake(
+    _ name: String, _ values: [String], _ holds: Bool
+  ) throws {
+    let list = values.map { #""\#($0)""# }.joined(separator: ",")
+    let expression = #"{"key": "zone", "operator": "\#(name)", "values": [\#(list)]}"#
+    let volume = try read(
+      """
+      {"metadata": {"name": "v"}, "spec": {"nodeAffinity": {"required": {"nodeSelectorTerms": [
+        {}, {"matchExpressions": [\(expression)]}]}}}}
+      """, as: PersistentVolume.self
+    ).volume
+    #expect(volume.nodes?.matches(Node("n", hostname: "n", labels: ["zone": "a"])) == holds)
+  }
+
+  @Test func anAffinityThatIsTooLargeTakesNoNode() throws {
+    let values = (0..<500).map { #""value-\#($0)""# }.joined(separator: ",")
+    let volume = try read(
+      """
+      {"metadata": {"name": "v"}, "spec": {"nodeAffinity": {"required": {"nodeSelectorTerms": [
+        {"matchExpressions": [{"key": "z", "operator": "NotIn", "values": [\(values)]}]}]}}}}
+      """, as: PersistentVolume.self
+    ).volume
+    #expect(volume.nodes?.matches(Node("n", hostname: "n", labels: [:])) == false)
   }
 
   /// component-helpers storage/volume: the old annotation goes first, and nil is no class.

@@ -22,6 +22,15 @@ import Testing
     }
   }()
 
+  /// A claim whose volume can be reached from nodes with one of these values of a label.
+  private static func reached(_ name: String, _ label: String, _ values: [String]) -> VolumeClaim {
+    let term = NodeSelectorTerm(
+      matchExpressions: [.init(key: label, operator: "In", values: values)])
+    return VolumeClaim(
+      namespace: "default", name: name, isBound: true,
+      volume: .init(nodes: NodeSelector(nodeSelectorTerms: [term])))
+  }
+
   /// The surroundings that the file's first lines describe.
   static func context() throws -> TranslationContext {
     let platform = ["kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64"]
@@ -51,6 +60,16 @@ import Testing
         selectedNode: "other"),
       VolumeClaim(namespace: "default", name: "mine", isBound: true, isForOnePod: true),
       VolumeClaim(namespace: "default", name: "taken", isBound: true, isForOnePod: true),
+      VolumeClaim(namespace: "default", name: "going", isBound: true, isTerminating: true),
+      VolumeClaim(namespace: "default", name: "redis-own", isBound: true, controller: "uid-1"),
+      VolumeClaim(namespace: "default", name: "redis-alien", isBound: true, controller: ""),
+      VolumeClaim(
+        namespace: "default", name: "network", isBound: true, waitsForConsumer: true,
+        selectedNode: "node1", volume: .init()),
+      reached("local", "kubernetes.io/hostname", ["node3"]),
+      reached("here", "kubernetes.io/arch", ["amd64"]),
+      reached("two", "kubernetes.io/hostname", ["node1", "node3"]),
+      reached("far", "topology.example/zone", ["z"]),
     ]
     var context = TranslationContext(
       policy: try .usual(resources: ["nvidia.com/gpu": "ngpus"]),
@@ -58,6 +77,7 @@ import Testing
         table: ["vn3": "node3"], nodes: nodes,
         hosts: PBSHosts(vnodes: vnodes.map { PBSVnode(name: $0.0, host: $0.1) })),
       claims: Dictionary(uniqueKeysWithValues: claims.map { ($0.fullName, $0) }))
+    for claim in claims { context.claimReach.set(claim, among: nodes) }
     for (name, uid, claim) in [("redis", "uid-1", "mine"), ("first", "uid-2", "taken")] {
       let spec = try YAMLValue(
         parsing: """

@@ -33,9 +33,9 @@ def test_claims_are_told_with_what_their_class_says(watched: Watched) -> None:
     with connect(watched) as peer:
         told = {message["claim"]["name"]: message["claim"] for message in peer.until("synced") if message["type"] == "claim"}
         assert told == {
-            "waiting": {"namespace": "default", "name": "waiting", "isBound": False, "waitsForConsumer": True, "isForOnePod": False},
-            "plain": {"namespace": "default", "name": "plain", "isBound": False, "waitsForConsumer": False, "isForOnePod": False},
-            "alone": {"namespace": "default", "name": "alone", "isBound": False, "waitsForConsumer": False, "isForOnePod": True}}
+            "waiting": {"namespace": "default", "name": "waiting", "isBound": False, "waitsForConsumer": True, "isForOnePod": False, "controller": ""},
+            "plain": {"namespace": "default", "name": "plain", "isBound": False, "waitsForConsumer": False, "isForOnePod": False, "controller": ""},
+            "alone": {"namespace": "default", "name": "alone", "isBound": False, "waitsForConsumer": False, "isForOnePod": True, "controller": ""}}
         kubernetes.request("POST", CLASSES, late_class("later"))
         changed = next_of(peer, "claim")["claim"]
         assert (changed["name"], changed["waitsForConsumer"]) == ("alone", True)
@@ -48,7 +48,7 @@ def test_claims_are_told_with_what_their_class_says(watched: Watched) -> None:
         assert next_of(peer, "claim-gone") == {"type": "claim-gone", "namespace": "default", "name": "plain"}
 
 
-@pytest.mark.parametrize("refused", ["persistentvolumeclaims", "storageclasses"])
+@pytest.mark.parametrize("refused", ["persistentvolumeclaims", "storageclasses", "persistentvolumes"])
 def test_without_the_right_to_read_claims_that_is_said_and_work_goes_on(watched: Watched, refused: str) -> None:
     watched.kubernetes.request("POST", CLAIMS, claim("data"))
     watched.kubernetes.faults.add(Fault(rf"GET .*/{refused}\?", Status(403)))
@@ -59,4 +59,4 @@ def test_without_the_right_to_read_claims_that_is_said_and_work_goes_on(watched:
     (cluster,) = [message for message in told if message["type"] == "cluster"]
     assert cluster["cluster"]["claims"] is False
     log = watched.connector["kube-watcher"].log()
-    assert log.count("goes on without volume claims") == 1 and "persistentvolumeclaims and storageclasses" in log
+    assert log.count("goes on without volume claims") == 1 and "persistentvolumeclaims, storageclasses and persistentvolumes" in log

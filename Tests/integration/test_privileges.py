@@ -226,7 +226,7 @@ def test_a_right_too_many_would_be_seen(life: Life) -> None:
 
 def test_each_right_would_be_missed(life: Life) -> None:
     rights = granted(documents())
-    assert len(rights) == 18
+    assert len(rights) == 20
     for right in rights:
         assert not_granted(rights - {right}, life.uses), right
         if right.names:

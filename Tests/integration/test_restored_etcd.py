@@ -95,7 +95,17 @@ def test_the_cluster_and_its_claims_are_told_by_a_real_server(server: RealKubern
         uid = server.client.json("GET", "/api/v1/namespaces/kube-system")["metadata"]["uid"]
         assert cluster == {"id": uid, "schedulerNames": ["pbs"], "claims": True, "nodeUse": True}
         (first,) = [message["claim"] for message in told if message["type"] == "claim"]
-        assert first == {"namespace": "default", "name": "data", "isBound": False, "waitsForConsumer": True, "isForOnePod": False}
+        assert first == {"namespace": "default", "name": "data", "isBound": False, "waitsForConsumer": True, "isForOnePod": False,
+                         "controller": ""}
+        terms = [{"matchExpressions": [{"key": "kubernetes.io/hostname", "operator": "In", "values": ["node1"]}]}]
+        server.client.json("POST", "/api/v1/persistentvolumes", {"metadata": {"name": "disk"}, "spec": {
+            "capacity": {"storage": "1Gi"}, "accessModes": ["ReadWriteOnce"], "local": {"path": "/disk"},
+            "nodeAffinity": {"required": {"nodeSelectorTerms": terms}}}})
+        server.client.json("PATCH", f"{CLAIMS}/data", {"spec": {"volumeName": "disk"}}, "application/merge-patch+json")
+        server.client.json("PATCH", f"{CLAIMS}/data/status", {"status": {"phase": "Bound"}}, "application/merge-patch+json")
+        while not (bound := peer.until("claim", 30)[-1]["claim"])["isBound"] or "volume" not in bound:
+            continue
+        assert bound["volume"] == {"nodes": {"nodeSelectorTerms": terms}}
         server.client.json("DELETE", f"{CLAIMS}/data")
         # The claim's own finalizer keeps it until a controller takes that away, so it changes first.
         server.client.json("PATCH", f"{CLAIMS}/data", {"metadata": {"finalizers": None}}, "application/merge-patch+json")

@@ -6,12 +6,16 @@ public struct PersistentVolumeClaim: Decodable, Sendable, Equatable {
   /// API server and the controllers, or has none for good: nothing is guessed here.
   /// (component-helpers storage/volume: GetPersistentVolumeClaimClass.)
   public let className: String
+  /// The volume that it is bound to, or to be bound to.
+  public let volumeName: String?
 
   private enum Key: CodingKey { case metadata, spec, status }
   private struct Metadata: Decodable {
     var name: String
     var namespace: String
     var annotations: Annotations?
+    var deletionTimestamp: String?
+    var ownerReferences: [OwnerReference]?
   }
   private struct Annotations: Decodable {
     var selectedNode: String?
@@ -24,6 +28,7 @@ public struct PersistentVolumeClaim: Decodable, Sendable, Equatable {
   private struct Spec: Decodable {
     var accessModes: [String]?
     var storageClassName: String?
+    var volumeName: String?
   }
   private struct Status: Decodable {
     var phase: String?
@@ -37,7 +42,10 @@ public struct PersistentVolumeClaim: Decodable, Sendable, Equatable {
     claim = VolumeClaim(
       namespace: metadata.namespace, name: metadata.name, isBound: status?.phase == "Bound",
       selectedNode: metadata.annotations?.selectedNode,
-      isForOnePod: spec.accessModes?.contains("ReadWriteOncePod") ?? false)
+      isForOnePod: spec.accessModes?.contains("ReadWriteOncePod") ?? false,
+      isTerminating: metadata.deletionTimestamp == nil ? nil : true,
+      controller: metadata.ownerReferences?.first { $0.controller == true }?.uid ?? "")
+    volumeName = spec.volumeName.flatMap { $0.isEmpty ? nil : $0 }
     className = metadata.annotations?.className ?? spec.storageClassName ?? ""
   }
 }

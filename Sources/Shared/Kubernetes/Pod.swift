@@ -52,6 +52,12 @@ public struct Pod: Codable, Sendable, Equatable {
       + (spec.oversized ?? []).map { "spec.\($0)" }
   }
 
+  /// Those of ``claimNames`` that are made for the pod itself.
+  public var ephemeralClaimNames: [String] {
+    (spec.volumes ?? []).filter { $0.persistentVolumeClaim == nil && $0.ephemeral != nil }
+      .map { "\(metadata.name)-\($0.name)" }
+  }
+
   /// The volume claims that it uses, in the order of its volumes. A generic ephemeral volume's
   /// claim is named after pod and volume. (Kubernetes: "Generic Ephemeral Volumes".)
   public var claimNames: [String] {

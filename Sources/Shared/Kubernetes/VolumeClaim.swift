@@ -12,10 +12,28 @@ public struct VolumeClaim: Codable, Sendable, Equatable {
   public var selectedNode: String?
   /// One of its access modes is ReadWriteOncePod: one pod at a time may use it.
   public var isForOnePod: Bool
+  /// It has been deleted, and goes when no pod uses it any more: no further one may.
+  public var isTerminating: Bool?
+  /// The UID of its controller, empty for none: of a generic ephemeral volume's claim the pod that it
+  /// was made for. nil from a kube-watcher of an older release.
+  public var controller: String?
+  /// What it is bound to; nil while it is not, and where nobody tells of volumes.
+  public var volume: Volume?
+
+  /// A PersistentVolume, as far as it matters for placing a pod.
+  public struct Volume: Codable, Sendable, Equatable {
+    /// The nodes from which it can be reached (spec.nodeAffinity.required); nil for all.
+    public var nodes: NodeSelector?
+
+    public init(nodes: NodeSelector? = nil) {
+      self.nodes = nodes
+    }
+  }
 
   public init(
     namespace: String, name: String, isBound: Bool = false, waitsForConsumer: Bool = false,
-    selectedNode: String? = nil, isForOnePod: Bool = false
+    selectedNode: String? = nil, isForOnePod: Bool = false, isTerminating: Bool? = nil,
+    controller: String? = nil, volume: Volume? = nil
   ) {
     self.namespace = namespace
     self.name = name
@@ -23,6 +41,9 @@ public struct VolumeClaim: Codable, Sendable, Equatable {
     self.waitsForConsumer = waitsForConsumer
     self.selectedNode = selectedNode
     self.isForOnePod = isForOnePod
+    self.isTerminating = isTerminating
+    self.controller = controller
+    self.volume = volume
   }
 
   /// "namespace/name".

@@ -82,7 +82,11 @@ public final class KubernetesClient {
     contentType: String = "application/json", timeout: Double = 10
   ) async throws {
     let data = try body.map { try JSONEncoder().encode($0) }
-    _ = try await exchange(method, path, [], data, contentType, timeout, Self.objectLimit)
+    let response = try await exchange(
+      method, path, [], data, contentType, timeout, Self.objectLimit)
+    guard response.body.first == UInt8(ascii: "{") else {
+      throw KubernetesError(page: response.body, status: response.status)
+    }
   }
 
   /// Sends a patch.

@@ -29,12 +29,39 @@ public struct KubernetesError: Error, CustomStringConvertible, Sendable {
 
   init(status: Int, body: Data, retryAfter: Double? = nil) {
     let decoded = try? JSONDecoder().decode(Status.self, from: body)
-    self.status = status
     self.retryAfter = Self.bounded(retryAfter ?? decoded?.details?.seconds)
-    reason = decoded?.reason ?? ""
-    message =
+    let text =
       decoded?.message
       ?? String(decoding: body.prefix(200), as: UTF8.self).trimmingWhitespace()
+    if decoded?.kind == "Status" || !Self.isWordOfServer(status) {
+      self.status = status
+      reason = decoded?.reason ?? ""
+      message = text
+    } else {
+      self.status = Self.badGateway
+      reason = Self.notOfServer
+      message = "\(status), and no word of an API server\(text.isEmpty ? "" : ": \(text)")"
+    }
+  }
+
+  /// A success (2xx) that no API server gives: a proxy's page.
+  init(page: Data, status: Int) {
+    self.status = Self.badGateway
+    retryAfter = nil
+    reason = Self.notOfServer
+    let text = String(decoding: page.prefix(200), as: UTF8.self).trimmingWhitespace()
+    message = "\(status), and no object of an API server\(text.isEmpty ? "" : ": \(text)")"
+  }
+
+  /// What something between us and the API server says (a redirect, a page to sign in, "not found") is
+  /// about the way there, and not about an object: it counts as this status.
+  private static let badGateway = 502
+  private static let notOfServer = "NotOfAPIServer"
+
+  /// Whether an API server says this of an object, and then always by a Status. Overload and a missing
+  /// credential it also tells by bare text.
+  private static func isWordOfServer(_ status: Int) -> Bool {
+    (300..<500).contains(status) && ![401, 408, 429].contains(status)
   }
 
   init(_ status: Status) {
@@ -50,6 +77,7 @@ public struct KubernetesError: Error, CustomStringConvertible, Sendable {
 
   /// metav1.Status.
   struct Status: Decodable {
+    var kind: String?
     var code: Int?
     var reason: String?
     var message: String?

@@ -258,8 +258,9 @@ final class JobPoller {
   private func learnServer(_ listing: JobListing) async throws(PBSError) {
     if let id = listing.all.first.flatMap({ JobID($0) }) {
       server = id.server
-    } else if server.isEmpty, world.hasNamedJobs {
+    } else if server.isEmpty, world.hasNamedJobs || world.needsServer {
       server = try await backend.server()
     }
+    world.server = server
   }
 }

@@ -5,6 +5,8 @@ import Kubernetes
 struct ClaimNeeds {
   /// Nodes that claims were provisioned for, by the words for the claim.
   private(set) var selectedNodes: [(claim: String, node: String)] = []
+  /// Volumes that cannot be reached from all nodes.
+  private(set) var volumes: [VolumeReach] = []
   private(set) var causes: [String] = []
   private(set) var waits: [String] = []
 
@@ -17,6 +19,12 @@ struct ClaimNeeds {
         waits.append("waits for \(words), which does not exist")
         continue
       }
+      if claim.isTerminating == true { waits.append("waits for \(words), which is being deleted") }
+      if pod.ephemeralClaimNames.contains(name), let controller = claim.controller,
+        controller != pod.metadata.uid
+      {
+        waits.append("waits for \(words), which was not made for this pod")
+      }
       if claim.isForOnePod {
         for other in context.claimUsers.others(than: pod.metadata.uid, of: fullName) {
           waits.append("waits for \(words) (ReadWriteOncePod), which pod \(other.fullName) uses")
@@ -28,6 +36,13 @@ struct ClaimNeeds {
             + " node, which cannot be honoured by PBS")
       } else if !claim.isBound {
         waits.append("waits for \(words) to be bound")
+      }
+      if claim.isBound, let volume = claim.volume {
+        if let selector = volume.nodes {
+          let nodes = context.claimReach.nodes[fullName] ?? []
+          volumes.append(VolumeReach(claim: words, selector: selector, nodes: nodes))
+        }
+        continue
       }
       // What was provisioned for one node may be reached from no other.
       if claim.waitsForConsumer, let node = claim.selectedNode {

@@ -101,13 +101,25 @@ struct ResolvedDependencies {
   private(set) var causes: [String] = []
   private(set) var waits: [String] = []
 
-  init(_ dependencies: [Dependency], fate: (String) -> PodFate) {
+  /// - Parameter server: see ``TranslationContext/server``. PBS turns to the server that a job's id
+  ///   names, which must not be any host of a user's choice.
+  init(_ dependencies: [Dependency], server: String? = nil, fate: (String) -> PodFate) {
+    let own = server
     var parts: [String] = []
     for dependency in dependencies {
       var words: [String] = []
       for target in dependency.targets {
         switch target {
-        case .job(let id): words.append(id)
+        case .job(let id):
+          words.append(id)
+          guard let own, let other = JobID(id)?.server, !other.isEmpty, other != own else {
+            continue
+          }
+          if own.isEmpty {
+            waits.append("waits for PBS to name its server")
+          } else {
+            causes.append("it depends on job \(id), which is not of PBS server \(own)")
+          }
         case .count(let count): words.append("\(count)")
         case .pod(let name):
           if let id = job(of: name, fate(name), dependency.kind) { words.append(id) }

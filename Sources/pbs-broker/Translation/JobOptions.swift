@@ -105,7 +105,7 @@ struct JobOptions: Sendable, Equatable {
 
   /// The connector's own resources, by which jobs prove whose they are.
   private static func refuseReserved(_ values: [String: String]) throws(OptionError) {
-    for name in values.keys.sorted() where name.hasPrefix("k8s_") {
+    for name in values.keys.sorted() where name.contains("k8s_") {
       throw OptionError("names \(name), which is the connector's")
     }
   }

@@ -23,10 +23,12 @@ struct Placement {
   /// On the labels of ``NodeNames/platformLabels``.
   private var requirements: [(requirement: NodeSelectorRequirement, source: String)] = []
 
-  /// - Parameter labels: PBS's resources by labels of nodes.
+  /// - Parameters:
+  ///   - volumes: its volumes that cannot be reached from all nodes.
+  ///   - labels: PBS's resources by labels of nodes.
   init(
-    _ pod: Pod, selectedNodes: [(claim: String, node: String)], hostMap: HostMap,
-    labels: [String: String] = [:]
+    _ pod: Pod, selectedNodes: [(claim: String, node: String)], volumes: [VolumeReach] = [],
+    hostMap: HostMap, labels: [String: String] = [:]
   ) {
     self.hostMap = hostMap
     self.labels = labels
@@ -40,12 +42,13 @@ struct Placement {
       take(required)
     }
     for (claim, node) in selectedNodes { pin(node, claim) }
-    guard !pins.isEmpty || !requirements.isEmpty else { return }
+    guard !pins.isEmpty || !requirements.isEmpty || !volumes.isEmpty else { return }
     guard hostMap.knowsHosts else {
       waits.append("waits for PBS to name its hosts")
       dependsOnHosts = true
       return
     }
+    take(volumes)
     choose()
   }
 
@@ -124,6 +127,23 @@ struct Placement {
 
   private static func words(_ requirement: NodeSelectorRequirement) -> String {
     requirement.operator == "In" ? requirement.key : "\(requirement.key) \(requirement.operator)"
+  }
+
+  /// Of labels that the site has given to PBS, PBS chooses among the hosts.
+  private mutating func take(_ volumes: [VolumeReach]) {
+    var others: [VolumeReach] = []
+    for volume in volumes {
+      if let values = volume.values, values.allSatisfy({ labels[$0.key] != nil }) {
+        for value in values { take(value, volume.claim) }
+      } else {
+        others.append(volume)
+      }
+    }
+    let found = Self.nodes(reaching: others, pinned: Set(pins.map(\.node)), in: hostMap)
+    if let only = found.only { pins.append(only) }
+    guard !found.causes.isEmpty else { return }
+    causes += found.causes
+    dependsOnHosts = true
   }
 
   // MARK: What PBS can give

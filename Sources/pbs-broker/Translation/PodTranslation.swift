@@ -36,12 +36,14 @@ enum PodTranslation {
     let names = PodNames(pod, cluster: context.cluster)
     let needs = ClaimNeeds(pod, context)
     let place = Placement(
-      pod, selectedNodes: needs.selectedNodes, hostMap: context.hostMap,
+      pod, selectedNodes: needs.selectedNodes, volumes: needs.volumes, hostMap: context.hostMap,
       labels: policy.nodeLabels)
     let tolerance = Tolerance(pod, host: place.host, in: context)
     let chosen = PodOptions(pod, namespace, policy)
     let options = chosen.options
-    let dependencies = ResolvedDependencies(options.depend?.value ?? []) {
+    let dependencies = ResolvedDependencies(
+      options.depend?.value ?? [], server: context.server
+    ) {
       context.namedPods[$0] ?? .unknown
     }
     var causes =

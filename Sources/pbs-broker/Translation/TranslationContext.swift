@@ -9,11 +9,16 @@ struct TranslationContext: Sendable {
   var hostMap = HostMap()
   /// Volume claims by "namespace/name"; nil where nobody tells of claims: none is waited for.
   var claims: [String: VolumeClaim]?
+  /// From which nodes their volumes can be reached.
+  var claimReach = ClaimReach()
   /// Who uses claims now.
   var claimUsers = ClaimUsers()
   /// The pods of its namespace that the pod names in ``OptionKey/depend``, by name; those that are
   /// not here do not exist.
   var namedPods: [String: PodFate] = [:]
+  /// PBS's server by its name in jobs' ids, of whose jobs a pod may depend; empty while it is not
+  /// known, nil where that does not matter.
+  var server: String?
   /// The taints of nodes that have some, by name.
   var taints: [String: [Taint]] = [:]
 }

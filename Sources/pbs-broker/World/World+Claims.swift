@@ -3,11 +3,13 @@ import Kubernetes
 extension World {
   func update(_ claim: VolumeClaim) {
     claims[claim.fullName] = claim
+    claimReach.set(claim, among: nodes.values)
     markWaiting(in: claim.namespace)
   }
 
   func removeClaim(namespace: String, name: String) {
     claims["\(namespace)/\(name)"] = nil
+    claimReach.remove("\(namespace)/\(name)")
     markWaiting(in: namespace)
   }
 

@@ -25,11 +25,18 @@ final class World {
   private(set) var directory = PodDirectory()
   /// By "namespace/name".
   var claims: [String: VolumeClaim] = [:]
+  var claimReach = ClaimReach()
   /// Jobs of our user that are not ours: another cluster's, another connector's, or no pod's.
   private(set) var foreignJobs: Set<String> = []
   /// nil while kube-watcher has not told it.
   private(set) var cluster: Cluster?
   var hostMap = HostMap()
+  /// PBS's server by its name in jobs' ids; empty while it is not known, and whether some pod waits
+  /// for it.
+  var server = "" {
+    didSet { if server != oldValue { markAllChanged() } }
+  }
+  var needsServer = false
   /// Some pod asks for a host that is not known.
   var needsHosts = false
   /// Owners, nodes and requests whose pods are rejected, refused, or lose their jobs too early.
@@ -146,6 +153,7 @@ final class World {
 
   func update(_ node: Node) {
     let name = node.metadata.name
+    if claimReach.update(node, before: nodes[name]) { markAllChanged() }
     nodes[name] = node
     noteRoom(of: node)
     guard hostMap.update(node) else { return }
@@ -156,6 +164,7 @@ final class World {
   func removeNode(_ name: String) {
     if let node = nodes.removeValue(forKey: name) { nodeFacts.remove(node) }
     ledger.removeNode(name)
+    claimReach.removeNode(name)
     hostMap.removeNode(name)
     isNamesChanged = true
     // What is to be bound there is not any more.

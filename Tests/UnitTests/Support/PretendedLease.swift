@@ -104,9 +104,9 @@ final class PretendedLease: LeaseStore {
   func update(_ lease: LeaseObject, timeout: Double) async throws -> LeaseObject {
     let began = clock.now
     try meet("PUT", timeout)
-    guard let current = self.lease else { throw KubernetesError(status: 404, body: Data()) }
+    guard let current = self.lease else { throw KubernetesError(answered: 404) }
     guard current.metadata.resourceVersion == lease.metadata.resourceVersion else {
-      throw KubernetesError(status: 409, body: Data())
+      throw KubernetesError(answered: 409)
     }
     successes.append(began)
     return store(lease)
@@ -130,7 +130,7 @@ final class PretendedLease: LeaseStore {
     case .answersAfterAStop(let seconds): clock.pass(seconds)
     case .conflicts(let seconds):
       try wait(seconds, timeout)
-      throw KubernetesError(status: 409, body: Data())
+      throw KubernetesError(answered: 409)
     case .fails(let seconds):
       try wait(seconds, timeout)
       throw KubernetesError(status: 500, body: Data())

@@ -2,7 +2,7 @@
 
 from .access import Tokens, User
 from .errors import APIError
-from .faults import (CloseWatch, Cut, Delay, Fault, Gone, LoseAnswer, Reset, SilenceWatch, Status, TooManyRequests)
+from .faults import (CloseWatch, Cut, Delay, Fault, Gone, LoseAnswer, Proxy, Reset, SilenceWatch, Status, TooManyRequests)
 from .kubelet import EXIT_CODE, FINISH_AFTER, Kubelet
 from .record import Entry
 from .replica_set import ReplicaSet
@@ -10,5 +10,5 @@ from .simulator import KubernetesSimulator
 
 __all__ = [
     "APIError", "CloseWatch", "Cut", "Delay", "EXIT_CODE", "Entry", "FINISH_AFTER", "Fault", "Gone", "Kubelet",
-    "KubernetesSimulator", "LoseAnswer", "ReplicaSet", "Reset", "SilenceWatch", "Status", "Tokens", "TooManyRequests", "User",
+    "KubernetesSimulator", "LoseAnswer", "Proxy", "ReplicaSet", "Reset", "SilenceWatch", "Status", "Tokens", "TooManyRequests", "User",
 ]

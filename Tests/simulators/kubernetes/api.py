@@ -19,15 +19,16 @@ from .managed_fields import Bookkeeper, manager_name
 from .objects import METADATA_ORDER, generated_name, in_order, new_metadata
 from .release import Release
 from .requests import Request, RequestInfo
-from .resources import (ALL, BY_PATH, EVENTS, EVENTS_V1, LEASES, NAMESPACES, NODES, PERSISTENT_VOLUME_CLAIMS, PODS,
-                        STORAGE_CLASSES, Resource)
+from .resources import (ALL, BY_PATH, EVENTS, EVENTS_V1, LEASES, NAMESPACES, NODES, PERSISTENT_VOLUME_CLAIMS, PERSISTENT_VOLUMES,
+                        PODS, STORAGE_CLASSES, Resource)
 from .store import Store, Stored, encode
 from .views import View
 
 Object = dict[str, Any]
 
 JSON = "application/json"
-_UNCONDITIONAL_UPDATE = frozenset({PODS, NODES, NAMESPACES, EVENTS, EVENTS_V1, PERSISTENT_VOLUME_CLAIMS, STORAGE_CLASSES})
+_UNCONDITIONAL_UPDATE = frozenset({PODS, NODES, NAMESPACES, EVENTS, EVENTS_V1, PERSISTENT_VOLUME_CLAIMS,
+                                   PERSISTENT_VOLUMES, STORAGE_CLASSES})
 _CREATE_ON_UPDATE = frozenset({LEASES, EVENTS, EVENTS_V1})
 # Parts of the metadata that an update takes from the stored object, whatever the client sends.
 _KEPT_METADATA = ("name", "generateName", "namespace", "uid", "generation", "creationTimestamp", "deletionTimestamp",

@@ -20,6 +20,16 @@ class Status:
 
 
 @dataclass(frozen=True)
+class Proxy:
+    """Answers as something before the server does, and changes nothing: a page that is none of Kubernetes'."""
+
+    code: int
+    body: bytes = b"<html><head><title>Sign in</title></head>\n<body>Sign in</body></html>\n"
+    content_type: str = "text/html; charset=utf-8"
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
 class TooManyRequests:
     """Answers 429 with Retry-After in seconds, as priority and fairness does."""
 
@@ -69,7 +79,7 @@ class SilenceWatch:
     after: float = 0.0
 
 
-Action = Status | TooManyRequests | Reset | LoseAnswer | Cut | Delay | Gone | CloseWatch | SilenceWatch
+Action = Status | Proxy | TooManyRequests | Reset | LoseAnswer | Cut | Delay | Gone | CloseWatch | SilenceWatch
 WATCH_ACTIONS = (Gone, CloseWatch, SilenceWatch)
 
 

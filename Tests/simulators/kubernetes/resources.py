@@ -53,8 +53,10 @@ EVENTS_V1 = Resource(
 )
 LEASES = Resource("leases", "Lease", "coordination.k8s.io", "v1", True)
 PERSISTENT_VOLUME_CLAIMS = Resource("persistentvolumeclaims", "PersistentVolumeClaim", "", "v1", True, ("pvc",), ("status",))
+PERSISTENT_VOLUMES = Resource("persistentvolumes", "PersistentVolume", "", "v1", False, ("pv",), ("status",))
 STORAGE_CLASSES = Resource("storageclasses", "StorageClass", "storage.k8s.io", "v1", False, ("sc",),
                            selectable=frozenset({"metadata.name"}))
 
-ALL: tuple[Resource, ...] = (PODS, NODES, NAMESPACES, EVENTS, EVENTS_V1, LEASES, PERSISTENT_VOLUME_CLAIMS, STORAGE_CLASSES)
+ALL: tuple[Resource, ...] = (PODS, NODES, NAMESPACES, EVENTS, EVENTS_V1, LEASES, PERSISTENT_VOLUME_CLAIMS, PERSISTENT_VOLUMES,
+                              STORAGE_CLASSES)
 BY_PATH: dict[tuple[str, str, str], Resource] = {(r.group, r.version, r.name): r for r in ALL}

@@ -381,6 +381,8 @@ class Server:
                 error = errors.service_unavailable() if code == 503 else errors.internal_error("fault on request")
                 error.code = code
                 self._refuse(connection, request, error_response(error))
+            case faults.Proxy(code, body, content_type, headers):
+                self._refuse(connection, request, Response(code, body, content_type, headers))
             case faults.TooManyRequests(retry_after):
                 self._refuse(connection, request, Response(
                     429, b"Too many requests, please try again later.\n", "text/plain; charset=utf-8",

@@ -9,8 +9,8 @@ from .errors import FieldProblem, invalid
 from .objects import name_problems
 from .quantities_in_objects import canonical_node, canonical_pod
 from .release import Release
-from .resources import (EVENTS, EVENTS_V1, LEASES, NAMESPACES, NODES, PERSISTENT_VOLUME_CLAIMS, PODS, STORAGE_CLASSES,
-                        Resource)
+from .resources import (EVENTS, EVENTS_V1, LEASES, NAMESPACES, NODES, PERSISTENT_VOLUME_CLAIMS, PERSISTENT_VOLUMES, PODS,
+                        STORAGE_CLASSES, Resource)
 
 Object = dict[str, Any]
 
@@ -157,6 +157,10 @@ class _VolumeClaimStrategy:
         return {"metadata": new["metadata"], "spec": new.get("spec") or {}, "status": old["status"]}
 
 
+class _VolumeStrategy(_VolumeClaimStrategy):
+    """A PersistentVolume: completed and updated like a claim, as far as that goes here."""
+
+
 class _StorageClassStrategy:
     def decoded(self, data: Object, raw: bytes) -> Object:
         return data
@@ -180,5 +184,6 @@ def for_release(release: Release) -> dict[Resource, Strategy]:
         EVENTS_V1: _EventStrategy(EVENTS_V1),
         LEASES: _LeaseStrategy(),
         PERSISTENT_VOLUME_CLAIMS: _VolumeClaimStrategy(),
+        PERSISTENT_VOLUMES: _VolumeStrategy(),
         STORAGE_CLASSES: _StorageClassStrategy(),
     }
