@@ -37,13 +37,19 @@ def missing() -> str | None:
     return None if tried.returncode == 0 else f"no overlay can be mounted: {tried.stderr.strip()}"
 
 
+def command(script: str, folder: Path, then: str = "") -> list[str]:
+    """What runs a script of bash on a fresh host, and `then` around it, where "$root" is the host's root."""
+    root = folder / "host"
+    root.mkdir()
+    last = "exec " if not then else ""
+    outer = f'set -e\n{MOUNTS}\nroot=$1/root script=$4; {last}chroot "$root" bash -euo pipefail -c "$script"\n{then}'
+    return ["unshare", "--mount", "bash", "-c", outer, "bash", str(root), str(REPOSITORY), str(folder), f"cd {REPOSITORY}\n{script}"]
+
+
 def run(script: str, folder: Path, **environment: str) -> str:
     """What a script of bash prints on a fresh host, where the repository and `folder` are what they are here. It ends at the
     first command that fails."""
-    root = folder / "host"
-    root.mkdir()
-    outer = f'set -e\n{MOUNTS}\nroot=$1 script=$4; exec chroot "$root/root" bash -euo pipefail -c "$script"'
-    done = subprocess.run(["unshare", "--mount", "bash", "-c", outer, "bash", root, REPOSITORY, folder, f"cd {REPOSITORY}\n{script}"],
-                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300, env={**os.environ, **environment})
+    done = subprocess.run(command(script, folder), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          timeout=300, env={**os.environ, **environment})
     assert done.returncode == 0, f"status {done.returncode}\n{script}\n{done.stdout}"
     return done.stdout

@@ -49,7 +49,7 @@ WAYS = (
     Way(r"pbs-connector-setup.*", "setup"),
     Way(r"(?:(?:\./|hooks/)?install|pbs-connector-hooks) --.*", "hooks"),
     Way(r"qmgr -c .*", "qmgr"),
-    Way(r"(?:q[a-z]+|tracejob) .*", "pbs"),
+    Way(r"(?:q[a-z]+|tracejob|pbsnodes) .*", "pbs"),
     Way(r"(?:systemctl|journalctl) .*", "units"),
     # Not run
     Way(r"systemd-analyze security", "checked", "Tests/deploy/test_units.py runs it on each unit"),
