@@ -86,6 +86,7 @@ extension Broker {
     for job in record.jobs where !deleted.contains(job) { deleter.withdraw(job) }
     if let job = decision.unconfirmed { poller.confirm(job) }
     if decision.needsHosts { world.needsHosts = true }
+    submissionChanged(record, to: decision.submission)
     if let job = decision.submission { submit(record, job) }
     if let edit = decision.edit {
       alterer.want(edit, ofPod: record.name, in: record.namespace)
@@ -147,7 +148,7 @@ extension Broker {
       rejection: record.rejection,
       refusal: record.refusal,
       hindrance: poller.hindrance,
-      submissionHindrance: submitter.hindrance(of: record.uid)
+      submissionHindrance: submitter.hindrance(of: record.uid, try? translation?.get())
         ?? record.waitsFor.map { "\($0), so that its job is submitted later" },
       hostMap: world.hostMap,
       nodeHindrance: { node in
@@ -211,9 +212,10 @@ extension Broker {
     guard world.reliance == .required else { return }
     for known in jobs where known.statAt > 0 {
       if world.ownership(of: known.job) == .unproven {
-        submitter.doubt("job \(known.job.id): \(Reconciliation.unprovenWords)")
+        submitter.doubt(
+          "job \(known.job.id): \(Reconciliation.unprovenWords)", as: known.job.ownerName)
       } else {
-        submitter.trust(known.addedAt)
+        submitter.trust(known.addedAt, as: known.job.ownerName)
       }
     }
   }

@@ -47,14 +47,14 @@ extension Broker {
 
   func makeAlterer() -> Alterer {
     Alterer(
-      backend: backend, inFlight: settings.submissionsInFlight,
+      backend: backend, users: users, inFlight: settings.submissionsInFlight,
       isAway: { [unowned self] in poller.isAway },
       actions: .init(
         steps: { [unowned self] job throws(PBSError) in try steps(of: job) },
         taken: { [unowned self] in taken($0, $1) },
         owner: { [unowned self] in owner(of: $0) },
         settled: { [unowned self] job in
-          guard let uid = world.jobs[job]?.job.pod?.uid else { return alterer.forget(job) }
+          guard let uid = world.jobs[job]?.job.pod?.uid else { return alterer.ended(job) }
           world.markChanged(uid)
           compareChanged()
         }), clock: clock, log: log)
@@ -111,8 +111,15 @@ extension Broker {
   /// can be.
   func deleteMoved(_ job: String) {
     let owner = owner(of: job)
+    let actor = backend.actor(for: owner)
     Task { @EventLoop in
       do throws(PBSError) {
+        if actor != backend.user {
+          guard users.begin(.deletions, as: actor) else {
+            throw .busy("too much waits as \(actor)")
+          }
+        }
+        defer { if actor != backend.user { users.end(.deletions, as: actor) } }
         try await backend.change(job, of: owner, .deleteMoved)
         log.warning("job \(job) was moved to another server, and has been deleted there")
       } catch {

@@ -19,7 +19,21 @@ extension Broker {
       return
     }
     record.isSubmitting = true
-    submitter.add(record.uid, of: record.namespace)
+    submitter.add(record.uid, of: record.namespace, as: job.user)
+  }
+
+  /// What a pod whose submission waits asks for now: it may be for nothing, or to be sorted anew.
+  func submissionChanged(_ record: PodRecord, to job: JobDescription?) {
+    guard record.isSubmitting else { return }
+    if submitter.changed(record.uid, of: record.namespace, to: job) { record.isSubmitting = false }
+  }
+
+  /// Requests as other users of PBS, and trouble with these.
+  func makeUserTrouble() -> UserTrouble {
+    let users = UserTrouble(clock: clock, log: log)
+    users.isAway = { [unowned self] in poller.isAway }
+    users.onTrouble = { [unowned self] in compareAll() }
+    return users
   }
 
   /// The job that is to be submitted now: things may have changed while the pod waited in the queue.
@@ -47,7 +61,7 @@ extension Broker {
 
   /// PBS's user whose a job is; nil where the job is not known.
   func owner(of job: String) -> String? {
-    world.jobs[job].map { String($0.job.owner.prefix { $0 != "@" }) }
+    world.jobs[job]?.job.ownerName
   }
 
   func submitted(_ uid: String, _ description: JobDescription, _ id: String) {

@@ -35,6 +35,7 @@ final class Broker {
   private(set) lazy var complaints = RepeatedLine(clock: clock, log: log)
   /// Lines about messages that cannot be read.
   private lazy var messages = RepeatedLine(clock: clock, log: log, burst: 20)
+  private(set) lazy var users = makeUserTrouble()
   private(set) lazy var submitter = makeSubmitter()
   private(set) lazy var deleter = makeDeleter()
   private(set) lazy var alterer = makeAlterer()
@@ -209,7 +210,7 @@ final class Broker {
     Metric.jobEnds.count(1, deleter.isDeleting(id) ? "deleted" : "ended")
     world.end(id, words: words, uid: uid, byUs: deleter.isDeleting(id), now: clock.now)
     deleter.forget(id)
-    alterer.forget(id)
+    alterer.ended(id)
     submitter.jobEnded()
   }
 
@@ -235,6 +236,7 @@ final class Broker {
       }
     }
     submitter.start()
+    deleter.start()
     sayCapacity()
     alterer.start()
   }
@@ -243,7 +245,7 @@ final class Broker {
 
   private func makeSubmitter() -> Submitter {
     Submitter(
-      backend: backend, inFlight: settings.submissionsInFlight,
+      backend: backend, users: users, inFlight: settings.submissionsInFlight,
       isAway: { [unowned self] in poller.isAway },
       actions: .init(
         job: { [unowned self] uid throws(PBSError) in try jobToSubmit(uid) },
@@ -261,7 +263,7 @@ final class Broker {
 
   private func makeDeleter() -> Deleter {
     Deleter(
-      backend: backend, inFlight: settings.submissionsInFlight,
+      backend: backend, users: users, inFlight: settings.submissionsInFlight,
       isWanted: { [unowned self] in isDeletionWanted($0) },
       owner: { [unowned self] in owner(of: $0) },
       run: { [unowned self] in world.jobs[$0].map { .init($0.job) } },

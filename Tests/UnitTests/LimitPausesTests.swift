@@ -31,7 +31,25 @@ struct LimitPausesTests {
   func wordsTellWhatALimitIsAbout(_ words: String, _ scope: String?) {
     var job = ScriptedPBS.job
     (job.user, job.queue, job.project) = ("alice", "gpu", "p")
-    #expect(LimitScope("qsub: \(words)", of: job, own: "pbs-broker")?.words == scope)
+    #expect(LimitScope("qsub: \(words)", of: job, own: "alice")?.words == scope)
+  }
+
+  /// Another user's process is his: what it says is about his jobs alone.
+  @Test(arguments: [
+    ("Maximum number of jobs already in complex", "user alice"),
+    ("Maximum number of jobs already in queue gpu", "user alice, queue gpu"),
+    ("would exceed complex's per-user limit", "user alice"),
+    ("would exceed complex's per-project limit", "user alice, project p"),
+  ])
+  func whatAnotherUserIsToldIsAboutHim(_ words: String, _ scope: String) {
+    var job = ScriptedPBS.job
+    (job.user, job.queue, job.project) = ("alice", "gpu", "p")
+    let found = LimitScope("qsub: \(words)", of: job, own: "pbs-broker")
+    #expect(found?.words == scope && found?.contains(job, own: "pbs-broker") == true)
+    for other in [nil, "pbs-broker", "bob"] {
+      job.user = other
+      #expect(found?.contains(job, own: "pbs-broker") == false)
+    }
   }
 
   /// A queue of a pod's own choice that does not exist is no limit.
@@ -104,5 +122,16 @@ struct LimitPausesTests {
     #expect(await soon { site.pbs.submissions.count >= 3 })
     for _ in 0..<20 { await Task { @EventLoop in }.value }
     #expect(site.pbs.submissions.count <= 4)
+  }
+
+  /// Pods may name projects as they like, and each of them may be at its limit.
+  @Test @EventLoop func limitsAreFollowedInABoundedNumber() async {
+    let site = Site()
+    for number in 0..<(LimitPauses.most + 20) {
+      site.pbs.refusals["user\(number)-1"] = .limit(Self.words)
+      site.submitter.add("user\(number)-1", of: "a", as: "user\(number)")
+    }
+    #expect(await soon { site.submitter.limits.count == LimitPauses.most })
+    #expect(await soon { site.failed.count == 20 })
   }
 }

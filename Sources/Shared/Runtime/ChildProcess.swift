@@ -43,6 +43,7 @@ public final class ChildProcess {
   private let program: String
   private let clock: any Clock
   private let keepsCapabilities: Bool
+  private let outputLimit: Int
   private var streams: [Int32: (source: EventSource, data: Data)] = [:]
   private var pid: pid_t = -1
   private var output: Int32 = -1
@@ -52,7 +53,8 @@ public final class ChildProcess {
   private var continuation: CheckedContinuation<CommandResult, any Error>?
   private var timer: (any Timer)?
 
-  private init(program: String, clock: any Clock, keepsCapabilities: Bool) {
+  private init(program: String, clock: any Clock, keepsCapabilities: Bool, outputLimit: Int) {
+    self.outputLimit = outputLimit
     self.program = program
     self.clock = clock
     self.keepsCapabilities = keepsCapabilities
@@ -65,13 +67,15 @@ public final class ChildProcess {
   ///   - environment: all of the child's environment.
   ///   - timeout: seconds after which the child is killed.
   ///   - keepsCapabilities: whether it has this process's ambient capabilities.
+  ///   - outputLimit: the most that it may print on one stream, in octets.
   /// - Throws: ``CommandError``.
   public static func run(
     _ program: String, _ arguments: [String], environment: [String: String], timeout: Double,
-    clock: any Clock, keepsCapabilities: Bool = false
+    clock: any Clock, keepsCapabilities: Bool = false, outputLimit: Int = outputLimit
   ) async throws -> CommandResult {
     let child = ChildProcess(
-      program: program, clock: clock, keepsCapabilities: keepsCapabilities)
+      program: program, clock: clock, keepsCapabilities: keepsCapabilities,
+      outputLimit: outputLimit)
     return try await withCheckedThrowingContinuation { continuation in
       child.start(arguments, environment, timeout, continuation)
     }
@@ -146,8 +150,8 @@ public final class ChildProcess {
         }
         streams[descriptor]?.data.append(
           contentsOf: UnsafeRawBufferPointer(rebasing: buffer[..<count]))
-        if let data = streams[descriptor]?.data, data.count > Self.outputLimit {
-          kill(.tooMuchOutput(program: program, limit: Self.outputLimit))
+        if let data = streams[descriptor]?.data, data.count > outputLimit {
+          kill(.tooMuchOutput(program: program, limit: outputLimit))
           return
         }
       }

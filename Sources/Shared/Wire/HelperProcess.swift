@@ -63,6 +63,10 @@ public final class HelperProcess {
     if exitStatus == nil { _ = Glibc.kill(pid, SIGKILL) }
   }
 
+  /// Whether the process is still there. One that is stopped, and that this process may not kill,
+  /// stays so after its end.
+  public var isRunning: Bool { exitStatus == nil }
+
   /// Sends one JSON object; it must fit into a frame.
   public func send(_ json: Data) {
     connection.send(Frame.encode(json))

@@ -23,48 +23,62 @@ final class Alterer {
   /// Seconds until what PBS has refused is tried again; the same for what a limit is in the way of.
   nonisolated static let refusedInterval = 600.0
   nonisolated static let limitInterval = 60.0
-  /// Seconds between tries for one job at least: whoever changes a pod again and again would have
-  /// PBS asked as often.
+  /// Seconds between tries for one job: the first wait, and the longest. Whoever changes a pod again
+  /// and again would have PBS asked as often.
   nonisolated static let patience = 1.0
+  nonisolated static let longestPatience = 60.0
+  /// Seconds without a try after which these waits start over.
+  nonisolated static let calm = 600.0
 
   private final class Entry {
     var edit: JobEdit
     let name: String
     var isQueued = false
+    /// The job is not as its pod asks.
+    var isWanted = true
     /// PBS's words when it refused this; nil when it has not.
     var refusal: String?
     var isFailing = false
-    /// Not again before this moment; monotonic seconds.
+    /// Not again before this moment, after a failure; monotonic seconds.
     var notBefore = 0.0
     var failures: Backoff
+    /// The same after any try, and when that was.
+    var restUntil = 0.0
+    var triedAt = -Double.infinity
+    var rests: Backoff
     var timer: (any Timer)?
 
     init(_ edit: JobEdit, _ name: String, jitter: Jitter) {
-      failures = Backoff(first: 2, longest: 300, jitter: jitter)
+      var jitter = jitter
+      failures = Backoff(first: 2, longest: 300, jitter: jitter.split())
+      rests = Backoff(
+        first: Alterer.patience, longest: Alterer.longestPatience, jitter: jitter)
       self.edit = edit
       self.name = name
     }
   }
 
   private let backend: any PBSBackend
+  private let users: UserTrouble
   private let inFlight: Int
   private let isAway: @EventLoop () -> Bool
   private let actions: Actions
   private let clock: any Clock
   private let log: Logger
   private var entries: [String: Entry] = [:]
-  private lazy var queue = WorkQueue<String>(
-    limit: { [unowned self] in isAway() ? 0 : inFlight },
+  private lazy var queue = UserQueue(
+    .changes, users: users, limit: { [unowned self] in isAway() ? 0 : inFlight },
     work: { [unowned self] in await change($0) })
 
   /// - Parameters:
   ///   - inFlight: changes at once.
   ///   - isAway: whether PBS does not answer.
   init(
-    backend: any PBSBackend, inFlight: Int, isAway: @escaping @EventLoop () -> Bool,
-    actions: Actions, clock: any Clock, log: Logger
+    backend: any PBSBackend, users: UserTrouble? = nil, inFlight: Int,
+    isAway: @escaping @EventLoop () -> Bool, actions: Actions, clock: any Clock, log: Logger
   ) {
     self.backend = backend
+    self.users = users ?? UserTrouble(clock: clock, log: log)
     self.inFlight = inFlight
     self.isAway = isAway
     self.actions = actions
@@ -73,7 +87,9 @@ final class Alterer {
   }
 
   /// PBS's words on the change of a job that it has refused; nil when it has refused none.
-  func refusal(of job: String) -> String? { entries[job]?.refusal }
+  func refusal(of job: String) -> String? {
+    entries[job].flatMap { $0.isWanted ? $0.refusal : nil }
+  }
 
   /// Starts no more changes, and waits for those under way.
   func drain() async { await queue.drain() }
@@ -88,11 +104,12 @@ final class Alterer {
     if entry.edit.terms != edit.terms {
       entry.refusal = nil
       entry.failures.reset()
-      entry.notBefore = min(entry.notBefore, clock.now + Self.patience)
+      entry.notBefore = 0
     }
     entry.edit = edit
+    entry.isWanted = true
     guard !entry.isQueued else { return }
-    let wait = entry.notBefore - clock.now
+    let wait = max(entry.notBefore, entry.restUntil) - clock.now
     guard wait <= 0 else {
       let job = edit.job
       let timer = clock.timer { [weak self] in self?.actions.settled(job) }
@@ -101,13 +118,25 @@ final class Alterer {
       return
     }
     entry.isQueued = true
-    queue.add(edit.job, of: namespace)
+    let actor = backend.actor(for: actions.owner(edit.job))
+    queue.add(
+      .init(key: edit.job, namespace: namespace, user: actor == backend.user ? nil : actor))
   }
 
-  /// The job is as its pod asks, or has ended.
+  /// The job is as its pod asks. When it was changed last is remembered: a pod that asks for what
+  /// PBS takes and for what it refuses in turns has it asked no more often for that.
   func forget(_ job: String) {
     guard let entry = entries[job], !entry.isQueued else { return }
+    entry.isWanted = false
+    entry.timer = nil
+    let now = clock.now
+    if now >= entry.notBefore, now - entry.triedAt >= Self.calm { entries[job] = nil }
+  }
+
+  /// The job has ended.
+  func ended(_ job: String) {
     entries[job] = nil
+    queue.remove(job)
   }
 
   /// What has been refused is tried again: the configuration is another one.
@@ -115,6 +144,7 @@ final class Alterer {
     for entry in entries.values {
       entry.refusal = nil
       entry.notBefore = 0
+      entry.restUntil = 0
     }
   }
 
@@ -123,13 +153,17 @@ final class Alterer {
     queue.start()
   }
 
-  private func change(_ job: String) async {
+  private func change(_ item: UserQueue.Item) async {
+    let job = item.key
     guard let entry = entries[job] else { return }
     entry.timer = nil
     await backend.turn(for: .action)
     // What has not begun when the process ends is for the next one.
-    guard !queue.isDraining else { return entry.isQueued = false }
-    entry.notBefore = clock.now + Self.patience
+    guard !queue.isDraining else {
+      entry.isQueued = false
+      return
+    }
+    tries(entry)
     do throws(PBSError) {
       // Things may have changed while it waited for its turn.
       if let (edit, steps) = try actions.steps(job) {
@@ -141,11 +175,21 @@ final class Alterer {
       entry.refusal = nil
       entry.isFailing = false
       entry.failures.reset()
+      if let user = item.user { users.noted(nil, of: .changes, as: user) }
     } catch {
+      // What PBS refuses is about that job.
+      if let user = item.user { users.noted(error.isRefusal ? nil : error, of: .changes, as: user) }
       failed(entry, error)
     }
     entry.isQueued = false
     actions.settled(job)
+  }
+
+  private func tries(_ entry: Entry) {
+    let now = clock.now
+    if now - entry.triedAt >= Self.calm { entry.rests.reset() }
+    entry.triedAt = now
+    entry.restUntil = now + entry.rests.delay()
   }
 
   /// What one queue does not allow, the next one may, and the other way round: a step that PBS

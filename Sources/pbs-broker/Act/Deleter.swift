@@ -4,7 +4,8 @@ import Runtime
 
 /// Deletes jobs. Each is in the queue once at most, is looked at again before the command runs, and
 /// after a failure, or when PBS has taken the deletion and the job is still there, is tried again
-/// after a wait that grows to minutes. While everything fails, all of them wait.
+/// after a wait that grows to minutes. While everything fails, all of them wait; those of another
+/// user wait apart (``UserTrouble``).
 @EventLoop
 final class Deleter {
   /// Seconds after which a job that PBS was asked to delete, and that is still there, is deleted
@@ -41,6 +42,7 @@ final class Deleter {
   }
 
   private let backend: any PBSBackend
+  private let users: UserTrouble
   private let inFlight: Int
   private let isWanted: @EventLoop (String) -> Bool
   private let owner: @EventLoop (String) -> String?
@@ -49,12 +51,15 @@ final class Deleter {
   private let clock: any Clock
   private let log: Logger
   private var entries: [String: Entry] = [:]
+  /// Jobs of our own user whose deletion does not work.
+  private var failing: Set<String> = []
   /// While deletions fail one after the other: no command before this moment.
   private var restUntil = 0.0
   private var rest: Backoff
   private var restTimer: (any Timer)?
-  private lazy var queue = WorkQueue<String>(
-    limit: { [unowned self] in limit }, work: { [unowned self] in await delete($0) })
+  private lazy var queue = UserQueue(
+    .deletions, users: users, limit: { [unowned self] in limit },
+    work: { [unowned self] in await delete($0) })
 
   /// - Parameters:
   ///   - inFlight: commands at once.
@@ -63,7 +68,8 @@ final class Deleter {
   ///   - run: what PBS has told of the job; nil for nothing.
   ///   - onTaken: called when PBS has taken a deletion.
   init(
-    backend: any PBSBackend, inFlight: Int, isWanted: @escaping @EventLoop (String) -> Bool,
+    backend: any PBSBackend, users: UserTrouble? = nil, inFlight: Int,
+    isWanted: @escaping @EventLoop (String) -> Bool,
     owner: @escaping @EventLoop (String) -> String? = { _ in nil },
     run: @escaping @EventLoop (String) -> Run? = { _ in nil },
     onTaken: @escaping @EventLoop () -> Void, clock: any Clock, log: Logger
@@ -71,6 +77,7 @@ final class Deleter {
     self.owner = owner
     self.run = run
     self.backend = backend
+    self.users = users ?? UserTrouble(clock: clock, log: log)
     self.inFlight = inFlight
     self.isWanted = isWanted
     self.onTaken = onTaken
@@ -94,7 +101,13 @@ final class Deleter {
     guard let entry = entries[job], !entry.isQueued, entry.isFailing || entry.isForbidden else {
       return
     }
+    drop(job)
+  }
+
+  private func drop(_ job: String) {
     entries[job] = nil
+    failing.remove(job)
+    queue.remove(job)
   }
 
   /// Asks for a deletion; safe to repeat.
@@ -121,7 +134,10 @@ final class Deleter {
     }
     guard !entry.isQueued, clock.now >= entry.notBefore else { return }
     entry.isQueued = true
-    queue.add(deletion.job, of: namespace)
+    let actor = backend.actor(for: owner(deletion.job))
+    queue.add(
+      .init(
+        key: deletion.job, namespace: namespace, user: actor == backend.user ? nil : actor))
   }
 
   /// Whether PBS has taken the deletion of a run that is no more: a job that is queued again meanwhile
@@ -134,19 +150,21 @@ final class Deleter {
   }
 
   /// The job has ended, or is wanted again.
-  func forget(_ job: String) {
-    entries[job] = nil
-  }
+  func forget(_ job: String) { drop(job) }
+
+  /// Goes on, for example when PBS answers again.
+  func start() { queue.start() }
 
   /// Starts no more deletions, and waits for those under way.
   func drain() async { await queue.drain() }
 
   private var limit: Int {
     if clock.now < restUntil { return 0 }
-    return restUntil == 0 && entries.values.contains(where: \.isFailing) ? 1 : inFlight
+    return restUntil == 0 && !failing.isEmpty ? 1 : inFlight
   }
 
-  private func delete(_ job: String) async {
+  private func delete(_ item: UserQueue.Item) async {
+    let job = item.key
     guard let entry = entries[job] else { return }
     defer { entry.isQueued = false }
     guard isWanted(job) else { return forget(job) }
@@ -161,15 +179,18 @@ final class Deleter {
         log.notice("deleting job \(job): PBS takes it now", metadata: .about(job: job))
       }
       entry.isFailing = false
+      failing.remove(job)
       entry.failures.reset()
       entry.takenRun = asked
       entry.notBefore = clock.now + entry.repeats.delay()
-      rest.reset()
+      if let user = item.user { users.noted(nil, of: .deletions, as: user) } else { rest.reset() }
       onTaken()
     } catch .unauthorized(let words) {
+      if let user = item.user { users.noted(nil, of: .deletions, as: user) }
       forbidden(entry, words)
     } catch {
-      failed(entry, error)
+      if let user = item.user { users.noted(error, of: .deletions, as: user) }
+      failed(entry, error, of: item)
     }
   }
 
@@ -177,6 +198,7 @@ final class Deleter {
     let job = entry.deletion.job
     entry.notBefore = clock.now + Self.forbiddenInterval
     entry.isFailing = false
+    failing.remove(job)
     guard !entry.isForbidden else { return }
     entry.isForbidden = true
     log.error(
@@ -185,7 +207,7 @@ final class Deleter {
     )
   }
 
-  private func failed(_ entry: Entry, _ error: PBSError) {
+  private func failed(_ entry: Entry, _ error: PBSError, of item: UserQueue.Item) {
     let delay = entry.failures.delay()
     entry.notBefore = clock.now + delay
     if !entry.isFailing {
@@ -194,6 +216,8 @@ final class Deleter {
         metadata: .about(job: entry.deletion.job))
     }
     entry.isFailing = true
+    guard item.user == nil, entries[item.key] === entry else { return }
+    failing.insert(item.key)
     // Commands that were under way together are one failure.
     guard clock.now >= restUntil else { return }
     let pause = rest.delay()

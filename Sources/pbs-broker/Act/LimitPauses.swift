@@ -6,6 +6,11 @@ import Runtime
 /// a job of ours has ended; more when PBS takes it.
 @EventLoop
 final class LimitPauses {
+  private struct Waiting: Sendable {
+    var item: UserQueue.Item
+    var number: Int
+  }
+
   private final class Pause {
     let scope: LimitScope
     var words = ""
@@ -14,10 +19,14 @@ final class LimitPauses {
     var until = 0.0
     var waits: Backoff
     var timer: (any Timer)?
-    var waiting = Turns<Submitter.Item>()
+    var waiting = Turns<Waiting>()
+    /// How many of these still wait.
+    var live = 0
     /// Those that are tried now, and how many may be at once.
     var tried: Set<String> = []
     var width = 1
+    /// PBS has taken one.
+    var isOver = false
 
     init(_ scope: LimitScope, since: Double, waits: Backoff) {
       self.scope = scope
@@ -28,14 +37,21 @@ final class LimitPauses {
 
   /// Seconds after which pods are told.
   private static let quiet = 5.0
+  /// Limits that are followed at once.
+  nonisolated static let most = 256
+  /// Items of a limit that no longer wait and take room all the same, at most, or as many as wait.
+  private static let mostDead = 64
 
   private let own: String
   private let inFlight: Int
-  private let release: @EventLoop (Submitter.Item) -> Void
+  private let release: @EventLoop (UserQueue.Item) -> Void
   private let tell: @EventLoop () -> Void
   private let clock: any Clock
   private let log: Logger
   private var pauses: [LimitScope: Pause] = [:]
+  /// By the item's key: behind which limit it waits, and which of the items of this key counts.
+  private var waiting: [String: (scope: LimitScope, number: Int)] = [:]
+  private var lastNumber = 0
   private var quietTimer: (any Timer)?
 
   /// - Parameters:
@@ -44,7 +60,7 @@ final class LimitPauses {
   ///   - release: tries a submission, which comes back here.
   ///   - tell: pods are to be told why they wait.
   init(
-    own: String, inFlight: Int, release: @escaping @EventLoop (Submitter.Item) -> Void,
+    own: String, inFlight: Int, release: @escaping @EventLoop (UserQueue.Item) -> Void,
     tell: @escaping @EventLoop () -> Void, clock: any Clock, log: Logger
   ) {
     self.own = own
@@ -58,6 +74,14 @@ final class LimitPauses {
 
   var isEmpty: Bool { pauses.isEmpty }
 
+  /// Whether there is room for one limit more: who may name a project of his own can reach many.
+  func hasRoom(for scope: LimitScope) -> Bool {
+    pauses[scope] != nil || pauses.count < Self.most
+  }
+
+  /// How many wait.
+  var count: Int { waiting.count }
+
   /// Why a pod's job is not submitted, once that has lasted for some seconds.
   func hindrance(of job: JobDescription) -> String? {
     let reached = pauses.values.filter { $0.scope.contains(job, own: own) }
@@ -70,27 +94,60 @@ final class LimitPauses {
   /// Takes over a submission that would count against a limit that is reached, and is not the one
   /// that is to try.
   /// - Returns: whether it waits here now.
-  func holds(_ item: Submitter.Item, _ job: JobDescription) -> Bool {
+  func holds(_ item: UserQueue.Item, _ job: JobDescription) -> Bool {
     let pause = pauses.values.first {
-      $0.scope.contains(job, own: own) && !$0.tried.contains(item.uid)
+      $0.scope.contains(job, own: own) && !$0.tried.contains(item.key)
     }
     guard let pause else { return false }
-    pause.waiting.add(item, of: item.namespace)
+    add(item, to: pause)
     goOn(pause)
     return true
   }
 
+  /// The pod of a submission that waits here, or is tried, has changed.
+  /// - Parameter job: its job now; nil where none is wanted any more.
+  /// - Returns: whether it waited here and no longer does: it is tried like any other.
+  func release(_ key: String, unlessStill job: JobDescription?) -> Bool {
+    guard let scope = waiting[key]?.scope else { return false }
+    if let job, scope.contains(job, own: own) { return false }
+    take(key)
+    return true
+  }
+
+  private func add(_ item: UserQueue.Item, to pause: Pause, first: Bool = false) {
+    take(item.key)
+    lastNumber += 1
+    waiting[item.key] = (pause.scope, lastNumber)
+    pause.live += 1
+    pause.waiting.add(
+      Waiting(item: item, number: lastNumber), of: item.namespace, first: first)
+  }
+
+  private func take(_ key: String) {
+    guard let scope = waiting.removeValue(forKey: key)?.scope, let pause = pauses[scope] else {
+      return
+    }
+    pause.live -= 1
+    if pause.waiting.count - pause.live > max(pause.live, Self.mostDead) {
+      pause.waiting.removeAll { !isLive($0) }
+    }
+  }
+
+  private func isLive(_ entry: Waiting) -> Bool {
+    waiting[entry.item.key]?.number == entry.number
+  }
+
   /// PBS has turned a submission away by such a limit; it waits here from now on.
   /// - Parameter first: before others that wait for the same.
-  func reached(_ scope: LimitScope, _ words: String, _ item: Submitter.Item, first: Bool) {
+  func reached(_ scope: LimitScope, _ words: String, _ item: UserQueue.Item, first: Bool) {
     let now = clock.now
     let pause = pauses[scope] ?? begin(scope, words)
-    for other in pauses.values where other.tried.remove(item.uid) != nil && other !== pause {
+    for other in pauses.values where other.tried.remove(item.key) != nil && other !== pause {
       goOn(other)
     }
     pause.words = words
     pause.width = 1
-    pause.waiting.add(item, of: item.namespace, first: first)
+    add(item, to: pause, first: first)
     // Submissions that were under way together are one failure.
     guard now >= pause.until else { return }
     let delay = pause.waits.delay()
@@ -117,6 +174,7 @@ final class LimitPauses {
   /// PBS has taken the pod's job.
   func taken(_ uid: String) {
     for pause in pauses.values where pause.tried.remove(uid) != nil {
+      pause.isOver = true
       pause.waits.reset()
       pause.until = 0
       pause.width = min(pause.width * 2, inFlight)
@@ -139,13 +197,17 @@ final class LimitPauses {
 
   private func goOn(_ pause: Pause) {
     guard clock.now >= pause.until else { return }
-    while pause.tried.count < pause.width, let item = pause.waiting.popFirst() {
-      pause.tried.insert(item.uid)
-      release(item)
+    while pause.tried.count < pause.width, let next = pause.waiting.popFirst(where: isLive) {
+      waiting[next.item.key] = nil
+      pause.live -= 1
+      pause.tried.insert(next.item.key)
+      release(next.item)
     }
-    guard pause.tried.isEmpty, pauses[pause.scope] === pause else { return }
+    guard pause.tried.isEmpty, pause.live == 0, pauses[pause.scope] === pause else { return }
     pauses[pause.scope] = nil
     log.notice(
-      "PBS takes jobs of \(pause.scope.words) again after \(Int(clock.now - pause.since)) s")
+      pause.isOver
+        ? "PBS takes jobs of \(pause.scope.words) again after \(Int(clock.now - pause.since)) s"
+        : "no job of \(pause.scope.words) waits any more")
   }
 }

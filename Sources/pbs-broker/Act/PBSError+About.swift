@@ -13,12 +13,14 @@ extension PBSError {
     }
   }
 
-  /// The same of a job on terms of its own: a queue that does not exist, is full or is closed to us
-  /// says nothing about other jobs.
+  /// The same of a job on terms of its own: a queue that does not exist or is closed to us, or a user
+  /// who may not, says nothing about other jobs. A limit of all jobs does, and so does a proof that
+  /// is not accepted.
   var aboutOneJob: PBSError {
     switch self {
-    case .limit(let words), .unauthorized(let words): .refused(words)
-    case .refused, .unavailable, .busy: self
+    case .limit(let words) where LimitScope.isOfQueue(words): .refused(words)
+    case .unauthorized(let words) where !PBSAnswer.isOfProof(words): .refused(words)
+    case .refused, .unavailable, .busy, .limit, .unauthorized: self
     }
   }
 }

@@ -3,24 +3,26 @@ extension Submitter {
   /// they are, and while PBS is away, of which pods are told otherwise.
   var hindrance: String? {
     if isAway() { return nil }
-    let now = clock.now
-    guard let pause else {
-      guard let turnsSince, now - turnsSince >= Self.quietTurns else { return nil }
-      return
-        "the job waits to be submitted: PBS may be connected to only so often (connections-per-minute)"
-    }
-    guard now - pause.since >= Self.quiet else { return nil }
+    guard let pause else { return turnsHindrance }
+    guard clock.now - pause.since >= Self.quiet else { return nil }
     return pause.isLimit
       ? "a limit of PBS is reached, and the job is submitted when there is room: \(pause.words)"
       : "PBS takes no jobs at present: \(pause.words)"
   }
 
+  private var turnsHindrance: String? {
+    guard let turnsSince, clock.now - turnsSince >= Self.quietTurns else { return nil }
+    return
+      "the job waits to be submitted: PBS may be connected to only so often (connections-per-minute)"
+  }
+
   /// The same for one pod: nil while all trouble is another one's.
-  func hindrance(of uid: String) -> String? {
-    if !limits.isEmpty, !isAway(), let job = actions.terms(uid),
-      let words = limits.hindrance(of: job)
-    {
-      return words
+  /// - Parameter job: what is to be submitted for it; nil where that is not known.
+  func hindrance(of uid: String, _ job: JobDescription? = nil) -> String? {
+    if isAway() { return nil }
+    if !limits.isEmpty, let job, let words = limits.hindrance(of: job) { return words }
+    if let user = job?.user, user != own {
+      return users.words(.submissions, of: user) ?? turnsHindrance
     }
     if let pause, isOfOneOther(pause, than: uid) { return nil }
     return hindrance

@@ -6,6 +6,9 @@ import Runtime
 /// reached, a proof of submission is not accepted), stops all submissions but one: it tries for all,
 /// after a wait that grows, and at once when a job of ours has ended. See ``TurnedAway`` for how long
 /// one pod does so. Another one's first try does not wait for it.
+///
+/// All of this is about what is submitted as our own user. What is submitted as another one rests
+/// alone; see ``UserTrouble``.
 @EventLoop
 final class Submitter {
   /// What to do with what has become of a submission.
@@ -33,12 +36,9 @@ final class Submitter {
   static let quietTurns = 10.0
   /// Seconds until the next try where qsub did not come to its end, at most: PBS may be back at any
   /// moment.
-  private static let longestUnanswered = 10.0
+  static let longestUnanswered = 10.0
 
-  struct Item: Sendable {
-    var uid: String
-    var namespace: String
-  }
+  typealias Item = UserQueue.Item
 
   struct Pause {
     var words: String
@@ -50,14 +50,16 @@ final class Submitter {
     var until: Double
   }
 
-  private let backend: any PBSBackend
+  let backend: any PBSBackend
   private let inFlight: Int
   let isAway: @EventLoop () -> Bool
   let actions: Actions
+  let users: UserTrouble
   let clock: any Clock
   private let log: Logger
   var pause: Pause?
-  private var turned = TurnedAway()
+  /// By user; nil for our own.
+  var turned: [String?: TurnedAway] = [:]
   private var waits: Backoff
   /// Since when jobs are taken that PBS's server does not vouch for, monotonic; nil while it does.
   var doubtedSince: Double?
@@ -73,16 +75,18 @@ final class Submitter {
   private var width: Int
   lazy var limits = LimitPauses(
     own: backend.user, inFlight: inFlight,
-    release: { [unowned self] in queue.add($0, of: $0.namespace, first: true) },
+    release: { [unowned self] in queue.add($0, first: true) },
     tell: { [unowned self] in actions.hindered() }, clock: clock, log: log)
-  private lazy var queue = WorkQueue<Item>(
-    limit: { [unowned self] in limit }, work: { [unowned self] in await submit($0) })
+  lazy var queue = UserQueue(
+    .submissions, users: users, limit: { [unowned self] in limit },
+    work: { [unowned self] in await submit($0) })
 
   init(
-    backend: any PBSBackend, inFlight: Int, isAway: @escaping @EventLoop () -> Bool,
-    actions: Actions, clock: any Clock, log: Logger
+    backend: any PBSBackend, users: UserTrouble? = nil, inFlight: Int,
+    isAway: @escaping @EventLoop () -> Bool, actions: Actions, clock: any Clock, log: Logger
   ) {
     self.backend = backend
+    self.users = users ?? UserTrouble(clock: clock, log: log)
     self.inFlight = inFlight
     self.isAway = isAway
     self.actions = actions
@@ -103,15 +107,40 @@ final class Submitter {
   }
 
   /// Queues a submission; the caller sees to it that a pod is in the queue once.
-  /// - Parameter namespace: the pod's, whose turn it takes.
-  func add(_ uid: String, of namespace: String) {
-    let item = Item(uid: uid, namespace: namespace)
-    guard let pause, isOfOneOther(pause, than: uid) else {
-      return queue.add(item, of: namespace)
+  /// - Parameters:
+  ///   - namespace: the pod's, whose turn it takes.
+  ///   - user: as whom it is submitted; nil for our own user.
+  func add(_ uid: String, of namespace: String, as user: String? = nil) {
+    let item = Item(key: uid, namespace: namespace, user: other(user))
+    guard item.user == nil, let pause, isOfOneOther(pause, than: uid) else {
+      return queue.add(item)
     }
     self.pause?.until = 0
-    queue.add(item, of: namespace, first: true)
+    queue.add(item, first: true)
   }
+
+  /// A pod whose submission waits may ask for something else now, or for nothing.
+  /// - Parameter job: its job; nil where none is wanted.
+  /// - Returns: whether its submission no longer waits.
+  func changed(_ uid: String, of namespace: String, to job: JobDescription?) -> Bool {
+    let user = other(job?.user)
+    guard job != nil else {
+      guard queue.remove(uid) || limits.release(uid, unlessStill: nil) else { return false }
+      limits.dropped(uid)
+      return true
+    }
+    if let queued = queue.user(of: uid) {
+      if queued != user { queue.add(Item(key: uid, namespace: namespace, user: user)) }
+    } else if limits.release(uid, unlessStill: job) {
+      queue.add(Item(key: uid, namespace: namespace, user: user))
+    }
+    return false
+  }
+
+  private func other(_ user: String?) -> String? { user == own ? nil : user }
+
+  /// PBS's name for us.
+  var own: String { backend.user }
 
   /// Goes on, for example when PBS answers again.
   func start() {
@@ -136,7 +165,9 @@ final class Submitter {
 
   /// PBS has taken a job, but its server does not vouch for it: each further one would be as useless,
   /// so that only now and then one is tried.
-  func doubt(_ words: String) {
+  /// - Parameter user: whose job it is; nil for our own user's.
+  func doubt(_ words: String, as user: String? = nil) {
+    if let user = other(user) { return users.doubt(words, of: user) }
     guard doubtedSince == nil else { return }
     log.error("\(words); one job at a time is tried until PBS's server vouches for it")
     doubtedSince = clock.now
@@ -144,8 +175,11 @@ final class Submitter {
   }
 
   /// PBS's server vouches for a job.
-  /// - Parameter added: when it was submitted.
-  func trust(_ added: Double) {
+  /// - Parameters:
+  ///   - added: when it was submitted.
+  ///   - user: whose it is; nil for our own user's.
+  func trust(_ added: Double, as user: String? = nil) {
+    if let user = other(user) { return users.trust(added, of: user) }
     guard let doubtedSince, added > doubtedSince else { return }
     self.doubtedSince = nil
     doubts.reset()
@@ -157,7 +191,7 @@ final class Submitter {
   func drain() async { await queue.drain() }
 
   /// How many wait, those under way not counted.
-  var waiting: Int { queue.count }
+  var waiting: Int { queue.count + limits.count }
 
   /// Whether one job at a time is tried.
   var isPaused: Bool { pause != nil }
@@ -169,7 +203,7 @@ final class Submitter {
   }
 
   private func submit(_ item: Item) async {
-    let uid = item.uid
+    let uid = item.key
     var job: JobDescription?
     do throws(PBSError) {
       if !limits.isEmpty, let job = actions.terms(uid), limits.holds(item, job) { return }
@@ -177,19 +211,33 @@ final class Submitter {
       guard !queue.isDraining else { return }
       // Things may have changed while it waited for its turn.
       guard let description = try actions.job(uid) else {
-        turned.forget(uid)
+        turned[item.user]?.forget(uid)
         limits.dropped(uid)
         return actions.settled(uid)
       }
+      guard other(description.user) == item.user else {
+        limits.dropped(uid)
+        return add(uid, of: item.namespace, as: description.user)
+      }
       job = description
       let id = try await backend.submit(description)
-      turned.taken(uid)
-      limits.taken(uid)
-      if doubtedSince == nil { resume() } else { hold("") }
+      taken(item)
       actions.taken(uid, description, id)
       actions.settled(uid)
     } catch {
       failed(item, error.hiding(job?.token), job)
+    }
+  }
+
+  private func taken(_ item: Item) {
+    turned[item.user, default: TurnedAway()].taken(item.key)
+    limits.taken(item.key)
+    if let user = item.user {
+      users.noted(nil, of: .submissions, as: user)
+    } else if doubtedSince == nil {
+      resume()
+    } else {
+      hold("")
     }
   }
 
@@ -206,47 +254,15 @@ final class Submitter {
     turnsTimer?.suspend()
   }
 
-  /// - Parameter job: what was submitted; nil where nothing was.
-  private func failed(_ item: Item, _ error: PBSError, _ job: JobDescription?) {
-    if case .limit(let words) = error, let job,
-      let scope = LimitScope(words, of: job, own: backend.user)
-    {
-      // Of a resource there may be enough left for the next pod, though not for this one.
-      return limits.reached(scope, words, item, first: !words.contains("resource"))
-    }
-    limits.dropped(item.uid)
-    switch job?.hasOwnTerms == true ? error.aboutOneJob : error {
-    case .refused(let words):
-      actions.failed(item.uid, .refused(words))
-      actions.settled(item.uid)
-    case .unavailable(let words):
-      // It may have taken effect: the pod itself waits for a poll, the next one in the queue tries.
-      hold(words, of: item.uid, longest: Self.longestUnanswered)
-      actions.failed(item.uid, error)
-      actions.settled(item.uid)
-    case .busy(let words), .unauthorized(let words):
-      switch turned.turnedAway(item.uid) {
-      case .isToBlame:
-        actions.failed(item.uid, .refused("\(words) (it takes the jobs of other pods)"))
-        actions.settled(item.uid)
-      case .triesForAll(let isTurnOver):
-        hold(words, of: item.uid)
-        queue.add(item, of: item.namespace, first: !isTurnOver)
-      }
-    case .limit(let words):
-      hold(words, of: item.uid, isLimit: true)
-      // Of a resource there may be enough left for the next pod, though not for this one.
-      queue.add(item, of: item.namespace, first: !words.contains("resource"))
-    }
-  }
-
   /// - Parameters:
   ///   - words: why; empty for what has been said.
-  ///   - uid: the pod whose job was turned away, if it was one's.
+  ///   - item: what was turned away, if it was one's; another user's holds nobody up.
   ///   - longest: the longest wait, in seconds.
-  private func hold(
-    _ words: String, of uid: String? = nil, isLimit: Bool = false, longest: Double = .infinity
+  func hold(
+    _ words: String, of item: Item? = nil, isLimit: Bool = false, longest: Double = .infinity
   ) {
+    guard item?.user == nil else { return }
+    let uid = item?.key
     let now = clock.now
     width = 1
     if pause == nil {

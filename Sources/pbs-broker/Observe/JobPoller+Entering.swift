@@ -20,6 +20,7 @@ extension JobPoller {
     for job in stat.jobs.map({ $0.believed(by: world.reliance) }) {
       let uid = job.pod?.uid
       let isOurs = world.follows(job)
+      if !isOurs { world.backOff(job.id, now: clock.now) }
       world.release(job.id, unlessOf: isOurs ? uid : nil)
       // Another pod's job: what these pods name is not theirs, or PBS has lost its jobs and counts
       // anew.

@@ -84,6 +84,9 @@ struct Job: Sendable, Equatable {
   /// Whether this user of PBS has submitted it.
   func isOwned(by user: String) -> Bool { owner.prefix { $0 != "@" } == user }
 
+  /// Its owner without the host that he submitted from.
+  var ownerName: String { String(owner.prefix { $0 != "@" }) }
+
   var isSuspended: Bool { state == .suspended || state == .userSuspended }
 
   /// The number in the id, by which older jobs come first.

@@ -107,8 +107,8 @@ struct PBSAnswer: Sendable {
 
     // The server's hook does not accept a proof of submission, or wants one, or the site has not made
     // the resources for it.
-    .init(nil, "k8s_token", .unauthorized),
-    .init(nil, "KUBERNETES_POD_UID is for jobs of pods", .unauthorized),
+    .init(nil, proof[0], .unauthorized),
+    .init(nil, proof[1], .unauthorized),
     .init(15007, "Unauthorized Request", .unauthorized),
     .init(nil, "No Permission", .unauthorized),
     .init(15022, "Access to queue is denied", .unauthorized),
@@ -116,6 +116,12 @@ struct PBSAnswer: Sendable {
     .init(15045, "Bad GID for job execution", .unauthorized),
     .init(15049, "Invalid Account", .unauthorized),
   ]
+
+  /// What the server's hook names when it is about the proof of submission.
+  private static let proof = ["k8s_token", "KUBERNETES_POD_UID is for jobs of pods"]
+
+  /// Whether it is about the proof of submission, and so about the site's keys.
+  static func isOfProof(_ words: String) -> Bool { proof.contains(where: words.contains) }
 
   /// What a failed command means.
   /// - Parameters:

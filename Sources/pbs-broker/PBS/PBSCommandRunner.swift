@@ -11,6 +11,9 @@ import Text
 final class PBSCommandRunner {
   /// Seconds after which a command that has not answered is logged.
   static let patience = 5.0
+  /// The most that a command of another user may print on one stream, in octets: an id, or a
+  /// complaint. It is in his hands.
+  private static let othersOutputLimit = 1 << 16
   /// Seconds for which a turn that has come lasts.
   private static let turnLasts = 1.0
   /// Seconds that a command may wait for the budget before that is logged.
@@ -90,7 +93,9 @@ final class PBSCommandRunner {
     if connections != 1 || !takeTurn(use) { await waitForTurn(connections, use) }
     Metric.pbsConnections.count(connections, "\(use)")
     let began = clock.now
-    let watch = clock.timer { [weak self] in self?.noteHang(of: name, since: began) }
+    // Another user's command may be stopped by him.
+    let words = user.map { "\(name) as user \($0.name)" } ?? name
+    let watch = clock.timer { [weak self] in self?.noteHang(of: words, since: began) }
     watch.schedule(after: patience)
     defer { watch.suspend() }
     do {
@@ -100,13 +105,13 @@ final class PBSCommandRunner {
           try await ChildProcess.run(
             program, [AsUser.argument, user.name, "\(leastUID)", command] + arguments,
             environment: user.environment(own: environment), timeout: timeout, clock: clock,
-            keepsCapabilities: true)
+            keepsCapabilities: true, outputLimit: Self.othersOutputLimit)
         } else {
           try await ChildProcess.run(
             command, arguments, environment: environment, timeout: timeout, clock: clock)
         }
       log.trace("\(name) \(QsubArguments.logged(arguments)): exit \(result.status)")
-      noteAnswer(of: name)
+      noteAnswer(of: words)
       return result
     } catch {
       throw .unavailable("\(error)")

@@ -19,6 +19,12 @@ extension World {
     }
   }
 
+  /// What was told as a pod's job is none: its next one is not submitted at once.
+  func backOff(_ job: String, now: Double) {
+    guard let uid = jobs[job]?.job.pod?.uid, let record = pods[uid] else { return }
+    record.notBefore = max(record.notBefore, now + record.backoff.delay())
+  }
+
   /// The job of a pod on a node has ended, not by us: when that is soon after the binding, its owner's
   /// next pods wait.
   func noteEnd(of record: PodRecord, now: Double) {

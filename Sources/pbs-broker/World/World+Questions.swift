@@ -46,7 +46,13 @@ extension World {
 
   /// Whose a job is, by all that is known.
   func ownership(of job: Job) -> JobOwnership {
-    JobOwnership.of(job, user: user, reliance: reliance, cluster: cluster)
+    let ownership = JobOwnership.of(job, user: user, reliance: reliance, cluster: cluster)
+    // One that we have submitted as another user, and that is his.
+    guard ownership == .foreign, reliance == .required, let known = jobs[job.id]?.job,
+      known.pod?.uid == job.pod?.uid,
+      job.isOwned(by: known.ownerName)
+    else { return ownership }
+    return JobOwnership.of(job, user: known.ownerName, reliance: reliance, cluster: cluster)
   }
 
   /// Whether a job that PBS tells of is one to follow. One without proof is where we have submitted

@@ -36,6 +36,7 @@ final class LibraryClient {
   private static let invalidRequest = 15004
 
   private let program: Program
+  private let remains: HelperRemains?
   private let timeout: Double
   private let patience: Double
   private let clock: any Clock
@@ -49,6 +50,8 @@ final class LibraryClient {
   private var current: Pending?
   private var deadline: Deadline?
   private var watch: (any Timer)?
+  /// A helper has ended, and none has answered since.
+  private var isTroubled = false
   /// Since when PBS has not answered, which has been logged.
   private var hangsSince: Double?
   /// Each helper takes a reserved port for its connection.
@@ -59,10 +62,13 @@ final class LibraryClient {
   /// - Parameters:
   ///   - timeout: seconds after which a helper that has not answered is ended.
   ///   - patience: seconds after which that it has not answered is logged.
+  ///   - remains: its helpers of before; nil where each of them can be killed.
   init(
-    _ program: Program, timeout: Double, patience: Double = 5, clock: any Clock, log: Logger
+    _ program: Program, timeout: Double, patience: Double = 5, remains: HelperRemains? = nil,
+    clock: any Clock, log: Logger
   ) {
     self.program = program
+    self.remains = remains
     self.timeout = timeout
     self.patience = patience
     self.clock = clock
@@ -102,7 +108,7 @@ final class LibraryClient {
   func end() {
     helper?.onEnd = nil
     helper?.kill("")
-    helper = nil
+    forgetHelper()
   }
 
   // MARK: The helper
@@ -136,6 +142,13 @@ final class LibraryClient {
 
   /// - Returns: the helper; nil when it cannot be started now, and all that waits has been told.
   private func start() -> HelperProcess? {
+    if let since = remains?.since {
+      rest()
+      if clock.now - since >= patience {
+        failAll("\(name) of before does not end: it is stopped, and cannot be killed")
+      }
+      return nil
+    }
     do throws(CommandError) {
       let helper = try HelperProcess(
         program.path, named: program.name, program.arguments, environment: program.environment,
@@ -148,12 +161,21 @@ final class LibraryClient {
       return helper
     } catch {
       rest()
-      let all = looks + actions
-      looks = []
-      actions = []
-      for pending in all { pending.continuation.resume(returning: .failure(broken("\(error)"))) }
+      failAll("\(error)")
       return nil
     }
+  }
+
+  private func failAll(_ words: String) {
+    let all = looks + actions
+    looks = []
+    actions = []
+    for pending in all { pending.continuation.resume(returning: .failure(broken(words))) }
+  }
+
+  private func forgetHelper() {
+    if let helper { remains?.add(helper, now: clock.now) }
+    helper = nil
   }
 
   private func received(_ json: Data) {
@@ -167,7 +189,7 @@ final class LibraryClient {
       current = pending
       return
     }
-    settle()
+    settle(isAnswered: true)
     if part.failure == nil || part.failure?.kind == .answered {
       hasServed = true
       backoff.reset()
@@ -189,23 +211,26 @@ final class LibraryClient {
   /// The helper has said that it ends, or has to.
   private func dismiss() {
     helper?.onEnd = nil
-    helper = nil
+    // It ends itself, unless somebody stops it.
+    forgetHelper()
     if !hasServed { rest() }
     next()
   }
 
   private func ended(_ reason: String) {
-    helper = nil
+    forgetHelper()
     rest()
     if let pending = current {
-      settle()
-      log.warning("\(name) ended during \(pending.request.name): \(reason)")
+      settle(isAnswered: false)
+      log.log(
+        level: troubleLevel, "\(name) ended during \(pending.request.name): \(reason)")
       if !repeats(pending) {
         pending.continuation.resume(returning: .failure(broken("\(name): \(reason)")))
       }
     } else {
-      log.warning("\(name) ended: \(reason)")
+      log.log(level: troubleLevel, "\(name) ended: \(reason)")
     }
+    isTroubled = true
     next()
   }
 
@@ -219,15 +244,23 @@ final class LibraryClient {
     return true
   }
 
-  private func settle() {
+  private func settle(isAnswered: Bool) {
     current = nil
     deadline = nil
     watch?.suspend()
-    if let since = hangsSince {
-      log.notice("PBS answers again after \(String(rounded: clock.now - since)) s")
-      hangsSince = nil
+    if isAnswered, let since = hangsSince {
+      log.notice("\(whoAnswers) answers again after \(String(rounded: clock.now - since)) s")
     }
+    hangsSince = nil
+    if isAnswered { isTroubled = false }
   }
+
+  /// Another user's helper that goes on to make trouble is no news: it may be his doing.
+  private var troubleLevel: Logger.Level {
+    program.user != nil && isTroubled ? .debug : .warning
+  }
+
+  private var whoAnswers: String { program.user == nil ? "PBS" : name }
 
   /// No helper is started for a moment, longer with each that was of no use.
   private func rest() {
@@ -238,7 +271,10 @@ final class LibraryClient {
   private func noteHang() {
     guard let current, hangsSince == nil else { return }
     hangsSince = clock.now - patience
-    log.warning("\(current.request.name) has not answered for \(String(rounded: patience)) s")
+    let whose = program.user.map { " as user \($0)" } ?? ""
+    log.log(
+      level: troubleLevel,
+      "\(current.request.name)\(whose) has not answered for \(String(rounded: patience)) s")
   }
 
   private func broken(_ words: String) -> LibraryFailure {

@@ -4,7 +4,9 @@ import Runtime
 
 /// The helpers of libpbs, one for each user of PBS: our own, which looks and does what is ours, and
 /// those of others, for what is submitted or deleted in their names. These are started when there is
-/// something for them, bounded in number, and ended when they have been idle for long.
+/// something for them, bounded in number, and ended when they have been idle for long. Where there is
+/// no place for one more, who has had his for some seconds gives it up as soon as what was asked of
+/// his helper is done, and all that want one have their turn.
 @EventLoop
 final class UserHelpers {
   /// Helpers of other users at once. Each keeps a connection, and so one of PBS's.
@@ -12,14 +14,19 @@ final class UserHelpers {
   /// Seconds after which a helper that has nothing to do is ended.
   private let idleTime: Double
 
+  /// Seconds for which a user keeps his helper though others wait for one.
+  private static let lease = 5.0
+
   private final class Entry {
     let client: LibraryClient
+    let since: Double
     /// Requests that are its to answer.
     var pending = 0
     var usedAt = 0.0
 
-    init(_ client: LibraryClient) {
+    init(_ client: LibraryClient, now: Double) {
       self.client = client
+      since = now
     }
   }
 
@@ -30,8 +37,11 @@ final class UserHelpers {
   private let log: Logger
   private let own: LibraryClient
   private var others: [String: Entry] = [:]
-  /// Who waits until there may be another helper.
+  /// By user.
+  private var remains: [String: HelperRemains] = [:]
+  /// Who waits until there may be another helper, and places that are kept for whom that was told.
   private var waiting: Deque<CheckedContinuation<Void, Never>> = []
+  private var reserved = 0
   private var idleTimer: (any Timer)?
 
   /// - Parameters:
@@ -69,8 +79,7 @@ final class UserHelpers {
   func ask(
     _ request: HelperRequest, as name: String
   ) async throws(LibraryFailure) -> HelperAnswer {
-    let entry = try await entry(for: name)
-    entry.pending += 1
+    let entry = try await take(name)
     defer {
       entry.pending -= 1
       entry.usedAt = clock.now
@@ -79,12 +88,24 @@ final class UserHelpers {
     return try await entry.client.ask(request)
   }
 
-  private func entry(for name: String) async throws(LibraryFailure) -> Entry {
-    while true {
-      if let known = others[name] { return known }
-      if others.count < most || endOldestIdle() { break }
-      await withCheckedContinuation { waiting.append($0) }
+  /// A user's helper, of which one request more is pending from now on.
+  private func take(_ name: String) async throws(LibraryFailure) -> Entry {
+    if let known = others[name], waiting.isEmpty || clock.now - known.since < Self.lease {
+      known.pending += 1
+      return known
     }
+    if !waiting.isEmpty || (others.count + reserved >= most && !endOldestIdle()) {
+      await withCheckedContinuation { waiting.append($0) }
+      reserved -= 1
+      // Another request of his has been served in the meantime.
+      if let known = others[name] {
+        known.pending += 1
+        admit()
+        return known
+      }
+    }
+    // Where nothing comes of it.
+    defer { admit() }
     if let words = users.obstacle(to: name) {
       throw LibraryFailure(user: name, words)
     }
@@ -96,7 +117,12 @@ final class UserHelpers {
     theirs.arguments += [name, "\(users.leastUID)"]
     theirs.environment = user.environment(own: program.environment)
     theirs.keepsCapabilities = true
-    let entry = Entry(LibraryClient(theirs, timeout: timeout, clock: clock, log: log))
+    let remains = remains[name] ?? HelperRemains()
+    self.remains[name] = remains
+    let client = LibraryClient(
+      theirs, timeout: timeout, remains: remains, clock: clock, log: log)
+    let entry = Entry(client, now: clock.now)
+    entry.pending = 1
     others[name] = entry
     return entry
   }
@@ -104,8 +130,16 @@ final class UserHelpers {
   // MARK: Ending them
 
   private func becameIdle() {
-    waiting.popFirst()?.resume()
+    admit()
     scheduleEnd()
+  }
+
+  /// Lets those go on who wait, as far as there are places.
+  private func admit() {
+    while !waiting.isEmpty, others.count + reserved < most || endOldestIdle() {
+      reserved += 1
+      waiting.popFirst()?.resume()
+    }
   }
 
   private func scheduleEnd() {
