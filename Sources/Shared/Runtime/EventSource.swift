@@ -69,6 +69,12 @@ public final class EventSource {
     event_add(event, &interval)
   }
 
+  /// Calls the handler once, after what is due now, whether it waits or not: what a turn of the loop
+  /// brings together can be handled together, without a call of the kernel for it.
+  public func activate(_ kind: Kind) {
+    event_active(event, Int32(kind.rawValue), 0)
+  }
+
   /// Stops to wait.
   public func suspend() {
     event_del(event)

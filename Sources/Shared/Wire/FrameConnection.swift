@@ -10,6 +10,8 @@ import Text
 public final class FrameConnection {
   /// The most octets that wait for a slow reader.
   public static let queueLimit = 64 << 20
+  /// Octets up to which frames are put together, to be written by one call of the kernel.
+  private static let chunk = 64 << 10
 
   /// What the peer may do.
   struct Limits {
@@ -27,14 +29,23 @@ public final class FrameConnection {
   private var reader: FrameReader
   private var frameDeadline: Deadline?
   private var lifeDeadline: Deadline?
-  /// Frames to write; of the first, the octets from `outputOffset` on.
+  /// Whole frames to write, several in each; of the first, the octets from `outputOffset` on.
   private var output: Deque<Data> = []
   private var outputOffset = 0
+  /// Whether writing comes at the end of this turn of the loop.
+  private var isWriteDue = false
+  /// Whether it comes when the kernel takes more.
+  private var waitsForRoom = false
+  /// Within ``onDrained``.
+  private var isDrained = false
   private var readSource: EventSource?
   private var writeSource: EventSource?
   /// Whether it holds its descriptor.
   private(set) var isOpen = true
   private var endsWhenWritten = false
+
+  /// How often the kernel was called to write.
+  private(set) var writes = 0
 
   /// Octets that the peer has not read yet.
   public private(set) var queued = 0
@@ -79,9 +90,24 @@ public final class FrameConnection {
     guard queued + frame.count <= Self.queueLimit else {
       return close("reads too slowly: \(queued) octets wait, the limit is \(Self.queueLimit)")
     }
-    output.append(frame)
+    if let last = output.last, last.count + frame.count <= Self.chunk {
+      output[output.count - 1].append(frame)
+    } else {
+      output.append(frame)
+    }
     queued += frame.count
-    if output.count == 1 { writeSource?.resume() }
+    guard !isWriteDue else { return }
+    // A snapshot's next part waits for its turn beside all else on the loop.
+    if isDrained { return waitForRoom(true) }
+    guard !waitsForRoom else { return }
+    isWriteDue = true
+    writeSource?.activate(.write)
+  }
+
+  private func waitForRoom(_ waits: Bool) {
+    guard waits != waitsForRoom else { return }
+    waitsForRoom = waits
+    if waits { writeSource?.resume() } else { writeSource?.suspend() }
   }
 
   /// Ends the connection after what is queued has been written.
@@ -113,7 +139,7 @@ public final class FrameConnection {
   package func setReading(_ reads: Bool) {
     guard isOpen else { return }
     if reads { readSource?.resume() } else { readSource?.suspend() }
-    if reads, !output.isEmpty { writeSource?.resume() } else { writeSource?.suspend() }
+    waitForRoom(reads && !output.isEmpty)
   }
 
   /// Ends the connection as the end of this process would: nobody here is told.
@@ -171,14 +197,16 @@ public final class FrameConnection {
   }
 
   private func write() {
+    isWriteDue = false
     while let first = output.first {
+      writes += 1
       let count = first.withUnsafeBytes { bytes in
         Glibc.send(
           descriptor, bytes.baseAddress.map { $0 + outputOffset }, bytes.count - outputOffset,
           Int32(MSG_NOSIGNAL))
       }
       if count < 0 {
-        if errno == EAGAIN || errno == EINTR { return }
+        if errno == EAGAIN || errno == EINTR { return waitForRoom(true) }
         return close(errno == EPIPE ? nil : errorText(errno))
       }
       queued -= count
@@ -190,8 +218,10 @@ public final class FrameConnection {
     }
     // The room that a burst took is given back.
     output = []
-    writeSource?.suspend()
+    waitForRoom(false)
     if endsWhenWritten { return close(nil) }
+    isDrained = true
     onDrained?()
+    isDrained = false
   }
 }
