@@ -32,9 +32,11 @@ public actor EventLoop {
   }
 
   /// From now on the loop does what else goes to Swift's thread pool: a task that was waiting is
-  /// resumed over the pool, even when it belongs to the loop, and in which order that happens nobody
-  /// could repeat. For a simulation, before its first task.
-  /// - Returns: whether this Swift can do that.
+  /// resumed over the pool, even when it belongs to the loop. That costs two switches of threads, for
+  /// each answer of a server, and in which order it happens nobody could repeat. For a program that
+  /// does all on the loop, before its first task.
+  /// - Returns: whether this Swift can do that; where it cannot, the pool is used as always.
+  @discardableResult
   package nonisolated func takeGlobalJobs() -> Bool {
     connector_take_global_jobs { pointer in
       guard let pointer else { return }

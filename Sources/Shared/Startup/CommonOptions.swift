@@ -56,6 +56,7 @@ public enum Process {
       @escaping @EventLoop (Settings, Logger, String, any Clock, Monitor) async throws -> AnyObject
   ) -> Never {
     signal(SIGPIPE, SIG_IGN)
+    EventLoop.shared.takeGlobalJobs()
     do {
       let settings = try Settings(path: options.config, program: program)
       let level = LogLevel(try LogLevel.read(settings.text("log-level", flag: options.logLevel)))
