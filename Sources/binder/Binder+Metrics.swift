@@ -38,7 +38,7 @@ extension Binder {
   private var load: (waiting: [[String]: Double], active: Int) {
     let waiting = wanted.filter { !active.contains($0.key.uid) }.values
     return (
-      waiting.reduce(into: [:]) { $0[[$1.message.kind.request], default: 0] += 1 }, active.count
+      waiting.reduce(into: [:]) { $0[[$1.message.request], default: 0] += 1 }, active.count
     )
   }
 

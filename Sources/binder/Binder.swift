@@ -1,4 +1,4 @@
-import FoundationEssentials
+import JSONCoding
 import Logging
 import Messages
 import Monitoring
@@ -104,10 +104,10 @@ final class Binder {
   // MARK: What is wanted
 
   /// Every message that a broker may send, and what follows.
-  private func receive(_ json: Data, _ broker: Int) {
+  private func receive(_ json: JSONDocument, _ broker: Int) {
     let owned: OwnedBrokerMessage
     do {
-      owned = try JSONDecoder().decode(OwnedBrokerMessage.self, from: json)
+      owned = try json.decode(OwnedBrokerMessage.self)
     } catch {
       return complain("a message cannot be read: \(error)")
     }
@@ -152,9 +152,9 @@ final class Binder {
   private func refuse(_ owned: OwnedBrokerMessage, _ problem: String, _ broker: Int) {
     let message = owned.message.shortened
     guard owned.owner == instance, message.urgency < BrokerMessage.unanswered else {
-      return complain("message \(message.kind.request) is ignored: \(problem)")
+      return complain("message \(message.request) is ignored: \(problem)")
     }
-    complain("message \(message.kind.request) is refused: \(problem)")
+    complain("message \(message.request) is refused: \(problem)")
     answer(
       Work(id: owned.id, message: message, since: clock.now),
       .init(result: .refused, words: problem), broker)
@@ -258,12 +258,12 @@ final class Binder {
 
   private func answer(_ work: Work, _ answer: PodActions.Answer, _ broker: Int) {
     guard let pod = work.message.pod else { return }
-    let (request, job) = work.message.kind
     let words = answer.words.map { PlainText.escaped($0, limit: PlainText.conditionLimit) }
     subscriptions[broker].send(
       BinderMessage.outcome(
         .init(
-          pod: pod, id: work.id, request: request, job: job, result: answer.result, message: words))
+          pod: pod, id: work.id, request: work.message.request, job: work.message.job,
+          result: answer.result, message: words))
     )
   }
 

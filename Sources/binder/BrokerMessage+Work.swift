@@ -8,17 +8,8 @@ extension BrokerMessage {
   /// The urgency of what is not answered.
   static let unanswered = 3
 
-  /// The message's type and job, as an outcome repeats them.
-  var kind: (request: String, job: String?) {
-    switch self {
-    case .bind(let bind): ("bind", bind.job)
-    case .evict(let evict): ("evict", evict.job)
-    case .report(let report): ("report", report.job)
-    case .withdraw: ("withdraw", nil)
-    case .markNode: ("mark-node", nil)
-    case .unknown: ("message", nil)
-    }
-  }
+  /// The message's type, as an outcome repeats it.
+  var request: String { kind?.rawValue ?? "message" }
 
   /// Bindings go first, then deletions, then reports.
   var urgency: Int {

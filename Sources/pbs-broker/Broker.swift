@@ -1,5 +1,5 @@
 import ConnectorMetrics
-import FoundationEssentials
+import JSONCoding
 import Kubernetes
 import Logging
 import Messages
@@ -87,10 +87,10 @@ final class Broker {
   // MARK: Inputs
 
   /// Every message that kube-watcher may send, and what follows.
-  private func receive(_ json: Data) {
+  private func receive(_ json: JSONDocument) {
     let message: WatcherMessage
     do {
-      message = try JSONDecoder().decode(WatcherMessage.self, from: json)
+      message = try json.decode(WatcherMessage.self)
     } catch {
       return messages.warn(
         "kube-watcher: a message cannot be read: \(error)", cause: "of kube-watcher")
@@ -157,10 +157,10 @@ final class Broker {
   }
 
   /// Every message that a binder may send, and what follows.
-  private func answer(_ json: Data, from name: String) {
+  private func answer(_ json: JSONDocument, from name: String) {
     let message: BinderMessage
     do {
-      message = try JSONDecoder().decode(BinderMessage.self, from: json)
+      message = try json.decode(BinderMessage.self)
     } catch {
       return messages.warn(
         "binder \(name): a message cannot be read: \(error)", cause: "of binder \(name)")

@@ -80,9 +80,9 @@ def defaults_of_broker() -> dict[str, str]:
 def message_types() -> set[str]:
     """The types of all messages on all sockets."""
     types = set()
-    for file in ("WatcherMessage", "BrokerMessage", "BinderMessage"):
-        types |= set(re.findall(r'case "([\w-]+)":\s*self = ', text_of(f"Shared/Messages/{file}.swift")))
-    types |= set(re.findall(r'public var type = "([\w-]+)"', text_of("Shared/Wire/ControlMessage.swift")))
+    for file in ("Shared/Messages/MessageKinds.swift", "Shared/Wire/ControlMessage.swift"):
+        for enumeration in re.finditer(r"enum Kind: String[^{]*{", text_of(file)):
+            types |= words_of(balanced(text_of(file), enumeration.end() - 1, "{", "}"))
     types |= set(re.findall(r'hint\.type == "([\w-]+)"', text_of("pbs-broker/Observe/HintListener.swift")))
     return types
 
@@ -102,7 +102,11 @@ def cases(file: str, enumeration: str) -> set[str]:
     source = text_of(file)
     start = re.search(rf"enum {enumeration}: String[^{{]*{{", source)
     assert start, f"no enum {enumeration} in {file}"
-    body = balanced(source, start.end() - 1, "{", "}")
+    return words_of(balanced(source, start.end() - 1, "{", "}"))
+
+
+def words_of(body: str) -> set[str]:
+    """The raw values of the cases in an enum's braces."""
     return {value or name for name, value in re.findall(r'^\s*case (\w+)(?: = "([^"]+)")?$', body, re.MULTILINE)}
 
 

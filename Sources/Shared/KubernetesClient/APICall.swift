@@ -12,12 +12,12 @@ struct APICall: Equatable {
   ///   - method: HTTP's.
   ///   - path: as ``KubernetesPath`` makes them: /api/v1/namespaces/NAMESPACE/RESOURCE/NAME/SUBRESOURCE.
   init(_ method: String, _ path: String) {
-    var parts = path.split(separator: "/").map(String.init)[...]
+    var parts = path.utf8.split(separator: UInt8(ascii: "/")).map(Substring.init)[...]
     // "api/v1", or "apis/GROUP/VERSION"; "/version" stands by itself.
     parts = parts.dropFirst(parts.first == "api" ? 2 : parts.first == "apis" ? 3 : 0)
     if parts.first == "namespaces", parts.count > 2 { parts = parts.dropFirst(2) }
     let segments = Array(parts)
-    resource = segments.first ?? ""
+    resource = segments.first.map(String.init) ?? ""
     if segments.count > 2 { resource += "/\(segments[2])" }
     verb =
       switch method {

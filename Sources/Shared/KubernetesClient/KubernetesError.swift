@@ -1,4 +1,5 @@
 import FoundationEssentials
+import JSONCoding
 import Text
 
 /// An answer of the API server that is not a success, from its Status object.
@@ -28,7 +29,7 @@ public struct KubernetesError: Error, CustomStringConvertible, Sendable {
   public var isUnauthorized: Bool { status == 401 }
 
   init(status: Int, body: Data, retryAfter: Double? = nil) {
-    let decoded = try? JSONDecoder().decode(Status.self, from: body)
+    let decoded = try? JSONDocument.decode(Status.self, from: body)
     self.retryAfter = Self.bounded(retryAfter ?? decoded?.details?.seconds)
     let text =
       decoded?.message

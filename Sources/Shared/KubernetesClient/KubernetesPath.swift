@@ -20,6 +20,7 @@ public enum KubernetesPath {
     if segment == "." || segment == ".." {
       return segment.replacing(".", with: "%252E")
     }
+    if segment.utf8.allSatisfy(isUnreserved) { return segment }
     var result = ""
     for octet in segment.utf8 {
       if isUnreserved(octet) {

@@ -1,6 +1,7 @@
 import ConnectorMetrics
 import FoundationEssentials
 import HTTP
+import JSONCoding
 import Logging
 import Runtime
 import Text
@@ -19,6 +20,7 @@ import Text
 public final class Reflector<Object: Decodable & Sendable> {
   private let client: KubernetesClient
   let path: String
+  private let resource: String
   private let selector: String?
   private let timing: WatchTiming
   private let clock: any Clock
@@ -58,6 +60,7 @@ public final class Reflector<Object: Decodable & Sendable> {
   ) {
     self.client = client
     self.path = path
+    resource = APICall("GET", path).resource
     self.selector = selector
     self.timing = timing
     self.clock = clock
@@ -88,7 +91,7 @@ public final class Reflector<Object: Decodable & Sendable> {
   /// Waits as long as the failure asks for.
   /// - Returns: whether to go on.
   private func recover(from error: any Error) async -> Bool {
-    Metric.watchFailures.count(1, APICall("GET", path).resource)
+    Metric.watchFailures.count(1, resource)
     var delay = backoff.delay()
     if version != nil, error.meansToListAgain {
       version = nil
@@ -149,7 +152,7 @@ public final class Reflector<Object: Decodable & Sendable> {
         self.version = version
         listedAt = clock.now
         recovered()
-        Metric.watchLists.count(1, APICall("GET", path).resource)
+        Metric.watchLists.count(1, resource)
         onList?(listing)
         return
       }
@@ -223,7 +226,7 @@ public final class Reflector<Object: Decodable & Sendable> {
   }
 
   private func receive(_ line: Data) throws {
-    switch try JSONDecoder().decode(WatchEvent<Object>.self, from: line) {
+    switch try JSONDocument.decode(WatchEvent<Object>.self, from: line) {
     case .present(let object, let version):
       try advance(to: version)
       onChange?(.present(object))
@@ -240,7 +243,7 @@ public final class Reflector<Object: Decodable & Sendable> {
       throw error
     }
     events += 1
-    Metric.watchEvents.count(1, APICall("GET", path).resource)
+    Metric.watchEvents.count(1, resource)
     recovered()
   }
 

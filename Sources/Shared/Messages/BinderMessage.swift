@@ -56,10 +56,10 @@ extension BinderMessage: Codable {
 
   public init(from decoder: any Decoder) throws {
     let type = try decoder.container(keyedBy: Key.self).decode(String.self, forKey: .type)
-    switch type {
-    case "outcome": self = .outcome(try Outcome(from: decoder))
-    case "node-outcome": self = .nodeOutcome(try NodeOutcome(from: decoder))
-    default: self = .unknown(type: type)
+    switch Kind(rawValue: type) {
+    case .outcome: self = .outcome(try Outcome(from: decoder))
+    case .nodeOutcome: self = .nodeOutcome(try NodeOutcome(from: decoder))
+    case nil: self = .unknown(type: type)
     }
   }
 
@@ -67,10 +67,10 @@ extension BinderMessage: Codable {
     var container = encoder.container(keyedBy: Key.self)
     switch self {
     case .outcome(let outcome):
-      try container.encode("outcome", forKey: .type)
+      try container.encode(Kind.outcome.rawValue, forKey: .type)
       try outcome.encode(to: encoder)
     case .nodeOutcome(let outcome):
-      try container.encode("node-outcome", forKey: .type)
+      try container.encode(Kind.nodeOutcome.rawValue, forKey: .type)
       try outcome.encode(to: encoder)
     case .unknown(let type):
       try container.encode(type, forKey: .type)

@@ -126,6 +126,16 @@ public enum BrokerMessage: Sendable, Equatable {
     JobID(job) == nil ? "\(PlainText.quoted(job)) is no job's id" : nil
   }
 
+  /// The job that the message is about; nil where it says none.
+  public var job: String? {
+    switch self {
+    case .bind(let bind): bind.job
+    case .report(let report): report.job
+    case .evict(let evict): evict.job
+    case .withdraw, .markNode, .unknown: nil
+    }
+  }
+
   /// The pod that the message is about.
   public var pod: PodReference? {
     switch self {
@@ -144,13 +154,13 @@ extension BrokerMessage: Codable {
   public init(from decoder: any Decoder) throws {
     let container = try decoder.container(keyedBy: Key.self)
     let type = try container.decode(String.self, forKey: .type)
-    switch type {
-    case "bind": self = .bind(try Bind(from: decoder))
-    case "report": self = .report(try Report(from: decoder))
-    case "evict": self = .evict(try Evict(from: decoder))
-    case "withdraw": self = .withdraw(try container.decode(PodReference.self, forKey: .pod))
-    case "mark-node": self = .markNode(try MarkNode(from: decoder))
-    default: self = .unknown(type: type)
+    switch Kind(rawValue: type) {
+    case .bind: self = .bind(try Bind(from: decoder))
+    case .report: self = .report(try Report(from: decoder))
+    case .evict: self = .evict(try Evict(from: decoder))
+    case .withdraw: self = .withdraw(try container.decode(PodReference.self, forKey: .pod))
+    case .markNode: self = .markNode(try MarkNode(from: decoder))
+    case nil: self = .unknown(type: type)
     }
   }
 
@@ -158,19 +168,19 @@ extension BrokerMessage: Codable {
     var container = encoder.container(keyedBy: Key.self)
     switch self {
     case .bind(let bind):
-      try container.encode("bind", forKey: .type)
+      try container.encode(Kind.bind.rawValue, forKey: .type)
       try bind.encode(to: encoder)
     case .report(let report):
-      try container.encode("report", forKey: .type)
+      try container.encode(Kind.report.rawValue, forKey: .type)
       try report.encode(to: encoder)
     case .evict(let evict):
-      try container.encode("evict", forKey: .type)
+      try container.encode(Kind.evict.rawValue, forKey: .type)
       try evict.encode(to: encoder)
     case .withdraw(let pod):
-      try container.encode("withdraw", forKey: .type)
+      try container.encode(Kind.withdraw.rawValue, forKey: .type)
       try container.encode(pod, forKey: .pod)
     case .markNode(let mark):
-      try container.encode("mark-node", forKey: .type)
+      try container.encode(Kind.markNode.rawValue, forKey: .type)
       try mark.encode(to: encoder)
     case .unknown(let type):
       try container.encode(type, forKey: .type)

@@ -31,28 +31,28 @@ extension WatcherMessage: Codable {
   public init(from decoder: any Decoder) throws {
     let container = try decoder.container(keyedBy: Key.self)
     let type = try container.decode(String.self, forKey: .type)
-    switch type {
-    case "pod":
+    switch Kind(rawValue: type) {
+    case .pod:
       self = .pod(
         try container.decode(Pod.self, forKey: .pod),
         owner: try container.decodeIfPresent(String.self, forKey: .owner))
-    case "pod-gone":
+    case .podGone:
       self = .podGone(
         try container.decode(PodReference.self, forKey: .pod),
         wasDeleted: try container.decodeIfPresent(Bool.self, forKey: .deleted) ?? false)
-    case "node":
+    case .node:
       self = .node(
         try container.decode(Node.self, forKey: .node),
         owner: try container.decodeIfPresent(String.self, forKey: .owner))
-    case "node-gone": self = .nodeGone(name: try container.decode(String.self, forKey: .name))
-    case "cluster": self = .cluster(try container.decode(Cluster.self, forKey: .cluster))
-    case "claim": self = .claim(try container.decode(VolumeClaim.self, forKey: .claim))
-    case "claim-gone":
+    case .nodeGone: self = .nodeGone(name: try container.decode(String.self, forKey: .name))
+    case .cluster: self = .cluster(try container.decode(Cluster.self, forKey: .cluster))
+    case .claim: self = .claim(try container.decode(VolumeClaim.self, forKey: .claim))
+    case .claimGone:
       self = .claimGone(
         namespace: try container.decode(String.self, forKey: .namespace),
         name: try container.decode(String.self, forKey: .name))
-    case "node-use": self = .nodeUse(try NodeUse(from: decoder))
-    default: self = .unknown(type: type)
+    case .nodeUse: self = .nodeUse(try NodeUse(from: decoder))
+    case nil: self = .unknown(type: type)
     }
   }
 
@@ -61,30 +61,30 @@ extension WatcherMessage: Codable {
     var container = encoder.container(keyedBy: Key.self)
     switch self {
     case .pod(let pod, _):
-      try container.encode("pod", forKey: .type)
+      try container.encode(Kind.pod.rawValue, forKey: .type)
       try container.encode(pod, forKey: .pod)
     case .podGone(let reference, let wasDeleted):
-      try container.encode("pod-gone", forKey: .type)
+      try container.encode(Kind.podGone.rawValue, forKey: .type)
       try container.encode(reference, forKey: .pod)
       try container.encode(wasDeleted, forKey: .deleted)
     case .node(let node, _):
-      try container.encode("node", forKey: .type)
+      try container.encode(Kind.node.rawValue, forKey: .type)
       try container.encode(node, forKey: .node)
     case .nodeGone(let name):
-      try container.encode("node-gone", forKey: .type)
+      try container.encode(Kind.nodeGone.rawValue, forKey: .type)
       try container.encode(name, forKey: .name)
     case .cluster(let cluster):
-      try container.encode("cluster", forKey: .type)
+      try container.encode(Kind.cluster.rawValue, forKey: .type)
       try container.encode(cluster, forKey: .cluster)
     case .claim(let claim):
-      try container.encode("claim", forKey: .type)
+      try container.encode(Kind.claim.rawValue, forKey: .type)
       try container.encode(claim, forKey: .claim)
     case .claimGone(let namespace, let name):
-      try container.encode("claim-gone", forKey: .type)
+      try container.encode(Kind.claimGone.rawValue, forKey: .type)
       try container.encode(namespace, forKey: .namespace)
       try container.encode(name, forKey: .name)
     case .nodeUse(let use):
-      try container.encode("node-use", forKey: .type)
+      try container.encode(Kind.nodeUse.rawValue, forKey: .type)
       try use.encode(to: encoder)
     case .unknown(let type):
       try container.encode(type, forKey: .type)

@@ -3,9 +3,21 @@ public enum ControlMessage {
   /// The protocol's version. A peer of another version is told so and dropped.
   public static let protocolVersion = 1
 
+  /// The member that says what a message is.
+  public static let typeName = "type"
+
+  /// The types of these messages.
+  enum Kind: String, Codable {
+    case hello
+    case synced
+    case ping
+    case pong
+    case goodbye
+  }
+
   /// The first frame each way: who speaks.
   public struct Hello: Codable, Sendable, Equatable {
-    public var type = "hello"
+    var type = Kind.hello
     public var `protocol` = ControlMessage.protocolVersion
     public var role: Role
     /// Unique among the running processes of this role, and best kept over restarts.
@@ -19,13 +31,13 @@ public enum ControlMessage {
 
   /// Everything known at the moment of connecting has been sent.
   public struct Synced: Codable, Sendable, Equatable {
-    public var type = "synced"
+    var type = Kind.synced
     public init() {}
   }
 
   /// From a server, every second: the subscriber owns what names it until then.
   public struct Ping: Codable, Sendable, Equatable {
-    public var type = "ping"
+    var type = Kind.ping
     /// A moment on CLOCK_BOOTTIME, in seconds.
     public var ownsUntil: Double
     /// True from a server that stands by while another one works; nil from others.
@@ -38,20 +50,15 @@ public enum ControlMessage {
 
   /// A subscriber's answer to each ping: it is alive.
   public struct Pong: Codable, Sendable, Equatable {
-    public var type = "pong"
+    var type = Kind.pong
     public init() {}
   }
 
   /// Why a connection is about to be closed.
   public struct Goodbye: Codable, Sendable, Equatable {
-    public var type = "goodbye"
+    var type = Kind.goodbye
     public var reason: String
     public init(reason: String) { self.reason = reason }
-  }
-
-  /// Just enough of any message to know what it is.
-  struct Envelope: Decodable {
-    var type: String
   }
 }
 

@@ -31,10 +31,19 @@ public enum Frame {
   public static func fits(_ json: Data, limit: Int = limit) -> Bool { json.count < limit }
 
   /// Frames one JSON object, which must fit.
-  public static func encode(_ json: Data) -> Data {
-    var frame = Data("\(json.count + 1) ".utf8)
-    frame.reserveCapacity(frame.count + json.count + 1)
-    frame.append(json)
+  /// - Parameter beginning: what stands in place of its first octet: a brace, and members of which the
+  ///   last one ends in a comma. The object then has a member of its own.
+  public static func encode(_ json: Data, beginningWith beginning: Data? = nil) -> Data {
+    let size = json.count + (beginning.map { $0.count - 1 } ?? 0) + 1
+    let length = "\(size) "
+    var frame = Data(capacity: length.utf8.count + size)
+    frame.append(contentsOf: length.utf8)
+    if let beginning {
+      frame.append(beginning)
+      frame.append(json.dropFirst())
+    } else {
+      frame.append(json)
+    }
     frame.append(0x0A)
     return frame
   }

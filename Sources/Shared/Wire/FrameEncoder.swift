@@ -1,4 +1,5 @@
 import FoundationEssentials
+import JSONCoding
 import Logging
 import Runtime
 
@@ -10,6 +11,8 @@ final class FrameEncoder {
   private let log: Logger
   /// Keys of objects that are too large for a frame.
   private var tooLarge: Set<String> = []
+  /// How objects of the owner begin that was told last: most are one's.
+  private var last: (owner: String, beginning: Data)?
 
   /// - Parameter path: the socket's, for the log.
   init(path: String, log: Logger) {
@@ -25,7 +28,7 @@ final class FrameEncoder {
   /// A message's frame; nil when it cannot be told.
   /// - Parameter key: what the message is about, for the log.
   func frame(_ message: some Encodable, of key: String, owner: String? = nil) -> Data? {
-    frame(of: key, owner: owner) { try JSONEncoder().encode(message) }
+    frame(of: key, owner: owner) { try JSONOutput.encode(message) }
   }
 
   /// The object is no longer.
@@ -41,30 +44,26 @@ final class FrameEncoder {
       log.error("\(path): \(key) cannot be told: \(error)")
       return nil
     }
-    return frame(owned(json, owner, of: key), of: key)
-  }
-
-  private func frame(_ json: Data, of key: String) -> Data? {
-    guard Frame.fits(json) else {
+    let owned = owner.map(self.owned)
+    let size = json.count + (owned.map { $0.count - 1 } ?? 0)
+    guard size < Frame.limit else {
       if tooLarge.insert(key).inserted {
         log.error(
-          "\(path): \(key) is not told: \(json.count) octets are over the limit of \(Frame.limit)")
+          "\(path): \(key) is not told: \(size) octets are over the limit of \(Frame.limit)")
       }
       return nil
     }
-    if tooLarge.remove(key) != nil { log.notice("\(path): \(key) can be told again") }
-    return Frame.encode(json)
+    if !tooLarge.isEmpty, tooLarge.remove(key) != nil {
+      log.notice("\(path): \(key) can be told again")
+    }
+    return Frame.encode(json, beginningWith: owned)
   }
 
-  /// The JSON object with an `owner` put in front of its members.
-  private func owned(_ json: Data, _ owner: String?, of key: String) -> Data {
-    guard let owner else { return json }
-    do {
-      let name = try JSONEncoder().encode(owner)
-      return Data("{\"owner\":".utf8) + name + Data(",".utf8) + json.dropFirst()
-    } catch {
-      log.error("\(path): \(key) is told without its owner \(owner): \(error)")
-      return json
-    }
+  /// How an object with this owner begins.
+  private func owned(_ owner: String) -> Data {
+    if let last, last.owner == owner { return last.beginning }
+    let beginning = Data("{\"owner\":\(JSONOutput.text(owner)),".utf8)
+    last = (owner, beginning)
+    return beginning
   }
 }

@@ -1,6 +1,7 @@
 import ConnectorMetrics
 import FoundationEssentials
 import Glibc
+import JSONCoding
 import Logging
 import Runtime
 
@@ -39,7 +40,7 @@ public final class Publisher {
   /// All objects as they are now, for snapshots, which tell them from the last to the first.
   public var objects: @EventLoop () -> [Published] = { [] }
   /// Gets a subscriber's message that is not one of ``ControlMessage``.
-  public var onMessage: (@EventLoop (_ instance: String, _ json: Data) -> Void)?
+  public var onMessage: (@EventLoop (_ instance: String, _ json: JSONDocument) -> Void)?
 
   /// Binds the socket.
   /// - Parameters:
@@ -155,17 +156,14 @@ public final class Publisher {
     subscriber.helloTimer = timer
   }
 
-  private func receive(_ json: Data, from subscriber: Subscriber) {
+  private func receive(_ octets: Data, from subscriber: Subscriber) {
     subscriber.lastHeard = clock.now
-    let type: String
-    do {
-      type = try JSONDecoder().decode(ControlMessage.Envelope.self, from: json).type
-    } catch {
+    guard let json = try? JSONDocument(octets), let type = json.text(ControlMessage.typeName) else {
       return dismiss(subscriber, "a message is not a JSON object with a type")
     }
-    switch type {
-    case "hello":
-      guard let hello = try? JSONDecoder().decode(ControlMessage.Hello.self, from: json) else {
+    switch ControlMessage.Kind(rawValue: type) {
+    case .hello:
+      guard let hello = try? json.decode(ControlMessage.Hello.self) else {
         return dismiss(subscriber, "a hello needs protocol, role and instance")
       }
       guard hello.protocol == ControlMessage.protocolVersion else {
@@ -175,9 +173,9 @@ public final class Publisher {
         )
       }
       greet(subscriber, hello)
-    case "pong":
+    case .pong:
       break
-    default:
+    case .synced, .ping, .goodbye, nil:
       guard subscriber.hello?.role == consumers, let onMessage else {
         if let type = unknownTypes.new(type) {
           log.warning("\(path): \(subscriber.name) may not send \(type), ignored")

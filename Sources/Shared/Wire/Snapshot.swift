@@ -1,5 +1,6 @@
 import FoundationEssentials
 import Glibc
+import JSONCoding
 import Runtime
 
 /// What a socket tells whoever asks, once: for commands that look and end. Unlike a
@@ -7,8 +8,8 @@ import Runtime
 public struct Snapshot: Sendable {
   /// Who serves the socket.
   public let instance: String
-  /// The JSON of each message, in the order of telling, control messages left out.
-  public let messages: [Data]
+  /// The messages in the order of telling, control messages left out.
+  public let messages: [JSONDocument]
 
   /// Connects as an observer and reads until `synced`.
   /// - Parameters:
@@ -32,14 +33,14 @@ public struct Snapshot: Sendable {
 
     mutating func read(_ descriptor: Int32) throws(SocketError) -> Snapshot {
       var instance: String?
-      var messages: [Data] = []
+      var messages: [JSONDocument] = []
       while true {
-        guard let json = try next(descriptor) else { continue }
-        guard let type = try? JSONDecoder().decode(ControlMessage.Envelope.self, from: json).type
+        guard let octets = try next(descriptor) else { continue }
+        guard let json = try? JSONDocument(octets), let type = json.text(ControlMessage.typeName)
         else { throw failure("a message is not a JSON object with a type") }
-        switch type {
-        case "hello":
-          guard let hello = try? JSONDecoder().decode(ControlMessage.Hello.self, from: json) else {
+        switch ControlMessage.Kind(rawValue: type) {
+        case .hello:
+          guard let hello = try? json.decode(ControlMessage.Hello.self) else {
             throw failure("hello cannot be read")
           }
           guard hello.protocol == ControlMessage.protocolVersion else {
@@ -48,12 +49,12 @@ public struct Snapshot: Sendable {
             )
           }
           instance = hello.instance
-        case "goodbye":
-          let goodbye = try? JSONDecoder().decode(ControlMessage.Goodbye.self, from: json)
+        case .goodbye:
+          let goodbye = try? json.decode(ControlMessage.Goodbye.self)
           throw failure("the server says goodbye: \(goodbye?.reason ?? "without a reason")")
-        case "synced": return Snapshot(instance: instance ?? "", messages: messages)
-        case "ping": continue
-        default: messages.append(json)
+        case .synced: return Snapshot(instance: instance ?? "", messages: messages)
+        case .ping: continue
+        case .pong, nil: messages.append(json)
         }
       }
     }

@@ -1,6 +1,7 @@
 import ConnectorMetrics
 import FoundationEssentials
 import Glibc
+import JSONCoding
 import Logging
 import Runtime
 import Text
@@ -41,8 +42,8 @@ public final class Subscription {
   /// Types of control messages of this connection that could not be read, and were said to be so.
   private var unreadable: Set<String> = []
 
-  /// Gets every message but the control messages: its type and its JSON.
-  public var onMessage: (@EventLoop (Data) -> Void)?
+  /// Gets every message but the control messages.
+  public var onMessage: (@EventLoop (JSONDocument) -> Void)?
   /// Everything known at the moment of connecting has been told.
   public var onSynced: (@EventLoop () -> Void)?
   /// The server has confirmed what we own.
@@ -88,7 +89,7 @@ public final class Subscription {
   public func send(_ message: some Encodable) {
     guard let connection else { return }
     do {
-      let json = try JSONEncoder().encode(message)
+      let json = try JSONOutput.encode(message)
       guard Frame.fits(json, limit: Frame.clientLimit) else {
         log.error("\(path): a message of \(json.count) octets is over the limit, and not sent")
         return
@@ -157,16 +158,13 @@ public final class Subscription {
     if complaints.insert(trouble).inserted { log.warning("\(text)") }
   }
 
-  private func receive(_ json: Data) {
-    let type: String
-    do {
-      type = try JSONDecoder().decode(ControlMessage.Envelope.self, from: json).type
-    } catch {
+  private func receive(_ octets: Data) {
+    guard let json = try? JSONDocument(octets), let type = json.text(ControlMessage.typeName) else {
       connection?.close("a message is not a JSON object with a type")
       return
     }
-    switch type {
-    case "hello":
+    switch ControlMessage.Kind(rawValue: type) {
+    case .hello:
       guard let hello = read(ControlMessage.Hello.self, type, json),
         hello.protocol == ControlMessage.protocolVersion
       else {
@@ -175,22 +173,22 @@ public final class Subscription {
       }
       if !complaints.isEmpty { log.notice("\(path): connected") }
       complaints = []
-    case "ping":
+    case .ping:
       if let ping = read(ControlMessage.Ping.self, type, json) {
         ownsUntil = believable(ping.ownsUntil)
         serverStandsBy = ping.standsBy == true
         send(ControlMessage.Pong())
         if ownsItsShare { onConfirmed?() }
       }
-    case "synced":
+    case .synced:
       // Only the first one is about a snapshot that began with the connection.
       guard !isSynced else { return log.warning("\(path): said synced again, ignored") }
       isSynced = true
       onSynced?()
-    case "goodbye":
+    case .goodbye:
       let reason = read(ControlMessage.Goodbye.self, type, json)?.reason
       connection?.close(reason ?? "said goodbye")
-    default:
+    case .pong, nil:
       onMessage?(json)
     }
   }
@@ -208,9 +206,11 @@ public final class Subscription {
   }
 
   /// A control message; nil where it cannot be read, which is logged once for each type.
-  private func read<Message: Decodable>(_: Message.Type, _ type: String, _ json: Data) -> Message? {
+  private func read<Message: Decodable>(
+    _: Message.Type, _ type: String, _ json: JSONDocument
+  ) -> Message? {
     do {
-      return try JSONDecoder().decode(Message.self, from: json)
+      return try json.decode(Message.self)
     } catch {
       if unreadable.insert(type).inserted {
         log.warning("\(path): a \(type) cannot be read: \(error)")

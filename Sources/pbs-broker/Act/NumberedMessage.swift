@@ -26,9 +26,7 @@ extension BrokerMessage {
   /// Whether an outcome is about a message of this kind and job.
   func isAnswered(by outcome: BinderMessage.Outcome) -> Bool {
     switch self {
-    case .bind(let bind): outcome.request == "bind" && outcome.job == bind.job
-    case .evict(let evict): outcome.request == "evict" && outcome.job == evict.job
-    case .report(let report): outcome.request == "report" && outcome.job == report.job
+    case .bind, .evict, .report: outcome.request == kind?.rawValue && outcome.job == job
     case .withdraw, .markNode, .unknown: false
     }
   }

@@ -1,5 +1,5 @@
 import ArgumentParser
-import FoundationEssentials
+import JSONCoding
 import Glibc
 import Logging
 import Messages
@@ -62,7 +62,7 @@ struct DoctorCommand: ParsableCommand {
   private static func look(_ path: String) throws -> DoctorView {
     var view = DoctorView()
     for json in try Snapshot.read(path, within: patience, clock: SystemClock()).messages {
-      view.enter(try JSONDecoder().decode(WatcherMessage.self, from: json))
+      view.enter(try json.decode(WatcherMessage.self))
     }
     guard view.cluster?.nodeUse == true else {
       throw StartupError(

@@ -51,14 +51,8 @@ struct SiteStatus: Equatable {
 
   /// Enters what the broker wants of `owner`.
   mutating func enter(_ message: BrokerMessage, owner: String?) {
-    let kind: String
-    switch message {
-    case .bind: kind = "bind"
-    case .report: kind = "report"
-    case .evict: kind = "evict"
-    default: return
-    }
-    wanted[kind, default: 0] += 1
+    guard let kind = message.kind, [.bind, .report, .evict].contains(kind) else { return }
+    wanted[kind.rawValue, default: 0] += 1
     binders[owner ?? "", default: 0] += 1
   }
 

@@ -1,6 +1,6 @@
 import ArgumentParser
-import FoundationEssentials
 import Glibc
+import JSONCoding
 import Messages
 import Runtime
 import Startup
@@ -85,17 +85,17 @@ struct StatusCommand: ParsableCommand {
   ) -> StatusScreen {
     var status = SiteStatus()
     let watched = read(watcher, clock) { json in
-      status.enter(try JSONDecoder().decode(WatcherMessage.self, from: json))
+      status.enter(try json.decode(WatcherMessage.self))
     }
     let brokered = read(socket, clock) { json in
-      let owned = try JSONDecoder().decode(OwnedBrokerMessage.self, from: json)
+      let owned = try json.decode(OwnedBrokerMessage.self)
       status.enter(owned.message, owner: owned.owner)
     }
     return StatusScreen(status: status, watcher: watched, broker: brokered)
   }
 
   private static func read(
-    _ path: String, _ clock: any Clock, enter: (Data) throws -> Void
+    _ path: String, _ clock: any Clock, enter: (JSONDocument) throws -> Void
   ) -> StatusScreen.Side {
     do {
       let snapshot = try Snapshot.read(path, within: patience, clock: clock)
