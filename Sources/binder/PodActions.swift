@@ -26,9 +26,11 @@ final class PodActions {
   private let clock: any Clock
   private let log: Logger
   private var budget = ReportBudget()
-  /// Whether the server itself compares the UID in a Binding. Kubernetes 1.36 was seen to,
-  /// 1.20 not; servers between them, or that do not say, are not trusted to.
-  private var serverComparesUID = false
+  /// Whether a Binding may be sent without a look at the pod. The server itself compares the UID then,
+  /// as Kubernetes does from 1.23 on (CHANGELOG-1.23, "pods/binding": 105913; seen with 1.36, and not
+  /// with 1.20), and has admission policies to keep us off the pods of other schedulers, as from 1.30
+  /// on. Servers that do not say are not trusted to.
+  private var bindsUnseen = false
 
   /// How an action went.
   struct Answer: Sendable {
@@ -62,7 +64,7 @@ final class PodActions {
       do {
         let info = try await access.version(as: Info.self)
         let minor = Int(info.minor.prefix { $0.isNumber }) ?? 0
-        serverComparesUID = info.major == "1" && minor >= 36
+        bindsUnseen = info.major == "1" && minor >= 30
         log.debug("\(access.server) is \(info.gitVersion)")
         if said != nil { log.notice("\(access.server) answers") }
         return
@@ -90,7 +92,7 @@ final class PodActions {
   /// Binds a pod to the node of its job, which is recorded on the pod by the same call.
   func bind(_ bind: BrokerMessage.Bind, isWanted: @EventLoop () -> Bool) async -> Answer {
     do {
-      if !serverComparesUID, let answer = try await state(of: bind) { return answer }
+      if !bindsUnseen, let answer = try await state(of: bind) { return answer }
       // Between the message and this moment the job may have ended.
       guard isWanted() else { return Self.noLongerWanted }
       do {
