@@ -3,8 +3,7 @@ import PackageDescription
 
 /// What all three programs are made of.
 let common: [Target.Dependency] = [
-  "Text", "JSONCoding", "Runtime", "Startup", "Wire", "Kubernetes", "Messages",
-  "ConnectorMetrics", "Monitoring",
+  "Text", "Runtime", "Startup", "Wire", "Kubernetes", "Messages", "ConnectorMetrics", "Monitoring",
   .product(name: "ArgumentParser", package: "swift-argument-parser"),
   .product(name: "CoreMetrics", package: "swift-metrics"),
   .product(name: "Logging", package: "swift-log"),
@@ -41,7 +40,6 @@ let package = Package(
     // The libraries below show who may do what: Kubernetes is talked to by kube-watcher and binder
     // alone, PBS by pbs-broker alone, and only the first two link libcurl and OpenSSL.
     .target(name: "Text", path: "Sources/Shared/Text"),
-    .target(name: "JSONCoding", path: "Sources/Shared/JSONCoding"),
     .target(
       name: "Runtime",
       dependencies: [
@@ -73,7 +71,7 @@ let package = Package(
     .target(
       name: "Wire",
       dependencies: [
-        "CLinux", "ConnectorMetrics", "JSONCoding", "Runtime", "Text",
+        "CLinux", "ConnectorMetrics", "Runtime", "Text",
         .product(name: "DequeModule", package: "swift-collections"),
         .product(name: "Logging", package: "swift-log"),
       ],
@@ -92,8 +90,7 @@ let package = Package(
     .target(
       name: "KubernetesClient",
       dependencies: [
-        "ConnectorMetrics", "HTTP", "JSONCoding", "Kubernetes", "Messages", "Runtime", "Startup",
-        "Text",
+        "ConnectorMetrics", "HTTP", "Kubernetes", "Messages", "Runtime", "Startup", "Text",
       ],
       path: "Sources/Shared/KubernetesClient"),
     // The core of each program is a library, for unit tests, fuzzers and the simulation.

@@ -1,4 +1,4 @@
-import JSONCoding
+import FoundationEssentials
 import Logging
 import Messages
 import Monitoring

@@ -1,4 +1,4 @@
-import JSONCoding
+import FoundationEssentials
 import Messages
 import Wire
 
@@ -29,6 +29,6 @@ extension WatcherMessage {
   }
 
   var published: Published {
-    Published(key: key, uid: uid) { try JSONOutput.encode(self) }
+    Published(key: key, uid: uid) { try JSONEncoder().encode(self) }
   }
 }

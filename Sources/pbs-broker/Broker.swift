@@ -1,5 +1,5 @@
 import ConnectorMetrics
-import JSONCoding
+import FoundationEssentials
 import Kubernetes
 import Logging
 import Messages

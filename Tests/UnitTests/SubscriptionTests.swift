@@ -29,7 +29,9 @@ struct SubscriptionTests {
       subscription.onSynced = { [heard] in heard.add("synced") }
       subscription.onConfirmed = { [heard] in heard.add("confirmed") }
       subscription.onDisconnected = { [heard] in heard.add("disconnected") }
-      subscription.onMessage = { [heard] in heard.add($0.description) }
+      subscription.onMessage = { [heard] json in
+        heard.add(String(decoding: json.text, as: UTF8.self))
+      }
       subscription.start()
     }
 

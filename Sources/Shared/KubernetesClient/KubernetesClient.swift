@@ -1,6 +1,5 @@
 import FoundationEssentials
 import HTTP
-import JSONCoding
 import Logging
 import Runtime
 import Startup
@@ -71,10 +70,10 @@ public final class KubernetesClient {
     body: (any Encodable & Sendable)? = nil, contentType: String = "application/json",
     timeout: Double = 10, answerLimit: Int? = nil, as: Answer.Type
   ) async throws -> Answer {
-    let data = try body.map { try JSONOutput.encode($0) }
+    let data = try body.map { try JSONEncoder().encode($0) }
     let limit = answerLimit ?? (method == "GET" ? Self.listLimit : Self.objectLimit)
     let response = try await exchange(method, path, query, data, contentType, timeout, limit)
-    return try JSONDocument.decode(Answer.self, from: response.body)
+    return try JSONDecoder().decode(Answer.self, from: response.body)
   }
 
   /// Sends one request whose answer does not matter beyond its success.
@@ -82,7 +81,7 @@ public final class KubernetesClient {
     _ method: String, _ path: String, body: (any Encodable & Sendable)? = nil,
     contentType: String = "application/json", timeout: Double = 10
   ) async throws {
-    let data = try body.map { try JSONOutput.encode($0) }
+    let data = try body.map { try JSONEncoder().encode($0) }
     let response = try await exchange(
       method, path, [], data, contentType, timeout, Self.objectLimit)
     guard response.body.first == UInt8(ascii: "{") else {

@@ -1,5 +1,4 @@
 import FoundationEssentials
-import JSONCoding
 import Text
 
 /// An answer of the API server that is not a success, from its Status object.
@@ -29,7 +28,7 @@ public struct KubernetesError: Error, CustomStringConvertible, Sendable {
   public var isUnauthorized: Bool { status == 401 }
 
   init(status: Int, body: Data, retryAfter: Double? = nil) {
-    let decoded = try? JSONDocument.decode(Status.self, from: body)
+    let decoded = try? JSONDecoder().decode(Status.self, from: body)
     self.retryAfter = Self.bounded(retryAfter ?? decoded?.details?.seconds)
     let text =
       decoded?.message

@@ -1,7 +1,6 @@
 import ConnectorMetrics
 import FoundationEssentials
 import HTTP
-import JSONCoding
 import Logging
 import Runtime
 import Text
@@ -226,7 +225,7 @@ public final class Reflector<Object: Decodable & Sendable> {
   }
 
   private func receive(_ line: Data) throws {
-    switch try JSONDocument.decode(WatchEvent<Object>.self, from: line) {
+    switch try JSONDecoder().decode(WatchEvent<Object>.self, from: line) {
     case .present(let object, let version):
       try advance(to: version)
       onChange?(.present(object))

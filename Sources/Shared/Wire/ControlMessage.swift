@@ -3,9 +3,6 @@ public enum ControlMessage {
   /// The protocol's version. A peer of another version is told so and dropped.
   public static let protocolVersion = 1
 
-  /// The member that says what a message is.
-  public static let typeName = "type"
-
   /// The types of these messages.
   enum Kind: String, Codable {
     case hello

@@ -1,5 +1,4 @@
 import FoundationEssentials
-import JSONCoding
 import Logging
 import Runtime
 
@@ -28,7 +27,7 @@ final class FrameEncoder {
   /// A message's frame; nil when it cannot be told.
   /// - Parameter key: what the message is about, for the log.
   func frame(_ message: some Encodable, of key: String, owner: String? = nil) -> Data? {
-    frame(of: key, owner: owner) { try JSONOutput.encode(message) }
+    frame(of: key, owner: owner) { try JSONEncoder().encode(message) }
   }
 
   /// The object is no longer.
@@ -38,13 +37,14 @@ final class FrameEncoder {
 
   private func frame(of key: String, owner: String?, _ encode: () throws -> Data) -> Data? {
     let json: Data
+    let owned: Data?
     do {
       json = try encode()
+      owned = try owner.map(self.owned)
     } catch {
       log.error("\(path): \(key) cannot be told: \(error)")
       return nil
     }
-    let owned = owner.map(self.owned)
     let size = json.count + (owned.map { $0.count - 1 } ?? 0)
     guard size < Frame.limit else {
       if tooLarge.insert(key).inserted {
@@ -60,9 +60,10 @@ final class FrameEncoder {
   }
 
   /// How an object with this owner begins.
-  private func owned(_ owner: String) -> Data {
+  private func owned(_ owner: String) throws -> Data {
     if let last, last.owner == owner { return last.beginning }
-    let beginning = Data("{\"owner\":\(JSONOutput.text(owner)),".utf8)
+    let name = try JSONEncoder().encode(owner)
+    let beginning = Data("{\"owner\":".utf8) + name + Data(",".utf8)
     last = (owner, beginning)
     return beginning
   }

@@ -1,7 +1,6 @@
 import ConnectorMetrics
 import FoundationEssentials
 import Glibc
-import JSONCoding
 import Logging
 import Runtime
 
@@ -158,7 +157,7 @@ public final class Publisher {
 
   private func receive(_ octets: Data, from subscriber: Subscriber) {
     subscriber.lastHeard = clock.now
-    guard let json = try? JSONDocument(octets), let type = json.text(ControlMessage.typeName) else {
+    guard let json = try? JSONDocument(octets), let type = json.type else {
       return dismiss(subscriber, "a message is not a JSON object with a type")
     }
     switch ControlMessage.Kind(rawValue: type) {

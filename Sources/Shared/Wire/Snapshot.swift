@@ -1,11 +1,10 @@
 import FoundationEssentials
 import Glibc
-import JSONCoding
 import Runtime
 
 /// What a socket tells whoever asks, once: for commands that look and end. Unlike a
 /// ``Subscription`` it waits, so it is not for processes that have other work.
-public struct Snapshot: Sendable {
+public struct Snapshot {
   /// Who serves the socket.
   public let instance: String
   /// The messages in the order of telling, control messages left out.
@@ -36,7 +35,7 @@ public struct Snapshot: Sendable {
       var messages: [JSONDocument] = []
       while true {
         guard let octets = try next(descriptor) else { continue }
-        guard let json = try? JSONDocument(octets), let type = json.text(ControlMessage.typeName)
+        guard let json = try? JSONDocument(octets), let type = json.type
         else { throw failure("a message is not a JSON object with a type") }
         switch ControlMessage.Kind(rawValue: type) {
         case .hello:

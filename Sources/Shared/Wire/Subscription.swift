@@ -1,7 +1,6 @@
 import ConnectorMetrics
 import FoundationEssentials
 import Glibc
-import JSONCoding
 import Logging
 import Runtime
 import Text
@@ -89,7 +88,7 @@ public final class Subscription {
   public func send(_ message: some Encodable) {
     guard let connection else { return }
     do {
-      let json = try JSONOutput.encode(message)
+      let json = try JSONEncoder().encode(message)
       guard Frame.fits(json, limit: Frame.clientLimit) else {
         log.error("\(path): a message of \(json.count) octets is over the limit, and not sent")
         return
@@ -159,7 +158,7 @@ public final class Subscription {
   }
 
   private func receive(_ octets: Data) {
-    guard let json = try? JSONDocument(octets), let type = json.text(ControlMessage.typeName) else {
+    guard let json = try? JSONDocument(octets), let type = json.type else {
       connection?.close("a message is not a JSON object with a type")
       return
     }

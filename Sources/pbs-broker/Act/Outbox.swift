@@ -1,5 +1,5 @@
 import ConnectorMetrics
-import JSONCoding
+import FoundationEssentials
 import Logging
 import Messages
 import Monitoring
@@ -294,6 +294,6 @@ final class Outbox {
       return nil
     }
     let numbered = NumberedMessage(id: entry.id, message: message)
-    return Published(key: uid, uid: uid) { try JSONOutput.encode(numbered) }
+    return Published(key: uid, uid: uid) { try JSONEncoder().encode(numbered) }
   }
 }

@@ -1,5 +1,5 @@
 import ArgumentParser
-import JSONCoding
+import FoundationEssentials
 import Glibc
 import Logging
 import Messages

@@ -1,4 +1,4 @@
-import JSONCoding
+import FoundationEssentials
 import Logging
 import Messages
 import Runtime
@@ -101,6 +101,6 @@ final class NodeMarks {
   private func published(_ uid: String) -> Published? {
     guard let entry = entries[uid], !entry.isAnswered, owns(uid) else { return nil }
     let message = NumberedMessage(id: entry.id, message: .markNode(entry.mark))
-    return Published(key: "node \(uid)", uid: uid) { try JSONOutput.encode(message) }
+    return Published(key: "node \(uid)", uid: uid) { try JSONEncoder().encode(message) }
   }
 }

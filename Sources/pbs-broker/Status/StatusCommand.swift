@@ -1,6 +1,6 @@
 import ArgumentParser
 import Glibc
-import JSONCoding
+import FoundationEssentials
 import Messages
 import Runtime
 import Startup

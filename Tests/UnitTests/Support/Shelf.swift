@@ -33,7 +33,7 @@ final class Shelf {
     values = Dictionary(uniqueKeysWithValues: (0..<objects).map { ("uid-\($0)", $0) })
     publisher.objects = { [unowned self] in values.map { published($0.key, $0.value) } }
     publisher.onMessage = { [answers] instance, json in
-      answers.add((instance, json.description))
+      answers.add((instance, String(decoding: json.text, as: UTF8.self)))
     }
     publisher.setSynced(synced)
   }

@@ -8,7 +8,6 @@ typealias Target = @Sendable (_ octets: UnsafeRawBufferPointer) -> Void
 /// All targets by name. Tests/fuzz/corpus has a folder of inputs to begin with for each.
 private let targets: [(name: String, run: Target)] = [
   ("frame-reader", readFrames),
-  ("json", readJSON),
   ("control-messages", readControlMessages),
   ("watcher-message", readWatcherMessage),
   ("broker-message", readBrokerMessage),

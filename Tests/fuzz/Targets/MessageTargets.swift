@@ -1,5 +1,4 @@
 import FoundationEssentials
-import JSONCoding
 
 @testable import Messages
 @testable import Wire
@@ -16,7 +15,7 @@ func readWatcherMessage(_ octets: UnsafeRawBufferPointer) {
 /// What pbs-broker sends.
 func readBrokerMessage(_ octets: UnsafeRawBufferPointer) {
   readTwice(octets, as: BrokerMessage.self)
-  _ = try? JSONDocument.decode(OwnedBrokerMessage.self, from: Data(octets))
+  _ = try? JSONDecoder().decode(OwnedBrokerMessage.self, from: Data(octets))
 }
 
 /// What a binder sends.
@@ -31,7 +30,7 @@ func readControlMessages(_ octets: UnsafeRawBufferPointer) {
   readTwice(octets, as: ControlMessage.Ping.self)
   readTwice(octets, as: ControlMessage.Pong.self)
   readTwice(octets, as: ControlMessage.Goodbye.self)
-  guard let type = (try? JSONDocument(Data(octets)))?.text(ControlMessage.typeName) else { return }
+  guard let type = (try? JSONDocument(Data(octets)))?.type else { return }
   var unknown = UnknownTypes()
   precondition((unknown.new(type)?.count ?? .max) <= 64, "a made-up type is kept at any length")
   precondition(unknown.new(type) == nil, "a type is new twice")
@@ -51,9 +50,9 @@ private func readTwice<Message: Codable & Equatable>(
   _ octets: UnsafeRawBufferPointer, as type: Message.Type,
   written: (Message) -> Message = { $0 }
 ) {
-  guard let message = try? JSONDocument.decode(type, from: Data(octets)) else { return }
+  guard let message = try? JSONDecoder().decode(type, from: Data(octets)) else { return }
   do {
-    let again = try JSONDocument.decode(type, from: try JSONOutput.encode(message))
+    let again = try JSONDecoder().decode(type, from: try JSONEncoder().encode(message))
     precondition(again == written(message), "written and read again, \(message) is \(again)")
   } catch {
     preconditionFailure("\(message) can be read, but not be written and read again: \(error)")

@@ -1,5 +1,4 @@
 import FoundationEssentials
-import JSONCoding
 
 @testable import Kubernetes
 @testable import Messages
@@ -25,10 +24,10 @@ private let context: TranslationContext = {
 
 /// A pod as the API server tells it: turned into a job, and compared with one.
 func translatePod(_ octets: UnsafeRawBufferPointer) {
-  guard let pod = try? JSONDocument.decode(Pod.self, from: Data(octets)) else { return }
-  if let message = try? JSONOutput.encode(pod) {
+  guard let pod = try? JSONDecoder().decode(Pod.self, from: Data(octets)) else { return }
+  if let message = try? JSONEncoder().encode(pod) {
     precondition(message.count < 256 << 10, "a large message: \(message.count)")
-    let again = try? JSONDocument.decode(Pod.self, from: message)
+    let again = try? JSONDecoder().decode(Pod.self, from: message)
     precondition(again == pod, "another pod on the other side: \(pod)")
   }
   do throws(Refusal) {

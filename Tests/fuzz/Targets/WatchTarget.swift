@@ -1,5 +1,4 @@
 import FoundationEssentials
-import JSONCoding
 import Text
 
 @testable import Kubernetes
@@ -22,10 +21,10 @@ func readWatch(_ octets: UnsafeRawBufferPointer) {
   precondition(lines == expected.filter { !$0.isEmpty }, "the lines have changed")
 
   for line in lines + [splitter.rest] {
-    if case .error(let error)? = try? JSONDocument.decode(WatchEvent<Pod>.self, from: line) {
+    if case .error(let error)? = try? JSONDecoder().decode(WatchEvent<Pod>.self, from: line) {
       tell(error)
     }
-    _ = try? JSONDocument.decode(WatchEvent<Node>.self, from: line)
+    _ = try? JSONDecoder().decode(WatchEvent<Node>.self, from: line)
     tell(KubernetesError(status: 429, body: line))
   }
 }
