@@ -70,7 +70,9 @@ extension Broker {
       other.uid != uid
     {
       // A user can take over the process that submits as him.
-      return submissionFailed(uid, .unavailable("job \(id) is pod \(other.fullName)'s"))
+      let error = PBSError.unavailable("job \(id) is pod \(other.fullName)'s")
+      if let user = description.user { users.noted(error, of: .submissions, as: user) }
+      return submissionFailed(uid, error)
     }
     world.rejections.accepted(.request(of: pod, description))
     log.info(

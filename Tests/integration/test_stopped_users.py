@@ -105,9 +105,9 @@ def test_a_user_who_stops_his_processes_stops_nobody_else(users: UsersSite) -> N
         users.bound(f"hers-{number}", "physics")
 
 
+# PBS's commands need CAP_KILL.
+@pytest.mark.parametrize("users", ["libpbs"], indirect=True)
 def test_stopped_helpers_that_cannot_be_killed_do_not_pile_up(users: UsersSite) -> None:  # noqa: F811
-    if users.backend == "commands":
-        pytest.skip("commands need CAP_KILL")
     users.configure(MAPPED + f"  command-timeout: {TIMEOUT}\n")
     users.start(RIGHTS["libpbs"])
     users.create("warm", "physics")
