@@ -16,6 +16,7 @@ extension BrokerMessage {
     case .report(let report): ("report", report.job)
     case .withdraw: ("withdraw", nil)
     case .markNode: ("mark-node", nil)
+    case .noteNode: ("note-node", nil)
     case .unknown: ("message", nil)
     }
   }
@@ -26,7 +27,7 @@ extension BrokerMessage {
     case .bind: 0
     case .evict: 1
     case .report: Self.reports
-    case .withdraw, .markNode, .unknown: Self.unanswered
+    case .withdraw, .markNode, .noteNode, .unknown: Self.unanswered
     }
   }
 
@@ -40,7 +41,7 @@ extension BrokerMessage {
     case .report(var report):
       report.message = PlainText.escaped(report.message, limit: limit)
       return .report(report)
-    case .bind, .withdraw, .markNode, .unknown:
+    case .bind, .withdraw, .markNode, .noteNode, .unknown:
       return self
     }
   }

@@ -19,7 +19,7 @@ extension BrokerMessage {
   var changesPod: Bool {
     switch self {
     case .bind, .evict: true
-    case .report, .withdraw, .markNode, .unknown: false
+    case .report, .withdraw, .markNode, .noteNode, .unknown: false
     }
   }
 
@@ -29,7 +29,7 @@ extension BrokerMessage {
     case .bind(let bind): outcome.request == "bind" && outcome.job == bind.job
     case .evict(let evict): outcome.request == "evict" && outcome.job == evict.job
     case .report(let report): outcome.request == "report" && outcome.job == report.job
-    case .withdraw, .markNode, .unknown: false
+    case .withdraw, .markNode, .noteNode, .unknown: false
     }
   }
 }
