@@ -27,7 +27,7 @@ PBS_OPTIONS = {
     "qrls": "h:", "pbsnodes": "acC:dD:F:HjlLoqrs:Sv", "tracejob": "zvamslw:p:n:f:c:",
 }
 # The directives of qmgr, as far as the documentation has them.
-QMGR = re.compile(r"(?:set|unset) (?:server|queue \w+|node \w+|hook \w+) [\w.]+ (?:=|\+=|-=) ?\S.*"
+QMGR = re.compile(r"set (?:server|queue \w+|node \w+|hook \w+) [\w.]+ (?:=|\+=|-=) ?\S.*|unset (?:server|queue \w+|node \w+) [\w.]+"
                   r"|(?:list|print) (?:server|(?:hook|queue|node|resource) \w+)|create (?:resource|queue) \w+(?: \w+=\S+)*")
 
 
