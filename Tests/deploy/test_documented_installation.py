@@ -21,7 +21,8 @@ BY_HAND = (r"make install PREFIX=/usr", r"groupadd .*", r"for user in .*", r"ins
 PROCESSES = r"(?:%s) --config .*" % "|".join(PROGRAMS)
 WITH_SYSTEMD = (r"make install PREFIX=/usr", r"systemd-sysusers", r"systemd-tmpfiles --create .*")
 ELSEWHERE = (r"make install DESTDIR= PREFIX=/usr/local", r"make install")
-EXECUTION_HOST = ((r"install -D -m 644 .*sysusers.* && systemd-sysusers",), (r"useradd --system --user-group pbs-broker",))
+EXECUTION_HOST = ((r"install -D -m 644 .*sysusers.* && systemd-sysusers",), (r"useradd --system --user-group pbs-broker",),
+                  (r"useradd --system --user-group --uid NUMBER pbs-broker",))
 PLUGIN = (r"install -m 755 deploy/kubectl/kubectl-pbs .*",)
 HOOKS = (r"install -D -m 644 pbs_kubernetes.CF .*", r"python3 installer/build.py .*")
 KEYS = (r"install -o pbs-broker -m 0400 proof-keys .*",)
@@ -99,11 +100,12 @@ def test_elsewhere(tmp_path: Path) -> None:
     assert {"pbs-connector-setup", "pbs-connector-hooks", *(f"{program}.service" for program in PROGRAMS)} <= set(said)
 
 
-@pytest.mark.parametrize("patterns", EXECUTION_HOST, ids=["systemd", "without"])
+@pytest.mark.parametrize("patterns", EXECUTION_HOST, ids=["systemd", "without", "numbered"])
 def test_the_user_on_an_execution_host(patterns: tuple[str, ...], tmp_path: Path) -> None:
     if "systemd" in patterns[0]:
         needs("systemd-sysusers")
-    assert re.fullmatch(r"pbs-broker:x:\d+:\d+:.*", run(f"{typed(*patterns)}\ngetent passwd pbs-broker", tmp_path)[-1])
+    made = run(f"{typed(*patterns).replace('NUMBER', '64004')}\ngetent passwd pbs-broker", tmp_path)[-1]
+    assert re.fullmatch(r"pbs-broker:x:64004:\d+:.*" if "NUMBER" in typed(*patterns) else r"pbs-broker:x:\d+:\d+:.*", made)
 
 
 def test_the_plugin_of_kubectl(tmp_path: Path) -> None:
@@ -114,7 +116,7 @@ def test_the_plugin_of_kubectl(tmp_path: Path) -> None:
 def test_the_hooks_and_their_keys(tmp_path: Path) -> None:
     """The configuration comes into a folder that is not there; the built hook is Python; the keys are pbs-broker's alone."""
     typed_keys = typed(r"useradd --system --user-group pbs-broker", *KEYS)
-    said = run(f"(cd hooks; {typed(*HOOKS)})\npython3 -m py_compile /tmp/pbs_kubernetes.PY\ncmp hooks/pbs_kubernetes.CF "
+    said = run(f"(cd hooks; {typed(*HOOKS)})\npython3 -m py_compile /tmp/pbs_kubernetes*.PY\ncmp hooks/pbs_kubernetes.CF "
                f"/etc/pbs-connector/pbs_kubernetes.CF\ncd /tmp; echo key > proof-keys\n{typed_keys}\n"
                "stat -c '%a %U' /etc/pbs-connector/pbs-broker.keys", tmp_path)
     assert said[-1] == "400 pbs-broker"

@@ -8,6 +8,7 @@ import getpass
 import json
 import os
 import shutil
+import socket
 import subprocess
 import threading
 from pathlib import Path
@@ -311,6 +312,27 @@ def test_hooks_are_imported_by_their_installer(tmp_path: Path) -> None:
     done(tmp_path, "hooks", "--dry-run", "--user=pbs-broker=pbs-broker", PATH=path)
     calls = (tmp_path / "called").read_text().splitlines()
     assert [call.endswith("--dry-run") for call in calls] == [True, False, True]
+
+
+@pytest.mark.parametrize("name, looked_for", [("elsewhere", False), (socket.gethostname(), True), (f"{socket.gethostname()}.example.org", True)])
+def test_the_folders_of_the_hooks_are_looked_for_on_execution_hosts_alone(name: str, looked_for: bool, pbs: Path, tmp_path: Path) -> None:
+    """The server's host need not be one: then it has no folder of kubelet."""
+    (pbs / "hosts.json").write_text(json.dumps({"nodes": {"n1": {"Mom": name}}}))
+    installer = pbs / "bin" / "pbs-connector-hooks"
+    installer.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/called\necho installed\n')
+    installer.chmod(0o755)
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/pbs_kubernetes.CF").write_text((REPOSITORY / "hooks/pbs_kubernetes.CF").read_text())
+    done(tmp_path, "hooks", "--user=pbs-broker=pbs-broker", PBS_EXEC=str(pbs), PATH=f"{pbs}/bin:{os.environ['PATH']}")
+    calls = (tmp_path / "called").read_text().splitlines()
+    assert len(calls) == 2 and all(("--remote-directories" in call) != looked_for for call in calls)
+
+
+def test_a_host_that_cannot_be_asked_is_not_said_to_lack_the_user(reachable: Path, tmp_path: Path) -> None:
+    """What asks it may end with 1 as `id` does."""
+    (reachable / "bin/remote").write_text("#!/bin/sh\necho no way to that host >&2\nexit 1\n")
+    result = pbs_step(tmp_path, reachable, "--dry-run", user=ordinary())
+    assert f"node1.example.org: user {ordinary()} was not found, or nobody could look: no way to that host" in result.stderr
 
 
 def test_an_unknown_step_is_refused(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ WAYS = (
     Way(r"(?:kube-watcher|pbs-broker|binder) --config /etc/pbs-connector/config.yaml( .*)?", "host"),
     Way(r"systemd-tmpfiles --create pbs-connector.conf", "host"),
     Way(r"make hooks", "make"),
-    Way(r"python3 installer/build.py /tmp/pbs_kubernetes(?:\.PY|_server\.PY pbs_kubernetes_server)", "host"),
+    Way(r"python3 installer/build.py /tmp/\w+\.PY( \w+)?", "host"),
     # A site
     Way(r"kubectl .*", "site"),
     Way(r"echo .*kubectl create --raw .*", "site"),
@@ -53,6 +53,8 @@ WAYS = (
     Way(r"(?:systemctl|journalctl) .*", "units"),
     # Not run
     Way(r"systemd-analyze security", "checked", "Tests/deploy/test_units.py runs it on each unit"),
+    Way(r"apt-get install \./\.build/packages/.*", "checked", "Tests/packages installs them in a Debian of its own"),
+    Way(r"export KUBECONFIG=/etc/kubernetes/admin.conf", "checked", "where kubeadm leaves it"),
     Way(r"apt-get purge .*", "checked", "it would remove packages of this machine; Tests/packages purges them in a Debian of its own"),
     Way(r"podman build .*", "checked", "Tests/packages/test_image.py builds the image, by buildah"),
     Way(r"podman push .*", "checked", "needs a registry"),

@@ -16,7 +16,7 @@ PROGRAMS = ("./install", "apt-get", "binder", "coproc", "curl", "etcdutl", "git"
             "pgrep", "podman", "promtool", "python3", "qalter", "qdel", "qhold", "qmgr", "qrls", "qselect", "qsig", "qstat", "qsub",
             "socat", "ss", "swift", "systemctl", "systemd-analyze", "systemd-sysusers", "systemd-tmpfiles", "tracejob", "useradd")
 # What begins a command in a block, but also other things between backquotes.
-WORDS = ("cd", "echo", "for", "frame()", "frame", "ln", "of()", "of", "printf", "while")
+WORDS = ("cd", "echo", "export", "for", "frame()", "frame", "ln", "of()", "of", "printf", "while")
 PROMPT = re.compile(r"[#$] ")
 
 

@@ -25,6 +25,7 @@ PASSED_ON = {
     "pbs-broker/ConfigurationReload.swift": ("pbs-broker", "cannot serve namespaces, whose pods are refused: "),
     "pbs-broker/PBSBroker.swift": ("pbs-broker", "cannot serve namespaces, whose pods are refused: "),
     "pbs-broker/Nodes/NodeSync.swift": ("pbs-broker/Nodes", "since the vnodes of its host differ in "),
+    "pbs-broker/Nodes/ResourceSync.swift": ("pbs-broker/Nodes", "resources of hosts cannot be set in PBS"),
     "pbs-broker/Nodes/RepeatedNotice.swift": ("pbs-broker/Nodes", ": mark-node: "),
     "pbs-broker/Observe/HostPoller.swift": ("pbs-broker/World", ": there is no node "),
     "pbs-broker/PBS/Complaints.swift": ("pbs-broker/PBS", "no job of this PBS server, and left alone"),

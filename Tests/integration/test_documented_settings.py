@@ -27,7 +27,7 @@ OTHERS = {
     "pbs-backend": "commands", "pbs-exec": "/opt/elsewhere", "placeholder": "[/bin/sleep, 1d]", "priority-classes": "{high: 5}", "project": "p",
     "proof": "required", "proof-host": "a.org", "proof-keys": "/tmp/keys", "queue": "workq", "resources": "{a.org/gpu: ngpus}",
     "room-patience": "61", "socket": "/tmp/other.sock", "submissions-in-flight": "9", "sync-down": "61", "sync-interval": "16",
-    "sync-nodes": "true", "sync-not-ready": "301", "sync-rest": "601", "sync-taints": "[a.org/d]", "taint-resources": "{a.org/e: dedicated=no}",
+    "sync-nodes": "true", "sync-not-ready": "301", "sync-resources": "true", "sync-rest": "601", "sync-taints": "[a.org/d]", "taint-resources": "{a.org/e: dedicated=no}",
     "terminating-patience": "2", "unsupported": "ignore", "user": "nobody", "vanish-interval": "1", "vanish-least": "11", "vanish-share": "0.3",
     "watcher": "/tmp/watcher.sock",
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import socket
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Optional
@@ -48,9 +49,10 @@ def check_hosts(site: Site, hosts: list[str], remote: str, user: str) -> None:
         if answer.status == 0 and answer.output.strip().isdigit():
             number = int(answer.output)
             return None if number == own else "user %s is number %d there and %d here" % (user, number, own)
-        if answer.status == 1 or "no such user" in answer.error:
+        if "no such user" in answer.error:
             return "no user %s: put pbs-connector.conf into /usr/lib/sysusers.d there, and run systemd-sysusers" % user
-        return "cannot look: %s (--remote says how)" % answer.words
+        # What --remote runs may end with 1 itself, and id speak another language.
+        return "user %s was not found, or nobody could look: %s (--remote says how)" % (user, answer.words)
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
         found = dict(zip(hosts, pool.map(ask, hosts)))
@@ -84,14 +86,28 @@ def check_users_of_hooks(site: Site, path: Path, user: str) -> None:
     site.tell("%s: users has %s" % (path, user))
 
 
-def import_hooks(site: Site, installer: str, configuration: Path) -> None:
-    """Bring the hooks into the PBS server, whatever it has of them; its installer is safe to repeat."""
-    shown = site.look([installer, "--config", str(configuration), "--dry-run"])
+def is_execution_host(site: Site, program: str) -> bool:
+    """Whether this host is one of PBS's execution hosts; not where PBS does not name them."""
+    try:
+        hosts = host_names(site, program)
+    except Failed as reason:
+        site.tell("whether this host runs jobs is not known: %s" % reason)
+        return False
+    own = {name.lower() for name in (socket.gethostname(), socket.getfqdn())}
+    return any(host.lower() in own or host.partition(".")[0].lower() in own for host in hosts)
+
+
+def import_hooks(site: Site, installer: str, configuration: Path, runs_jobs: bool) -> None:
+    """Bring the hooks into the PBS server, whatever it has of them; its installer is safe to repeat.
+
+    The folders that the configuration names are looked for where this is an execution host, too.
+    """
+    command = [installer, "--config", str(configuration), *([] if runs_jobs else ["--remote-directories"])]
+    shown = site.look([*command, "--dry-run"])
     if shown.status != 0:
         raise Failed("%s: %s" % (installer, shown.words))
     lines = [line for line in shown.output.splitlines() if line and not line.startswith("python3 ")]
     if site.dry_run:
-        return site.tell("would run %d commands of qmgr: %s --config %s --dry-run shows them"
-                         % (len(lines), installer, configuration))
-    done = site.do([installer, "--config", str(configuration)])
+        return site.tell("would run %d commands of qmgr: %s --dry-run shows them" % (len(lines), " ".join(command)))
+    done = site.do(command)
     site.tell((done or "").strip().splitlines()[-1])
