@@ -74,7 +74,7 @@ public final class KubernetesClient {
     let data = try body.map { try JSONOutput.encode($0) }
     let limit = answerLimit ?? (method == "GET" ? Self.listLimit : Self.objectLimit)
     let response = try await exchange(method, path, query, data, contentType, timeout, limit)
-    return try JSONDocument.decode(Answer.self, from: response.body)
+    return try ServerJSON.decode(Answer.self, from: response.body)
   }
 
   /// Sends one request whose answer does not matter beyond its success.
