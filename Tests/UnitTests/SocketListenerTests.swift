@@ -30,6 +30,8 @@ struct SocketListenerTests {
         taken.add(connection)
       }
     }
+
+    func abandon() { listener.abandon() }
   }
 
   /// Connections to the socket, and whether each ends.
@@ -50,6 +52,31 @@ struct SocketListenerTests {
         "warning: \(path): user \(geteuid()) (process \(getpid())) may not connect: "
           + "there are 3 connections, 3 of them this user's"
       ])
+  }
+
+  /// Somebody has removed the file, or another process serves its path for a while.
+  @Test(arguments: [false, true])
+  @EventLoop func aFileThatIsGoneIsMadeAgain(_ isServedByAnother: Bool) async throws {
+    let door = try Door(path, SocketListener.Limits(look: 0.02))
+    let before = try Peer(path: path)
+    try await door.taken.wait(for: "the connection") { $0.count == 1 }
+    unlink(path)
+    if isServedByAnother {
+      let another = try Door(path, SocketListener.Limits())
+      await said("in the place of this process's own: nobody reaches it", by: door)
+      another.abandon()
+    }
+    await said("the socket's file was gone, and is made again", by: door)
+    let after = try Peer(path: path)
+    try await door.taken.wait(for: "the other connection") { $0.count == 2 }
+    #expect(!before.isClosed && !after.isClosed)
+  }
+
+  @EventLoop private func said(_ words: String, by door: Door) async {
+    for _ in 0..<1000 where !door.log.all.contains(where: { $0.contains(words) }) {
+      try? await SystemClock().sleep(seconds: 0.02)
+    }
+    #expect(door.log.all.contains { $0.contains(words) })
   }
 
   @Test @EventLoop func aConnectionThatHasEndedMakesRoom() async throws {

@@ -229,6 +229,10 @@ def test_a_pod_that_somebody_deleted_with_ages_to_end_is_hurried(node: Node) -> 
     (b'{"metadata":{"uid":"%s","annotations":[]},"spec":{}}' % POD_UID.encode(), "is one of scheduler"),
     (b'{"a":"' + b"x" * (5 * 2 ** 20) + b'"}', "longer than 4194304 octets"),
     (b"[" * 200000, "left to the binder"),
+    # What a real API server passes on of what users put into managedFields.
+    (b'{"metadata":{"uid":"%s","managedFields":[%s%s]},"spec":{}}' % (POD_UID.encode(), b'{"f:]":' * 9000 + b"{}", b"}" * 9000),
+     "is one of scheduler"),
+    (b'{"metadata":{"uid":"%s","managedFields":[{"f:\xff\xfe":{}}]},"spec":{}}' % POD_UID.encode(), "is one of scheduler"),
 ])
 def test_answers_that_make_no_sense(answering: Any, host: Any, answer: bytes, words: str) -> None:
     host.configure(kubeconfig=answering(answer), api_timeout=5)

@@ -118,7 +118,8 @@ class KubernetesClient:
         answer = self.request(method, path, None if body is None else json.dumps(body).encode(), content_type)
         if answer.status >= 400:
             raise KubernetesError(method, path, answer)
-        return json.loads(answer.body)
+        # An API server passes on octets that are no UTF-8 in keys of managedFields.
+        return json.loads(answer.body.decode(errors="replace"))
 
     def watch(self, path: str, **parameters: str) -> Iterator[dict[str, Any]]:
         """Yields the events of a watch ({"type": ..., "object": ...}) until the server ends it.
@@ -126,7 +127,7 @@ class KubernetesClient:
         `parameters` are those of the API: resourceVersion, fieldSelector, timeoutSeconds ...
         """
         for line in self.watch_lines(path, {}, **parameters):
-            yield json.loads(line)
+            yield json.loads(line.decode(errors="replace"))
 
     def watch_lines(self, path: str, headers: dict[str, str], **parameters: str) -> Iterator[bytes]:
         """Yields the events of a watch as they come, one line each, over a connection of their own."""

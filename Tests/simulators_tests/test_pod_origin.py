@@ -125,3 +125,18 @@ def test_whoever_may_update_a_pod_can_clear_its_managed_fields(server: Server) -
     name = created(server, {JOB_ID: "5.pbsserver"}, nodeName="node1")
     server.send("PATCH", f"{PODS}/{name}", {"metadata": {"managedFields": [{}]}}, MERGE)
     assert not server.send("GET", f"{PODS}/{name}")["metadata"].get("managedFields")
+
+
+@pytest.mark.parametrize("depth", [1, 400])
+def test_what_a_client_says_of_managers_is_taken_over_however_deep(server: Server, depth: int) -> None:
+    fields: Object = {}
+    for _ in range(depth):
+        fields = {"f:a": fields}
+    entry = {"manager": "somebody", "operation": "Update", "apiVersion": "v1", "time": "2026-01-01T00:00:00Z",
+             "fieldsType": "FieldsV1", "fieldsV1": {"f:metadata": fields}}
+    spec = {"containers": [{"name": "main", "image": "busybox"}]}
+    name = f"nested-{uuid.uuid4()}"
+    for fields_of, is_taken in ((entry, True), ({**entry, "fieldsV1": {"f:spec": 5}}, False)):
+        pod = server.send("POST", PODS, {"metadata": {"name": f"{name}-{is_taken}".lower(), "managedFields": [fields_of]}, "spec": spec})
+        told = [each["fieldsV1"] for each in pod["metadata"]["managedFields"] if each["manager"] == "somebody"]
+        assert told == ([entry["fieldsV1"]] if is_taken else [])

@@ -1,6 +1,7 @@
 """The Kubernetes API, with kubelet's own credential."""
 import json
 import os
+import re
 import tempfile
 import threading
 import time
@@ -16,6 +17,8 @@ from .text import LONGEST_FILE, printable, read_file
 # Octets. An object is at most 1.5 MiB in etcd; a host's pods come in one answer.
 LONGEST_OBJECT = 4 * 2 ** 20
 LONGEST_LIST = 16 * 2 ** 20
+# Of an answer that is nested too deep to be read at once.
+LONGEST_NESTED = 4 * 2 ** 20
 CONTENT_TYPES = {"PATCH": "application/strategic-merge-patch+json"}
 
 
@@ -96,7 +99,8 @@ class KubernetesAPI:
             self.connection.request(method, self.prefix + path, json.dumps(body) if body is not None else None, headers)
             # A server that closes after its answer leaves the socket to the response alone.
             with self.connection.getresponse() as response:
-                answer = json.loads(self.read(response, most).decode("utf-8"))
+                # An API server passes on what is no UTF-8 in keys of managedFields.
+                answer = parse(self.read(response, most).decode("utf-8", "replace"))
                 self.date = date_of(response.getheader("Date"))
         except (OSError, http.client.HTTPException, ValueError) as error:
             # The rest of this answer must not be taken for the next one.
@@ -171,6 +175,34 @@ def quote(text: str) -> str:
 def pod_path(pod: Pod) -> str:
     """The API path of a pod."""
     return "/api/v1/namespaces/%s/pods/%s" % (quote(pod.namespace), quote(pod.name))
+
+
+def parse(text: str) -> Any:
+    """JSON, of which what is nested deeper than anything of Kubernetes' is left out: users may nest
+    managedFields as deep as they like, and one pod is not to hide the others of its node."""
+    try:
+        return json.loads(text)
+    except RecursionError:
+        if len(text) > LONGEST_NESTED:
+            raise
+        return json.loads(shallow(text))
+
+
+def shallow(text: str, most: int = 100) -> str:
+    """The same with empty objects and arrays in place of those deeper than `most`."""
+    parts: List[str] = []
+    depth, start = 0, 0
+    for token in re.finditer(r'"(?:[^"\\]|\\.)*"|[\[{\]}]', text):
+        if token.group() in "[{":
+            depth += 1
+            if depth == most + 1:
+                parts.append(text[start:token.end()])
+        elif token.group() in "]}":
+            if depth == most + 1:
+                start = token.start()
+            depth -= 1
+    parts.append(text[start:])
+    return "".join(parts)
 
 
 def failure(status: int, answer: Dict[str, Any]) -> KubernetesError:

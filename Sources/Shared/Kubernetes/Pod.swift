@@ -24,7 +24,8 @@ public struct Pod: Codable, Sendable, Equatable {
     metadata.labels = nil
     metadata.keepOwnAnnotations()
     metadata.keepController()
-    if let managers = try FieldManagers(of: container.superDecoder(forKey: .metadata)) {
+    // Its users write them, too: what cannot be read says nothing.
+    if let managers = try? FieldManagers(of: container.superDecoder(forKey: .metadata)) {
       metadata.createdBound = managers.ownNodeName
       metadata.jobIDWrittenByUser = managers.ownJobID
       metadata.resized = managers.isResized ? true : nil

@@ -73,7 +73,7 @@ public final class KubernetesClient {
     let data = try body.map { try JSONEncoder().encode($0) }
     let limit = answerLimit ?? (method == "GET" ? Self.listLimit : Self.objectLimit)
     let response = try await exchange(method, path, query, data, contentType, timeout, limit)
-    return try JSONDecoder().decode(Answer.self, from: response.body)
+    return try ServerJSON.decode(Answer.self, from: response.body)
   }
 
   /// Sends one request whose answer does not matter beyond its success.

@@ -225,7 +225,7 @@ public final class Reflector<Object: Decodable & Sendable> {
   }
 
   private func receive(_ line: Data) throws {
-    switch try JSONDecoder().decode(WatchEvent<Object>.self, from: line) {
+    switch try ServerJSON.decode(WatchEvent<Object>.self, from: line) {
     case .present(let object, let version):
       try advance(to: version)
       onChange?(.present(object))

@@ -16,6 +16,8 @@ final class SocketListener {
     var reserve = 256
     /// Seconds without accepting when no descriptor is left.
     var pause = 1.0
+    /// Seconds between looks whether the socket's file is still there.
+    var look = 10.0
   }
 
   /// Who is at the other end.
@@ -28,7 +30,11 @@ final class SocketListener {
   private static let turn = 64
 
   private let path: String
-  private let descriptor: Int32
+  private var descriptor: Int32
+  /// The file that it listens on; without it nobody would reach this process any more.
+  private var file: UnixSocket.File?
+  private var lookTimer: (any Timer)?
+  private var isReading = true
   private let allowedPeers: AllowedUsers
   private let limits: Limits
   private let connectionLimits: FrameConnection.Limits
@@ -61,13 +67,38 @@ final class SocketListener {
     self.clock = clock
     refusals = RepeatedLine(clock: clock, log: log)
     descriptor = try UnixSocket.listen(path: path)
+    file = UnixSocket.file(path)
     source = EventSource.descriptor(descriptor, .read) { [weak self] _ in self?.accept() }
     pauseTimer = clock.timer { [weak self] in self?.source?.resume() }
+    lookTimer = clock.timer { [weak self] in self?.look() }
     source?.resume()
+    lookTimer?.schedule(after: limits.look)
+  }
+
+  /// Listens anew where somebody has removed the socket's file.
+  private func look() {
+    lookTimer?.schedule(after: limits.look)
+    guard isReading, UnixSocket.file(path) != file else { return }
+    do throws(SocketError) {
+      let new = try UnixSocket.listen(path: path)
+      // First: a closed descriptor's number may soon be another's.
+      source = nil
+      close(descriptor)
+      descriptor = new
+      file = UnixSocket.file(path)
+      source = EventSource.descriptor(new, .read) { [weak self] _ in self?.accept() }
+      source?.resume()
+      refusals.warn("\(path): the socket's file was gone, and is made again", cause: "file")
+    } catch {
+      refusals.warn(
+        "\(error.description), in the place of this process's own: nobody reaches it",
+        cause: "another file")
+    }
   }
 
   /// Whether connections are taken, and what comes on them is read.
   func setReading(_ reads: Bool) {
+    isReading = reads
     if reads { source?.resume() } else { source?.suspend() }
     for accepted in accepted { accepted.connection?.setReading(reads) }
   }
@@ -76,6 +107,7 @@ final class SocketListener {
   func abandon() {
     source = nil
     pauseTimer = nil
+    lookTimer = nil
     onConnection = nil
     for accepted in accepted { accepted.connection?.abandon() }
     close(descriptor)

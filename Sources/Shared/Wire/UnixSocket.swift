@@ -45,6 +45,19 @@ package enum UnixSocket {
     return descriptor
   }
 
+  /// What tells one file of a path from another that takes its place.
+  struct File: Equatable {
+    var device: dev_t
+    var number: ino_t
+  }
+
+  /// The file of a path now; nil where there is none.
+  static func file(_ path: String) -> File? {
+    var information = stat()
+    guard lstat(path, &information) == 0 else { return nil }
+    return File(device: information.st_dev, number: information.st_ino)
+  }
+
   /// Whether nobody listens on a socket file any more. A process that is stopped, or too busy
   /// to accept, lives: its queue is full, and connecting fails with EAGAIN.
   private static func isStale(_ path: String) throws(SocketError) -> Bool {

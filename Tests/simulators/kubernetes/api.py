@@ -15,7 +15,7 @@ from . import access, discovery, errors, lists, patch, pods, strategies, views, 
 from .access import Access, User
 from .clock import seconds_since_epoch, timestamp
 from .errors import APIError, FieldProblem
-from .managed_fields import Bookkeeper, manager_name
+from .managed_fields import Bookkeeper, manager_name, submitted
 from .objects import METADATA_ORDER, generated_name, in_order, new_metadata
 from .release import Release
 from .requests import Request, RequestInfo
@@ -194,7 +194,8 @@ class API:
         key = f"{call.namespace}/{name}" if call.namespace is not None else name
         if self.store.get(resource.stored_as, key) is not None:
             raise errors.already_exists(resource.name, resource.group, name)
-        data["metadata"]["managedFields"] = self._managed_fields.created(data, resource.api_version, call.manager)
+        data["metadata"]["managedFields"] = [*(submitted(given.get("managedFields")) or []),
+                                             *self._managed_fields.created(data, resource.api_version, call.manager)]
         return self._write(call, key, data)
 
     def _update(self, call: _Call) -> Response:
@@ -264,8 +265,10 @@ class API:
             return stored
         if "generation" in metadata and data.get("spec") != old.get("spec"):
             metadata["generation"] += 1
+        told = submitted(given.get("managedFields"))
+        before = {**old, "metadata": {**old["metadata"], "managedFields": told}} if told else old
         metadata["managedFields"] = None if clears else self._managed_fields.updated(
-            old, data, call.resource.api_version, call.manager, call.info.subresource)
+            before, data, call.resource.api_version, call.manager, call.info.subresource)
         data = {**data, "metadata": in_order(metadata, METADATA_ORDER)}
         if not call.dry_run and metadata.get("deletionTimestamp") and not metadata.get("finalizers") \
                 and metadata.get("deletionGracePeriodSeconds") == 0:

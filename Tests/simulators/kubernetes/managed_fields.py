@@ -38,6 +38,23 @@ def manager_name(user_agent: str | None, field_manager: str | None) -> str:
     return field_manager or (user_agent or "").split("/")[0] or "unknown"
 
 
+def submitted(entries: Json) -> list[dict[str, Json]] | None:
+    """What a client says itself of managers, which a real server takes over whatever fields it names and however
+    deep they lie; None where any of it is of another form, so that none of it counts."""
+    if not isinstance(entries, list) or not entries:
+        return None
+    for entry in entries:
+        if not isinstance(entry, dict) or not {"manager", "operation", "apiVersion", "fieldsType", "fieldsV1"} <= entry.keys():
+            return None
+        parts = [entry["fieldsV1"]]
+        while parts:
+            part = parts.pop()
+            if not isinstance(part, dict):
+                return None
+            parts.extend(part.values())
+    return entries
+
+
 class Bookkeeper:
     """Notes managers by the rules of one server version ("1.20" or "1.36")."""
 
