@@ -9,6 +9,7 @@
 #   make bench     speed, cost and memory     make bench-compare BASE=old.json [NEW=bench.json]
 #   make chaos MINUTES=30 [KUBERNETES=real] [SEED=7]
 #   make simulate HOURS=10000 [SEED=7]   the three cores in one process, on a clock that jumps
+#   make simulate-defects   that it finds defects which are put back
 #   make fuzz SECONDS=60 [TARGETS="pod qstat"]
 #   make docs      the documentation as a site: .build/site
 #   make install [DESTDIR=] [PREFIX=/usr/local]   what make release has built, and all that belongs to it
@@ -40,7 +41,7 @@ TARGETS ?=
 # What chaos fails against: a simulated API server, or a real one.
 KUBERNETES ?= simulated
 
-.PHONY: demo test test-real build hooks test-hooks release bench bench-compare chaos docs fuzz format lint prepare prepare-tests kubernetes
+.PHONY: demo test test-real build simulate simulate-defects hooks test-hooks release bench bench-compare chaos docs fuzz format lint prepare prepare-tests kubernetes
 
 prepare:
 	@Tests/prepare build
@@ -109,7 +110,7 @@ chaos: prepare-tests build $(if $(filter real,$(KUBERNETES)),kubernetes)
 # Hours of a site cost a moment; a seed repeats a run exactly. docs/testing.md.
 simulate: prepare
 	PBS_CONNECTOR_SIMULATE=1 swift build --product simulate
-	.build/debug/simulate $(HOURS) $(SEED)
+	$(PYTHON) -m simulation --program .build/debug/simulate --hours $(HOURS) $(if $(SEED),--seed $(SEED))
 
 # Each target for so many seconds, in a build of its own (.build-fuzz).
 fuzz: prepare-tests

@@ -122,7 +122,8 @@ if Context.environment["PBS_CONNECTOR_SIMULATE"] != nil {
       dependencies: common + [
         "HTTP", "KubernetesClient", "ManualTime", "kube-watcher", "pbs-broker", "binder",
       ],
-      path: "Tests/simulation", exclude: ["test_simulation.py", "__init__.py"]))
+      path: "Tests/simulation",
+      exclude: ["test_simulation.py", "__init__.py", "__main__.py", "runs.py"]))
 }
 
 // `make fuzz`: its main function is libFuzzer's, so nothing else can link it.

@@ -25,18 +25,21 @@ extension Broker {
     return asked.mapValues(\.terms)
   }
 
-  /// The job as PBS tells it, but for terms that are older than our last change of them.
+  /// The job as PBS tells it, but for what is older than our last change of it.
   func withCurrentTerms(_ record: PodRecord, _ known: JobRecord) -> Job {
+    guard isOutdated(record, known) else { return known.job }
     var job = known.job
-    job.terms = told(record, known)
+    job.terms = nil
+    job.select = nil
     return job
   }
 
   private func told(_ record: PodRecord, _ known: JobRecord) -> JobTerms? {
-    guard let asked = record.asked[known.job.id], known.statBegan <= asked.since else {
-      return known.job.terms
-    }
-    return nil
+    isOutdated(record, known) ? nil : known.job.terms
+  }
+
+  private func isOutdated(_ record: PodRecord, _ known: JobRecord) -> Bool {
+    record.asked[known.job.id].map { known.statBegan <= $0.since } ?? false
   }
 
   /// Whether our user may move a pod's job: its owner may not where proof is required, but for

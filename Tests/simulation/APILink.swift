@@ -9,14 +9,19 @@ final class APILink: HTTPTransport {
   /// A watch that this process holds open.
   @EventLoop private final class Watch {
     let kind: String
+    /// It is told what comes after this version.
+    let since: Int
     let onData: @EventLoop (Int, UnsafeRawBufferPointer) -> Void
     var pending: [String] = []
     var isDelivering = false
     var isSilent = false
     var continuation: CheckedContinuation<Int, any Error>?
 
-    init(_ kind: String, _ onData: @escaping @EventLoop (Int, UnsafeRawBufferPointer) -> Void) {
-      self.kind = kind
+    init(
+      _ request: APIRequest, _ onData: @escaping @EventLoop (Int, UnsafeRawBufferPointer) -> Void
+    ) {
+      kind = request.kind
+      since = request.number("resourceVersion") ?? 0
       self.onData = onData
     }
 
@@ -122,13 +127,13 @@ final class APILink: HTTPTransport {
   ) async throws -> Int {
     lastWatch += 1
     let id = lastWatch
-    let watch = Watch(APIRequest(request).kind, onData)
+    let watch = Watch(APIRequest(request), onData)
     return try await withTaskCancellationHandler {
       try await withCheckedThrowingContinuation(isolation: EventLoop.shared) {
         (continuation: CheckedContinuation<Int, any Error>) in
         guard !Task.isCancelled else { return continuation.resume(throwing: CancellationError()) }
         watch.continuation = continuation
-        open(request, watch, id, onHead)
+        open(watch, id, onHead)
       }
     } onCancel: {
       Task { @EventLoop in self.end(id, watch, .failure(CancellationError())) }
@@ -136,7 +141,7 @@ final class APILink: HTTPTransport {
   }
 
   private func open(
-    _ request: HTTPRequest, _ watch: Watch, _ id: Int, _ onHead: @escaping @EventLoop () -> Void
+    _ watch: Watch, _ id: Int, _ onHead: @escaping @EventLoop () -> Void
   ) {
     if run.trouble.isOn(.apiHangs) { return }
     guard !run.trouble.isOn(.apiAway) else {
@@ -144,11 +149,10 @@ final class APILink: HTTPTransport {
         clock.whenRunning { watch.end(.failure(HTTPError(reason: "Connection refused"))) }
       }
     }
-    let since = APIRequest(request).number("resourceVersion") ?? 0
     run.later(run.latency()) { [self] in
       guard clock.state != .dead else { return }
       clock.whenRunning(onHead)
-      guard since >= run.api.oldest else {
+      guard watch.since >= run.api.oldest else {
         watch.pending = [
           #"{"type":"ERROR","object":{"kind":"Status","code":410,"reason":"Expired","message":"too old"}}"#
             + "\n"
@@ -156,7 +160,8 @@ final class APILink: HTTPTransport {
         return deliver(watch)
       }
       watches[id] = watch
-      for change in run.api.changes where change.version > since && change.kind == watch.kind {
+      for change in run.api.changes where change.version > watch.since && change.kind == watch.kind
+      {
         watch.pending.append(change.line)
       }
       if !watch.pending.isEmpty { deliver(watch) }
@@ -165,7 +170,9 @@ final class APILink: HTTPTransport {
 
   private func tell(_ change: SimulatedAPI.Change) {
     for id in watches.keys.sorted() {
-      guard let watch = watches[id], watch.kind == change.kind, !watch.isSilent else { continue }
+      guard let watch = watches[id], watch.kind == change.kind, change.version > watch.since,
+        !watch.isSilent
+      else { continue }
       watch.pending.append(change.line)
       deliver(watch)
     }

@@ -22,8 +22,13 @@ struct APIRequest {
     self.query = query
   }
 
-  /// What a list or a watch is of.
-  var kind: String { path.last.map(String.init) ?? "" }
+  /// What a list or a watch is of. All pods here are our scheduler's; of others there are none.
+  var kind: String {
+    let kind = path.last.map(String.init) ?? ""
+    let selector = query["fieldSelector"] ?? ""
+    return kind == "pods" && (selector.contains("!") || selector.contains("%21"))
+      ? "others" : kind
+  }
 
   func number(_ name: Substring) -> Int? { query[name].flatMap { Int($0) } }
 }
@@ -79,12 +84,15 @@ extension SimulatedAPI {
       return (200, #"{"metadata":{"uid":"11111111-1111-4111-8111-111111111111"}}"#)
     }
     if parts.path.contains("events") { return (201, "{}") }
+    if parts.path.contains("leases") { return lease(parts.method, body) }
     guard parts.path.count > 3, parts.path[2] == "namespaces" else {
       return (200, list(parts.kind))
     }
     // api/v1/namespaces/default/pods/NAME/binding
     let name = parts.path.count > 5 ? String(parts.path[5]) : ""
-    guard let pod = pods[name] else { return refusal(404, "pods \(name) not found") }
+    guard let pod = pods[name], pod.namespace == parts.path[3] else {
+      return refusal(404, "pods \(name) not found")
+    }
     do {
       switch (parts.method, parts.kind) {
       case ("GET", _): return (200, pod.json)
@@ -144,7 +152,7 @@ extension SimulatedAPI {
     return (200, pod.json)
   }
 
-  private func refusal(_ status: Int, _ words: String) -> (Int, String) {
+  func refusal(_ status: Int, _ words: String) -> (Int, String) {
     let reason = [404: "NotFound", 409: "Conflict"][status] ?? "Invalid"
     return (
       status,

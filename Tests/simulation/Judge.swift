@@ -5,28 +5,28 @@
 /// holds".)
 @EventLoop
 final class Judge {
-  /// Seconds by which what a process acts on may be old: the time between two polls, and that for
-  /// which a share is confirmed.
-  static let slack = Run.lookInterval + 15 + Run.ownership
-  /// Seconds without any trouble after which all must be as it should be: longer than the longest
-  /// waits between tries.
-  static let settling = 1500.0
-  /// Seconds within which what should be follows then.
-  private static let soon = 400.0
+  /// Seconds that a word of a process needs to the simulated servers, with the answers in between.
+  private static let delivery = 2.0
 
-  private let run: Run
+  let run: Run
   /// What was wrong first.
   private(set) var violation: String?
-  private var createdAt: [String: Double] = [:]
-  private var endedAt: [String: Double] = [:]
+  private(set) var createdAt: [String: Double] = [:]
+  private(set) var endedAt: [String: Double] = [:]
 
   init(_ run: Run) {
     self.run = run
   }
 
-  private var now: Double { run.time.now }
+  var now: Double { run.time.now }
 
-  private func wrong(_ words: String) {
+  /// Seconds for which a process that is late may believe that a pod is its own.
+  private var ownership: Double {
+    let isLate = run.trouble.wasOn(Plan.Kind.stalls, within: run.timing.ownership * 2)
+    return isLate ? run.timing.ownership : 0
+  }
+
+  func wrong(_ words: String) {
     guard violation == nil else { return }
     run.history.note("VIOLATION: \(words)")
     violation = words
@@ -34,112 +34,121 @@ final class Judge {
 
   // MARK: What happens to pods and jobs
 
-  func created(_ uid: String) { createdAt[uid] = now }
+  func created(_ uid: String) {
+    createdAt[uid] = now
+    endedAt[uid] = nil
+  }
 
   /// The pod has finished, or is gone.
   func ended(_ uid: String) { endedAt[uid] = endedAt[uid] ?? now }
 
   func binds(_ pod: SimulatedPod, to node: String, job: String) {
-    guard let entry = run.pbs.entries[job], entry.job.pod?.uid == pod.uid else {
-      if now - run.pbs.lostAt > Self.slack {
-        wrong("\(pod.name) is bound to \(node) for job \(job), which is not its job")
-      }
+    if run.trap?.isEmpty == true { return wrong("the trap closes with \(pod.name)") }
+    let entry = run.pbs.entries[job]
+    if let entry, entry.job.pod?.uid == pod.uid,
+      entry.job.isRunning || entry.job.isSuspended, entry.job.host == node
+    {
       return
     }
-    let isThere = (entry.job.isRunning || entry.job.isSuspended) && entry.job.host == node
-    if isThere { return }
-    if let left = entry.leftHost, left.host == node, now - left.at <= Self.slack { return }
+    // A running job is asked about each 30 s when the list says nothing new of it.
+    let isExplained = run.knowledge.explains(
+      job, at: .init(uid: pod.uid, node: node),
+      fresh: PollPlan.runningRefresh + 2 * run.longestLookInterval,
+      delivery: Self.delivery + ownership)
+    if isExplained { return }
+    guard entry?.job.pod?.uid == pod.uid else {
+      return wrong("\(pod.name) is bound to \(node) for job \(job), which is not its job")
+    }
     wrong("\(pod.name) is bound to \(node), where job \(job) does not run")
   }
 
   /// A binder deletes a pod.
   func evicts(_ pod: SimulatedPod) {
     if pod.isFinished { return wrong("\(pod.name) is deleted after it has finished") }
-    guard let node = pod.node, let job = pod.job else {
+    guard let node = pod.node, let job = pod.boundJob else {
       return wrong("\(pod.name) is deleted, and was never bound")
     }
     guard let entry = run.pbs.entries[job], entry.job.pod?.uid == pod.uid else {
-      // Lost, with all others or before: with many, it is doubted for a while.
-      if now - run.pbs.lostAt < 30, run.pbs.lost.count > 2 * Run.vanishLeast,
-        let lost = run.pbs.lost[job], lost.pod?.uid == pod.uid, lost.host == node,
-        "\(lost.runCount)" == pod.annotations["pbs-connector/run-count"]
-      {
-        wrong("\(pod.name) is deleted as soon as many jobs are lost")
-      }
-      return
+      return evictsWithoutJob(pod, job)
     }
     let isThere = (entry.job.isRunning || entry.job.isSuspended) && entry.job.host == node
-    if isThere, "\(entry.job.runCount)" == pod.annotations["pbs-connector/run-count"] {
+    if isThere, "\(entry.job.runCount)" == pod.boundRun {
       wrong("\(pod.name) is deleted, and job \(job) runs on \(node) all the time")
     }
   }
 
+  /// The end of jobs that PBS has lost is believed when two further polls agree, where they were many.
+  private func evictsWithoutJob(_ pod: SimulatedPod, _ job: String) {
+    guard let loss = run.pbs.losses.last(where: { $0.jobs[job]?.pod?.uid == pod.uid }),
+      now - loss.at < 2 * Run.vanishInterval - Self.delivery
+    else { return }
+    let lost = loss.jobs.values.filter { job in
+      guard let uid = job.pod?.uid, let pod = run.api.pod(uid) else { return false }
+      return pod.boundJob == job.id && !pod.isTampered && pod.node == job.host
+        && pod.boundRun == "\(job.runCount)" && !pod.isTerminating && !pod.isFinished
+    }
+    if lost.count >= Run.vanishLeast, lost.contains(where: { $0.id == job }) {
+      wrong("\(pod.name) is deleted as soon as \(lost.count) jobs are lost with its own")
+    }
+  }
+
   /// A broker deletes a job.
-  func deletes(_ job: String, force: Bool) {
+  func deletes(_ job: String, by broker: String, force: Bool) {
     guard let entry = run.pbs.entries[job], !entry.job.hasEnded, let uid = entry.job.pod?.uid,
       let pod = run.api.pod(uid), !pod.isFinished,
       // PBS has no other name for a job: a qdel of the former one of this number hits this one.
-      !(run.pbs.former.contains(job) && now - run.pbs.lostAt < Self.slack)
+      !(run.pbs.former.contains(job) && run.knowledge.isOutdated(broker, job, uid: uid))
     else { return }
     let others = run.pbs.entries.values.contains { $0.job.pod?.uid == uid && $0.job.id != job }
     if let node = pod.node {
       // Another one's binding, or to another job.
-      guard pod.job == job else { return }
+      guard pod.boundJob == job else { return }
       if pod.isTerminating, force, isAway(node) { return }
-      let hasMoved =
-        entry.job.host != node
-        || "\(entry.job.runCount)" != pod.annotations["pbs-connector/run-count"]
+      let hasMoved = entry.job.host != node || "\(entry.job.runCount)" != pod.boundRun
       if !hasMoved { wrong("job \(job) is deleted, and \(pod.name) still is on \(node)") }
-    } else if !others, !pod.isTerminating {
+    } else if !others, !pod.isTerminating, !fitsNoMore(entry, pod) {
       wrong("job \(job) is deleted, and \(pod.name) waits for it")
     }
   }
 
-  private func isAway(_ host: String) -> Bool {
-    run.api.nodes[host] != true || run.pbs.down.contains(host)
-      || now - run.hostBackAt < Self.slack
+  /// The job has less than its pod asks for, by an administrator's hand or since its user has
+  /// changed it.
+  private func fitsNoMore(_ entry: SimulatedPBS.Entry, _ pod: SimulatedPod) -> Bool {
+    entry.cpus < pod.cpus || (entry.isAltered && pod.editedAt != nil)
   }
 
-  func submitted(_ uid: String) {
-    guard run.pbs.live(of: uid).count > 1 else { return }
-    watchDouble(uid, since: now)
+  private func isAway(_ host: String) -> Bool {
+    // PBS's hosts are polled each 15 s while that matters, and two polls have to agree.
+    run.api.nodes[host] != true || run.pbs.down.contains(host)
+      || now - run.hostBackAt < 30 + 2 * run.longestLookInterval + ownership
+  }
+
+  // MARK: Two jobs of a pod
+
+  /// A broker submits a job.
+  func submits(_ uid: String, by broker: String) {
+    let others = run.pbs.live(of: uid).filter { !$0.isEnding }
+    guard let first = others.first else { return }
+    watchDouble(uid)
+    // What PBS keeps from brokers for longer than two polls, a second apart, they do not know.
+    let isHidden = run.trouble.wasOn(
+      Plan.Kind.stalls.union([
+        .pbsListsNothing, .pbsListsPart, .pbsUnreadable, .pbsContradicts, .etcdRestored,
+      ]), within: run.longestLookInterval + 2 * run.timing.silence)
+    if !isHidden, now - first.submittedAt > Self.delivery + 1 {
+      wrong("\(broker) submits a second job for a pod, whose job \(first.job.id) PBS lists")
+    }
   }
 
   /// One of two jobs is found and deleted, also when things fail meanwhile: then the time begins anew.
-  private func watchDouble(_ uid: String, since: Double) {
-    run.later(120) { [unowned self] in
+  private func watchDouble(_ uid: String) {
+    let time = 10 + 2 * run.longestLookInterval
+    run.later(time) { [unowned self] in
       let jobs = run.pbs.live(of: uid).filter { !$0.isEnding }
       guard jobs.count > 1 else { return }
-      guard run.trouble.calm > 120 + Self.slack else { return watchDouble(uid, since: now) }
+      // A qdel that has failed waits for up to 300 s.
+      guard run.trouble.calm > time + 300 else { return watchDouble(uid) }
       wrong("jobs \(jobs.map(\.job.id).joined(separator: " and ")) of one pod live side by side")
-    }
-  }
-
-  // MARK: What must be after a while of peace
-
-  func lookIfCalm() {
-    guard run.trouble.calm > Self.settling else { return }
-    for pod in run.api.pods.values.sorted(by: { $0.number < $1.number }) { look(at: pod) }
-    for entry in run.pbs.live where !entry.isEnding {
-      guard let uid = entry.job.pod?.uid, let ended = endedAt[uid], now - ended > Self.soon else {
-        continue
-      }
-      wrong("job \(entry.job.id) is left behind by its pod")
-    }
-  }
-
-  private func look(at pod: SimulatedPod) {
-    guard !pod.isFinished, !pod.isTerminating else { return }
-    let jobs = run.pbs.live(of: pod.uid).filter { !$0.isEnding }
-    if jobs.count > 1 { wrong("\(pod.name) has \(jobs.count) jobs") }
-    if pod.node != nil {
-      if jobs.isEmpty { wrong("\(pod.name) runs, and its job has ended") }
-      return
-    }
-    guard let created = createdAt[pod.uid], now - created > Self.soon else { return }
-    guard let entry = jobs.first else { return wrong("\(pod.name) waits, and has no job") }
-    if entry.job.isRunning, let since = entry.runsSince, now - since > Self.soon {
-      wrong("\(pod.name) is not bound, and job \(entry.job.id) runs")
     }
   }
 }

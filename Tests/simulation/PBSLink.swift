@@ -4,7 +4,7 @@
 /// The way of one broker to the simulated PBS, on which things go wrong.
 @EventLoop
 final class PBSLink: PBSBackend {
-  let users = SubmittingUsers(own: "pbs-broker")
+  let users: SubmittingUsers
   var pace: LookPace { LookPace(first: 0.5, second: 1) }
 
   private let run: Run
@@ -15,6 +15,7 @@ final class PBSLink: PBSBackend {
     self.run = run
     self.clock = clock
     self.name = name
+    users = SubmittingUsers(own: SimulatedPBS.user, leastUID: 1)
   }
 
   /// Waits as long as a command takes.
@@ -28,15 +29,16 @@ final class PBSLink: PBSBackend {
   private func command<Answer>(
     _ work: @escaping @EventLoop () throws(PBSError) -> Answer
   ) async throws(PBSError) -> Answer {
-    if run.trouble.isOn(.pbsAway) {
+    let trouble = run.trouble
+    if trouble.isOn(.pbsAway) || trouble.isOn(.brokerBlind, of: name) {
       await pass(run.latency())
       throw .unavailable("Connection refused")
     }
-    if run.trouble.isOn(.pbsBusy) {
+    if trouble.isOn(.pbsBusy) {
       await pass(run.latency())
       throw .busy("Server is busy")
     }
-    let hangs = run.trouble.isOn(.pbsHangs)
+    let hangs = trouble.isOn(.pbsHangs)
     var result: Result<Answer, PBSError>?
     if !hangs || run.chance(0.5) {
       run.later(run.latency()) { [run, clock] in
@@ -48,23 +50,30 @@ final class PBSLink: PBSBackend {
         }
       }
     }
-    await pass(hangs ? 60 : 0.06)
+    let late = trouble.isOn(.pbsSlow) ? 400 * run.latency() : 0
+    await pass(hangs ? 60 : 0.06 + late)
     if hangs { throw .unavailable("did not end within 60 s") }
-    if run.trouble.isOn(.pbsLosesAnswers), run.chance(0.5) { throw .unavailable("killed") }
+    if trouble.isOn(.pbsLosesAnswers), run.chance(0.5) { throw .unavailable("killed") }
     guard let result else { throw .unavailable("killed") }
     return try result.get()
   }
 
   func submit(_ job: JobDescription) async throws(PBSError) -> String {
-    try await command { [run] () throws(PBSError) in run.pbs.submit(job) }
+    try await command { [run, name] () throws(PBSError) in run.pbs.submit(job, by: name) }
   }
 
   func list(telling _: Set<String>) async throws(PBSError) -> JobListing {
     try await command { [run] () throws(PBSError) in
-      if run.trouble.isOn(.pbsListsNothing) { return JobListing(all: []) }
-      let live = run.pbs.live
+      let trouble = run.trouble
+      if trouble.isOn(.pbsListsNothing) || run.pbs.isStarting { return JobListing(all: []) }
+      var listed = run.pbs.live
+      if trouble.isOn(.pbsListsPart) { listed = listed.filter { _ in run.chance(0.6) } }
+      // Of a job that is just starting or ending, one table says this and another that.
+      let lies = trouble.isOn(.pbsContradicts)
       return JobListing(
-        all: Set(live.map(\.job.id)), running: Set(live.filter(\.job.isRunning).map(\.job.id)))
+        all: Set(listed.map(\.job.id)),
+        running: Set(
+          listed.filter { $0.job.isRunning != (lies && run.chance(0.3)) }.map(\.job.id)))
     }
   }
 
@@ -72,29 +81,36 @@ final class PBSLink: PBSBackend {
 
   func stat(_ ids: [String]) async throws(PBSError) -> JobStat {
     let ids = ids.sorted()
-    return try await command { [run] () throws(PBSError) in
+    let stat = try await command { [run] () throws(PBSError) in
       var stat = JobStat(jobs: [], unknown: [])
       for id in ids {
-        if let entry = run.pbs.entries[id] {
-          stat.jobs.append(entry.job)
+        if run.trouble.isOn(.pbsUnreadable), run.chance(0.5) {
+          stat.unreadable.insert(id)
+        } else if let entry = run.pbs.entries[id] {
+          stat.jobs.append(entry.told)
         } else {
           stat.unknown.insert(id)
         }
       }
       return stat
     }
+    run.knowledge.told(name, stat)
+    return stat
   }
 
   func delete(_ id: String, of owner: String?, force: Bool) async throws(PBSError) {
     try await command { [run, name] () throws(PBSError) in
       run.history.note("\(name): qdel \(id)\(force ? " by force" : "")")
-      run.judge.deletes(id, force: force)
-      _ = run.pbs.delete(id)
+      run.judge.deletes(id, by: name, force: force)
+      try run.pbs.delete(id, force: force)
     }
   }
 
   func change(_ id: String, of owner: String?, _ change: JobChange) async throws(PBSError) {
-    throw .refused("simulated jobs are not changed")
+    try await command { [run, name] () throws(PBSError) in
+      run.history.note("\(name): changes \(id): \(change)")
+      try run.pbs.change(id, change)
+    }
   }
 
   func server() async throws(PBSError) -> String {
@@ -103,9 +119,11 @@ final class PBSLink: PBSBackend {
 
   func hosts() async throws(PBSError) -> PBSHosts {
     try await command { [run] () throws(PBSError) in
+      // A server that has just started calls all of them down until they have reported.
       var hosts = PBSHosts(
         vnodes: run.pbs.hosts.map {
-          PBSVnode(name: $0, host: $0, isDown: run.pbs.down.contains($0))
+          PBSVnode(
+            name: $0, host: $0, isDown: run.pbs.down.contains($0) || run.pbs.hasJustStarted)
         })
       hosts.down = hosts.calledDown
       return hosts

@@ -3,15 +3,40 @@ import Runtime
 /// What is to happen in a run besides what the connector does: drawn from the seed before the run, so
 /// that any part of it can be left out and the rest stays as it was.
 struct Plan: Sendable {
-  /// Something that fails, or that an administrator does.
+  /// Which processes run all the time.
+  enum Site: String, Sendable {
+    /// One of each; now and then a second broker or binder.
+    case single
+    /// Two brokers and two binders, which share the pods.
+    case shared
+    /// Two hosts, each with all three; the kube-watcher that holds the Lease leads.
+    case twoHosts
+  }
+
+  /// Something that fails, or that an administrator or a user does.
   enum Kind: String, CaseIterable, Sendable {
     case killWatcher, killBroker, killBinder
     case stopWatcher, stopBroker, stopBinder
-    case pbsAway, pbsHangs, pbsLosesAnswers, pbsBusy, pbsListsNothing, pbsLosesJobs
-    case apiAway, apiHangs, apiErrs, watchesEnd, watchesSilent, historyGone
-    case jobDeleted, jobRequeued, jobRunsElsewhere, jobHeld, jobSuspended
-    case hostDown, nodeNotReady
+    case brokerDeaf, binderDeaf, hostSuspended, dateJumps
     case secondBroker, secondBinder
+    case pbsAway, pbsHangs, pbsLosesAnswers, pbsBusy, pbsSlow, brokerBlind
+    case pbsListsNothing, pbsListsPart, pbsContradicts, pbsUnreadable, pbsLosesJobs
+    case apiAway, apiHangs, apiErrs, watchesEnd, watchesSilent, historyGone, etcdRestored
+    case jobDeleted, jobRequeued, jobRunsElsewhere, jobHeld, jobSuspended, jobAltered, jobMoved
+    case hostDown, nodeNotReady
+    case podEdited, podResized, podTampered
+    case hintsMissing, hintsBogus
+
+    /// The shortest and the longest that it lasts, in seconds.
+    var lasts: (Double, Double) {
+      switch self {
+      case .secondBroker, .secondBinder: (5, 3000)
+      // PBS gives up a host after 310 s (node_fail_requeue).
+      case .hostDown: (0.5, 1000)
+      case .pbsListsNothing, .pbsListsPart: (0.2, 100)
+      default: (0.5, 400)
+      }
+    }
   }
 
   struct Fault: Sendable {
@@ -22,11 +47,17 @@ struct Plan: Sendable {
     var lasts: Double
     /// Chooses among what there is then.
     var choice: UInt64
+
+    /// One of these; nil where there are none.
+    func one<Item>(of items: [Item]) -> Item? {
+      items.isEmpty ? nil : items[Int(choice % UInt64(items.count))]
+    }
   }
 
   /// A pod that a user makes.
   struct Arrival: Sendable {
     var at: Double
+    var namespace: String
     var cpus: Int
     /// Seconds for which it runs, and those it takes to end when it is deleted.
     var life: Double
@@ -39,6 +70,10 @@ struct Plan: Sendable {
   var arrivals: [Arrival] = []
   /// Seconds of faults and arrivals; after them there is peace.
   var seconds: Double
+  var site: Site
+  /// Whether PBS's hooks send hints, and whether jobs belong to users by namespace, with proof.
+  var hasHints: Bool
+  var hasUsers: Bool
   /// The minor release of the API, and how many hosts of how many CPUs there are.
   var release: Int
   var hosts: Int
@@ -50,6 +85,10 @@ struct Plan: Sendable {
     release = Bool.random(using: &numbers) ? 36 : 20
     hosts = Int.random(in: 2...4, using: &numbers)
     cpus = Int.random(in: 2...8, using: &numbers)
+    let sites: [Site] = [.single, .single, .single, .single, .shared, .shared, .shared, .twoHosts]
+    site = sites[Int.random(in: 0..<sites.count, using: &numbers)]
+    hasHints = Bool.random(using: &numbers)
+    hasUsers = Int.random(in: 0..<3, using: &numbers) == 0
     var faultNumbers = numbers.split()
     drawArrivals(&numbers)
     drawFaults(&faultNumbers)
@@ -63,12 +102,13 @@ struct Plan: Sendable {
         let isDeleted = Int.random(in: 0..<4, using: &numbers) == 0
         arrivals.append(
           Arrival(
-            at: moment, cpus: Int.random(in: 1...2, using: &numbers),
+            at: moment, namespace: Bool.random(using: &numbers) ? "default" : "batch",
+            cpus: Int.random(in: 1...2, using: &numbers),
             life: Self.spread(20, 7200, &numbers), ending: Self.spread(0.2, 25, &numbers),
             deletedAfter: isDeleted ? Self.spread(0.1, 3600, &numbers) : nil))
         moment += Self.spread(0.05, 20, &numbers)
       }
-      moment += Self.spread(60, 14400, &numbers)
+      moment += Self.spread(60, 5400, &numbers)
     }
   }
 
@@ -76,13 +116,18 @@ struct Plan: Sendable {
     // Near to what users do: most faults at other times meet nothing.
     var index = 0
     while index < arrivals.count {
-      let base = arrivals[index].at
-      for _ in 0..<Int.random(in: 0...3, using: &numbers) {
-        let kind = Kind.allCases.randomElement(using: &numbers) ?? .killBroker
-        let at = base + Self.spread(0.05, 1800, &numbers)
-        faults.append(
-          Fault(
-            kind: kind, at: at, lasts: Self.spread(0.5, 400, &numbers), choice: numbers.next()))
+      for _ in 0..<Int.random(in: 0...2, using: &numbers) {
+        var moment = arrivals[index].at + Self.spread(0.05, 1800, &numbers)
+        // They seldom come alone.
+        repeat {
+          let kind = Kind.allCases.randomElement(using: &numbers) ?? .killBroker
+          let (least, most) = kind.lasts
+          faults.append(
+            Fault(
+              kind: kind, at: moment, lasts: Self.spread(least, most, &numbers),
+              choice: numbers.next()))
+          moment += Self.spread(0.05, 60, &numbers)
+        } while Bool.random(using: &numbers)
       }
       index += Int.random(in: 1...6, using: &numbers)
     }

@@ -1,7 +1,13 @@
 import FoundationEssentials
 import ManualTime
+import Synchronization
 
 @testable import Runtime
+
+/// By how many seconds a host's time of day is wrong.
+final class DateShift: Sendable {
+  let seconds = Mutex(0.0)
+}
 
 /// The time of one process of the simulation. A process that has been killed has no time any more;
 /// one that is stopped (SIGSTOP) has what it missed when it is woken.
@@ -34,17 +40,21 @@ final class ProcessClock: Clock {
   enum State { case runs, stopped, dead }
 
   let time: ManualClock
+  private let shift: DateShift
   private(set) var state = State.runs
   private var missed: [@EventLoop () -> Void] = []
   /// What would have gone on after the process's end: kept, since whoever waits is not to be told.
   private var buried: [@EventLoop () -> Void] = []
 
-  init(_ time: ManualClock) {
+  init(_ time: ManualClock, _ shift: DateShift) {
     self.time = time
+    self.shift = shift
   }
 
   nonisolated var now: Double { time.now }
-  nonisolated var date: Date { time.date }
+  nonisolated var date: Date {
+    time.date.addingTimeInterval(shift.seconds.withLock { $0 })
+  }
   func timer(_ handler: @escaping @EventLoop () -> Void) -> any Timer { Guarded(self, handler) }
   func random(in range: ClosedRange<Double>) -> Double { time.random(in: range) }
   func jitter() -> Jitter { time.jitter() }

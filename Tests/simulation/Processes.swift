@@ -1,6 +1,7 @@
 import FoundationEssentials
 import Kubernetes
 import Logging
+import Messages
 
 @testable import HTTP
 @testable import KubernetesClient
@@ -14,23 +15,28 @@ import Logging
 /// One of the connector's processes, as a supervisor sees it: it is started again after each end.
 @EventLoop
 final class SimulatedProcess {
-  enum Role { case watcher, broker, binder }
+  enum Role: String { case watcher, broker, binder }
 
   let name: String
+  /// Of the two of its role.
+  private let number: Int
   private let role: Role
   private let run: Run
   private var clock: ProcessClock?
   private var link: APILink?
   private var publisher: Publisher?
   private var subscriptions: [Subscription] = []
+  private var broker: Broker?
+  private var doubtsSince: Double?
   /// Begins to listen to a broker.
   private(set) var follow: (@EventLoop (String) -> Void)?
   /// What a process that has ended was made of: nobody in it is told of its end.
   private var remains: [Any] = []
 
-  init(_ role: Role, _ name: String, _ run: Run) {
+  init(_ role: Role, _ number: Int, _ run: Run) {
     self.role = role
-    self.name = name
+    self.number = number
+    name = "\(role.rawValue)-\(number)"
     self.run = run
   }
 
@@ -40,7 +46,7 @@ final class SimulatedProcess {
   func start() {
     guard clock == nil else { return }
     run.history.note("\(name) starts")
-    let clock = ProcessClock(run.time)
+    let clock = ProcessClock(run.time, run.dateShift)
     self.clock = clock
     do {
       switch role {
@@ -62,8 +68,9 @@ final class SimulatedProcess {
     publisher?.abandon()
     for subscription in subscriptions { subscription.abandon() }
     link?.cut()
+    if role == .broker { run.knowledge.ends(name) }
     remains.append((clock, link as Any, publisher as Any, subscriptions))
-    (publisher, link, subscriptions, follow) = (nil, nil, [], nil)
+    (publisher, link, subscriptions, follow, broker) = (nil, nil, [], nil, nil)
   }
 
   func stop(for seconds: Double) {
@@ -77,6 +84,38 @@ final class SimulatedProcess {
       self?.setReading(true)
       clock.wake()
     }
+  }
+
+  /// What its peers tell it comes late.
+  func beDeaf(for seconds: Double) {
+    guard let clock, !subscriptions.isEmpty else { return }
+    run.history.note("\(name) is deaf")
+    let deaf = subscriptions
+    for subscription in deaf { subscription.setReading(false) }
+    run.later(seconds) { [weak self] in
+      guard self?.clock === clock, clock.state == .runs else { return }
+      for subscription in deaf { subscription.setReading(true) }
+    }
+  }
+
+  /// A hook of PBS says that something happened to a job.
+  func hint(_ job: JobID) {
+    guard let broker, let clock else { return }
+    clock.whenRunning { broker.hint(job) }
+  }
+
+  /// An administrator looks after the broker: what it has doubted for so many seconds is so.
+  func confirmAbsence(after seconds: Double) {
+    guard let broker, clock?.state == .runs, !broker.absence.doubted.isEmpty else {
+      doubtsSince = nil
+      return
+    }
+    let since = doubtsSince ?? run.time.now
+    doubtsSince = since
+    guard run.time.now - since > seconds else { return }
+    run.history.note("administrator: confirms to \(name) that pods are gone")
+    doubtsSince = nil
+    broker.confirmAbsence()
   }
 
   private func setReading(_ reads: Bool) {
@@ -105,7 +144,7 @@ final class SimulatedProcess {
   ) throws -> Publisher {
     let publisher = try Publisher(
       path: socket, role: role, instance: name, consumers: consumers, allowedPeers: [],
-      timing: Run.timing, clock: clock, log: log)
+      timing: run.timing, clock: clock, log: log)
     self.publisher = publisher
     return publisher
   }
@@ -124,24 +163,49 @@ final class SimulatedProcess {
       client: client(clock), publisher: publisher,
       options: Watcher.Options(
         schedulerNames: [WellKnown.schedulerName], cluster: nil,
-        timing: WatchTiming(silence: 1200, checkInterval: 600)),
+        timing: WatchTiming(silence: 150 * run.scale, checkInterval: 45 * run.scale)),
       clock: clock, log: log)
     remains = [watcher]
-    Task { @EventLoop in await watcher.run() }
+    guard run.plan.site == .twoHosts, let link else {
+      Task { @EventLoop in await watcher.run() }
+      return
+    }
+    let store = KubernetesLeaseStore(
+      client: KubernetesClient(
+        KubernetesConnection(server: "http://simulated"), program: name, http: link, clock: clock,
+        log: log), namespace: "pbs-connector", name: "pbs-connector-kube-watcher")
+    let lease = Lease(store: store, name: "lease", identity: name, clock: clock, log: log)
+    lease.onHeld = { [publisher, watcher] in
+      publisher.validUntil = $0
+      watcher.leads = true
+    }
+    lease.onLost = { [publisher, watcher] in
+      publisher.setSynced(false)
+      watcher.leads = false
+    }
+    Task { @EventLoop in await lease.lead { await watcher.run() } }
   }
 
   private func startBroker(_ clock: ProcessClock) throws {
     let publisher = try serve(.pbsBroker, for: .binder, clock)
-    var settings = try BrokerSettings(Settings(path: nil, program: "pbs-broker"))
-    settings.lookInterval = Run.lookInterval
+    var settings = try BrokerSettings(Settings(path: run.configuration, program: "pbs-broker"))
+    settings.lookInterval *= run.scale
+    settings.lookIntervalWithHints *= run.scale
+    settings.orphanGrace *= run.scale
     settings.vanishLeast = Run.vanishLeast
+    settings.vanishInterval = Run.vanishInterval
+    settings.reliance = run.plan.hasUsers ? .required : .owner
+    let host = run.plan.site == .twoHosts ? number : 1
     let subscription = Subscription(
-      path: "\(run.folder)/watcher.sock", role: .pbsBroker, instance: name, clock: clock, log: log)
+      path: "\(run.folder)/watcher-\(host).sock", role: .pbsBroker, instance: name, clock: clock,
+      log: log)
     subscriptions = [subscription]
     let broker = Broker(
       settings: settings, instance: name, backend: PBSLink(run, clock, name: name),
       subscription: subscription, publisher: publisher, clock: clock, log: log)
     remains = [broker]
+    self.broker = broker
+    run.knowledge.begins(name)
     subscription.start()
     Task { @EventLoop in await broker.run() }
   }
@@ -164,9 +228,13 @@ final class SimulatedProcess {
         subscriptions.append(subscription)
         binder.subscribe(subscription)
       }
-      for broker in run.brokers where broker.isUp || broker === run.brokers[0] {
-        follow?(broker.name)
-      }
+      let brokers =
+        switch run.plan.site {
+        case .single: run.brokers.filter { $0.isUp || $0 === run.brokers[0] }
+        case .shared: run.brokers
+        case .twoHosts: [run.brokers[number - 1]]
+        }
+      for broker in brokers { follow?(broker.name) }
     }
   }
 

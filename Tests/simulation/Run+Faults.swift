@@ -5,84 +5,130 @@
 extension Run {
   func begin(_ fault: Plan.Fault) {
     let seconds = fault.lasts
+    if trap?.first == fault.kind { trap?.removeFirst() }
     history.note("fault: \(fault.kind.rawValue) for \(Int(seconds)) s")
     trouble.begin(fault.kind, for: seconds)
     switch fault.kind {
-    case .killWatcher: restart(watcher, after: min(seconds, 60))
-    case .killBroker: restart(of(brokers, fault), after: min(seconds, 60))
-    case .killBinder: restart(of(binders, fault), after: min(seconds, 60))
-    case .stopWatcher: watcher.stop(for: seconds)
-    case .stopBroker: of(brokers, fault)?.stop(for: seconds)
-    case .stopBinder: of(binders, fault)?.stop(for: seconds)
-    case .pbsAway, .pbsHangs, .pbsLosesAnswers, .pbsBusy, .pbsListsNothing, .apiHangs, .apiErrs:
-      break
-    case .pbsLosesJobs: pbs.loseAll(countingAnew: fault.choice % 2 == 0)
-    case .apiAway: for process in [watcher] { process.endWatches(broken: true) }
-    case .watchesEnd: watcher.endWatches(broken: fault.choice % 2 == 0)
+    case .killWatcher: restart(fault.one(of: up(watchers)), after: min(seconds, 60))
+    case .killBroker: restart(fault.one(of: up(brokers)), after: min(seconds, 60))
+    case .killBinder: restart(fault.one(of: up(binders)), after: min(seconds, 60))
+    case .stopWatcher: fault.one(of: up(watchers))?.stop(for: seconds)
+    case .stopBroker: fault.one(of: up(brokers))?.stop(for: seconds)
+    case .stopBinder: fault.one(of: up(binders))?.stop(for: seconds)
+    case .brokerDeaf: fault.one(of: up(brokers))?.beDeaf(for: seconds)
+    case .binderDeaf: fault.one(of: up(binders))?.beDeaf(for: seconds)
+    case .brokerBlind:
+      guard let broker = fault.one(of: up(brokers)) else { return }
+      history.note("\(broker.name) cannot reach PBS")
+      trouble.begin(fault.kind, of: broker.name, for: seconds)
+    case .hostSuspended:
+      let host = Int(fault.choice % 2)
+      let stopped =
+        plan.site == .twoHosts
+        ? [watchers[host], brokers[host], binders[host]] : up(watchers + brokers + binders)
+      for process in stopped { process.stop(for: seconds) }
+    case .dateJumps:
+      let shift = Double(fault.choice % 20000) - 10000
+      dateShift.seconds.withLock { $0 = shift }
+      later(seconds) { [unowned self] in dateShift.seconds.withLock { $0 = 0 } }
+    case .secondBroker: secondBroker(for: seconds)
+    case .secondBinder: double(binders, for: seconds)
+    case .pbsAway, .pbsHangs:
+      later(seconds) { [unowned self] in
+        guard !trouble.isOn(.pbsAway), !trouble.isOn(.pbsHangs) else { return }
+        pbs.restarted(listsLate: fault.choice % 2 == 0)
+      }
+    case .apiAway:
+      for watcher in watchers { watcher.endWatches(broken: true) }
+    case .watchesEnd:
+      for watcher in watchers { watcher.endWatches(broken: fault.choice % 2 == 0) }
     case .watchesSilent:
-      watcher.silenceWatches()
+      for watcher in watchers { watcher.silenceWatches() }
       // Noticed when bookmarks stay away.
-      trouble.begin(fault.kind, for: 1300)
+      trouble.begin(fault.kind, for: 160 * scale)
     case .historyGone:
       api.compact()
-      watcher.endWatches(broken: true)
-    case .jobDeleted: job(fault).map { pbs.end($0, words: "deleted by root", status: 271) }
-    case .jobRequeued: job(fault).map(pbs.requeue)
-    case .jobRunsElsewhere: job(fault).map(pbs.runElsewhere)
-    case .jobHeld:
-      guard let id = job(fault) else { return }
-      pbs.hold(id)
-      later(seconds) { [unowned self] in pbs.release(id) }
-    case .jobSuspended:
-      guard let id = job(fault) else { return }
-      pbs.suspend(id)
-      later(seconds) { [unowned self] in pbs.resume(id) }
-    case .hostDown:
-      let host = pbs.hosts[Int(fault.choice % UInt64(pbs.hosts.count))]
-      pbs.set(host, isDown: true)
-      later(seconds) { [unowned self] in
-        hostBackAt = time.now
-        pbs.set(host, isDown: false)
-      }
-    case .nodeNotReady:
-      let host = pbs.hosts[Int(fault.choice % UInt64(pbs.hosts.count))]
-      api.setNode(host, isReady: false)
-      later(seconds) { [unowned self] in
-        hostBackAt = time.now
-        api.setNode(host, isReady: true)
-      }
-    case .secondBroker:
-      guard !brokers[1].isUp else { return }
-      double(brokers, for: seconds)
-      for binder in binders { binder.follow?(brokers[1].name) }
-      // Its socket is not asked for ever after.
-      later(seconds + 30) { [unowned self] in
-        if !brokers[1].isUp { for binder in binders { binder.unfollow() } }
-      }
-    case .secondBinder: double(binders, for: seconds)
+      for watcher in watchers { watcher.endWatches(broken: true) }
+    case .etcdRestored: restoreEtcd(fault)
+    case .hintsBogus: hintOfNothing(fault)
+    case .pbsLosesAnswers, .pbsBusy, .pbsSlow, .pbsListsNothing, .pbsListsPart, .pbsContradicts,
+      .pbsUnreadable, .apiHangs, .apiErrs, .hintsMissing:
+      break
+    case .pbsLosesJobs, .jobDeleted, .jobRequeued, .jobRunsElsewhere, .jobHeld, .jobSuspended,
+      .jobAltered, .jobMoved, .hostDown, .nodeNotReady:
+      beginAtPBS(fault)
+    case .podEdited, .podResized, .podTampered: editPod(fault)
     }
   }
 
+  // MARK: Processes
+
+  private func up(_ processes: [SimulatedProcess]) -> [SimulatedProcess] {
+    processes.filter(\.isUp)
+  }
+
   private func restart(_ process: SimulatedProcess?, after seconds: Double) {
-    guard let process, process.isUp else { return }
+    guard let process else { return }
     process.kill()
     later(seconds) { process.start() }
   }
 
   private func double(_ processes: [SimulatedProcess], for seconds: Double) {
-    guard !processes[1].isUp else { return }
+    guard plan.site == .single, !processes[1].isUp else { return }
     processes[1].start()
     later(seconds) { processes[1].kill() }
   }
 
-  /// One of those that run.
-  private func of(_ processes: [SimulatedProcess], _ fault: Plan.Fault) -> SimulatedProcess? {
-    let up = processes.filter(\.isUp)
-    return up.isEmpty ? nil : up[Int(fault.choice % UInt64(up.count))]
+  private func secondBroker(for seconds: Double) {
+    guard plan.site == .single, !brokers[1].isUp else { return }
+    double(brokers, for: seconds)
+    for binder in binders { binder.follow?(brokers[1].name) }
+    // Its socket is not asked for ever after.
+    later(seconds + 30) { [unowned self] in
+      if !brokers[1].isUp { for binder in binders { binder.unfollow() } }
+    }
   }
 
-  private func job(_ fault: Plan.Fault) -> String? {
-    let live = pbs.live
-    return live.isEmpty ? nil : live[Int(fault.choice % UInt64(live.count))].job.id
+  // MARK: Kubernetes
+
+  /// etcd is as it was up to an hour before; its servers are away meanwhile.
+  private func restoreEtcd(_ fault: Plan.Fault) {
+    // Versions that the cluster passes again before kube-watcher looks are a limit that is known.
+    let older = snapshots.filter { $0.version + 100 < api.version }
+    guard let former = fault.one(of: older) else { return }
+    history.note("kubernetes: etcd goes back from \(api.version) to \(former.version)")
+    trouble.begin(.apiAway, for: min(fault.lasts, 30))
+    for watcher in watchers { watcher.endWatches(broken: true) }
+    api.restore(former)
+    // Until it is noticed, and until an administrator has said that what is gone is gone.
+    trouble.begin(.etcdRestored, for: 60 * scale + 900)
+  }
+
+  /// A user changes a pod.
+  private func editPod(_ fault: Plan.Fault) {
+    let pods = api.pods.values.filter { !$0.isFinished && !$0.isTerminating }
+      .sorted { $0.number < $1.number }
+    let waiting = pods.filter { $0.node == nil }
+    guard let pod = fault.one(of: waiting.isEmpty ? pods : waiting) else { return }
+    let number = fault.choice / 64 % 4
+    let edit: (inout SimulatedPod) -> Void
+    switch fault.kind {
+    case .podResized: edit = { $0.cpus = $0.cpus % 2 + 1 }
+    case .podTampered:
+      let texts = [nil, "1.pbsserver", "\(pod.number + 1).pbsserver", "nonsense"]
+      edit = { $0.annotations["pbs-connector/job-id"] = texts[Int(number)] }
+    default:
+      let edits: [(String, String?)] = [
+        ("walltime", "7200"), ("walltime", "01:00:00"), ("walltime", nil),
+        ("hold", pod.annotations["pbs-connector/hold"] == nil ? "true" : nil),
+      ]
+      let (key, value) = edits[Int(number)]
+      edit = { $0.annotations["pbs-connector/\(key)"] = value }
+    }
+    history.note("user: \(fault.kind.rawValue) \(pod.name) (\(number))")
+    api.edit(pod.name) {
+      edit(&$0)
+      $0.editedAt = time.now
+    }
   }
 }

@@ -1,5 +1,6 @@
 import FoundationEssentials
 import ManualTime
+import Messages
 
 @testable import Runtime
 @testable import Wire
@@ -9,22 +10,20 @@ import ManualTime
 final class Run {
   /// When runs begin, on their clock; seconds.
   nonisolated static let beginning = 1000.0
-  /// Seconds between polls of PBS, and for which a share is confirmed: as on a quiet site, so that an
-  /// hour does not consist of polls.
-  nonisolated static let lookInterval = 20.0
-  nonisolated static let ownership = 60.0
   /// From so many jobs on that vanish at once, PBS's word is doubted.
   nonisolated static let vanishLeast = 3
+  /// Seconds between the polls that have to agree then.
+  nonisolated static let vanishInterval = 30.0
   /// Seconds without faults and new pods at the end: what has to come about does so in them.
   static let peace = 4 * 3600.0
 
-  static var timing: PublisherTiming {
-    var timing = PublisherTiming()
-    timing.ping = ownership / 4
-    timing.ownership = ownership
-    timing.silence = ownership * 1.5
-    return timing
-  }
+  /// How much slower than by default this site looks, pings and waits, so that an hour does not
+  /// consist of polls. A Lease cannot be slower.
+  let scale: Double
+  let timing: PublisherTiming
+  /// Seconds between polls of PBS, without hints and with them.
+  var lookInterval: Double { 2 * scale }
+  var longestLookInterval: Double { (plan.hasHints ? 5 : 2) * scale }
 
   let plan: Plan
   let folder: String
@@ -32,16 +31,21 @@ final class Run {
   let time: ManualClock
   let history: History
   let trouble: Trouble
+  let dateShift = DateShift()
+  /// The brokers' configuration file; nil for none.
+  let configuration: String?
+  private(set) lazy var knowledge = Knowledge(self)
   private(set) lazy var api = SimulatedAPI(self)
   private(set) lazy var pbs = SimulatedPBS(self)
   private(set) lazy var judge = Judge(self)
-  private(set) lazy var watcher = SimulatedProcess(.watcher, "watcher", self)
-  private(set) lazy var brokers = ["broker-1", "broker-2"].map {
-    SimulatedProcess(.broker, $0, self)
-  }
-  private(set) lazy var binders = ["binder-1", "binder-2"].map {
-    SimulatedProcess(.binder, $0, self)
-  }
+  private(set) lazy var watchers = [1, 2].map { SimulatedProcess(.watcher, $0, self) }
+  private(set) lazy var brokers = [1, 2].map { SimulatedProcess(.broker, $0, self) }
+  private(set) lazy var binders = [1, 2].map { SimulatedProcess(.binder, $0, self) }
+  var processes: [SimulatedProcess] { watchers + brokers + binders }
+  /// Backups of etcd, the oldest first.
+  private(set) var snapshots: [SimulatedAPI.State] = []
+  /// Faults that the trap waits for; nil without one.
+  var trap: [Plan.Kind]?
   /// When a host came back last.
   var hostBackAt = -Double.infinity
   /// How often time has moved.
@@ -50,7 +54,10 @@ final class Run {
   private var timers: [Int: any Timer] = [:]
   private var lastTimer = 0
 
-  init(_ plan: Plan, seed: UInt64, folder: String, isLoud: Bool = false) {
+  init(
+    _ plan: Plan, seed: UInt64, folder: String, isLoud: Bool = false, trap: [Plan.Kind]? = nil
+  ) {
+    self.trap = trap
     self.plan = plan
     self.folder = folder
     self.isLoud = isLoud
@@ -58,14 +65,25 @@ final class Run {
     history = History(time, isLoud: isLoud)
     trouble = Trouble(time)
     numbers = Jitter(seed: ~seed)
+    scale = plan.site == .twoHosts ? 2 : 10
+    var timing = PublisherTiming()
+    timing.ping *= scale
+    timing.ownership *= scale
+    timing.silence *= scale
+    self.timing = timing
+    configuration = plan.hasUsers ? "\(folder)/config.yaml" : nil
+    if let configuration { Self.write(Self.users, to: configuration) }
   }
 
   /// Runs to the end, or to the first thing that must not be.
   /// - Returns: what that is; nil when all is well.
   func go() -> String? {
-    watcher.start()
-    brokers[0].start()
-    binders[0].start()
+    if plan.site == .twoHosts { watchers[1].start() }
+    watchers[0].start()
+    for processes in [brokers, binders] {
+      processes[0].start()
+      if plan.site != .single { processes[1].start() }
+    }
     for arrival in plan.arrivals {
       later(arrival.at) { [unowned self] in api.create(arrival) }
     }
@@ -78,14 +96,41 @@ final class Run {
       precondition(EventLoop.shared.strays == 0, "something ran on another thread")
       guard judge.violation == nil, time.advanceToNext(until: end) else { break }
     }
-    for process in [watcher] + brokers + binders { process.kill() }
+    for process in processes { process.kill() }
     EventLoop.shared.runPending()
     return judge.violation
   }
 
   private func look() {
     judge.lookIfCalm()
+    snapshots.append(api.state)
+    if snapshots.count > 20 { snapshots.removeFirst() }
+    for broker in brokers { broker.confirmAbsence(after: 600) }
     later(200) { [unowned self] in look() }
+  }
+
+  /// PBS's hooks tell of a job.
+  func hint(_ id: String) {
+    guard plan.hasHints, !trouble.isOn(.hintsMissing), let job = JobID(id) else { return }
+    later(latency()) { [unowned self] in for broker in brokers { broker.hint(job) } }
+  }
+
+  /// Pods of one namespace are jobs of a user of their own, whom every host has.
+  private static let users = """
+    pbs-broker:
+      least-uid: 1
+      namespaces:
+        default: {}
+        batch: {user: nobody}
+
+    """
+
+  private static func write(_ text: String, to path: String) {
+    do {
+      try Data(text.utf8).write(to: URL(filePath: path))
+    } catch {
+      preconditionFailure("\(path): \(error)")
+    }
   }
 
   // MARK: Time and chance

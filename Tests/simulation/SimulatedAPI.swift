@@ -20,10 +20,18 @@ final class SimulatedAPI {
   private static let kept = 500
 
   let run: Run
-  private(set) var pods: [String: SimulatedPod] = [:]
+  /// All that etcd keeps.
+  struct State {
+    var version = 100
+    var pods: [String: SimulatedPod] = [:]
+    var lease: (version: Int, spec: String)?
+  }
+
+  var state = State()
+  var pods: [String: SimulatedPod] { state.pods }
+  var version: Int { state.version }
   /// Whether a node's kubelet reports.
   private(set) var nodes: [String: Bool] = [:]
-  private(set) var version = 100
   private(set) var changes: [Change] = []
   private(set) var oldest = 100
   private var timers: [String: [any Timer]] = [:]
@@ -39,14 +47,17 @@ final class SimulatedAPI {
   // MARK: What users and kubelets do
 
   func create(_ arrival: Plan.Arrival) {
+    guard !run.trouble.isOn(.apiAway) else {
+      return run.later(1) { [unowned self] in create(arrival) }
+    }
     created += 1
     let digits = "\(created)"
     let uid = "00000000-0000-4000-8000-" + String(repeating: "0", count: 12 - digits.count) + digits
     let name = "pod-\(created)"
     run.history.note("user: creates \(name)")
-    pods[name] = SimulatedPod(
-      number: created, uid: uid, name: name, cpus: arrival.cpus, life: arrival.life,
-      ending: arrival.ending)
+    state.pods[name] = SimulatedPod(
+      number: created, uid: uid, name: name, namespace: arrival.namespace, cpus: arrival.cpus,
+      life: arrival.life, ending: arrival.ending)
     changed(name, "ADDED")
     run.judge.created(uid)
     if let seconds = arrival.deletedAfter {
@@ -63,7 +74,7 @@ final class SimulatedAPI {
     guard pod.node != nil, !pod.isFinished else { return remove(name) }
     pod.grace = grace ?? 30
     pod.deletion = Timestamp.seconds(run.time.date.addingTimeInterval(Double(pod.grace)))
-    pods[name] = pod
+    state.pods[name] = pod
     changed(name, "MODIFIED")
     after(min(pod.ending, Double(pod.grace)), name) { [unowned self] in stopped(name) }
   }
@@ -82,7 +93,7 @@ final class SimulatedAPI {
     run.history.note("kubernetes: \(name) is gone")
     run.judge.ended(pod.uid)
     changed(name, "DELETED")
-    pods[name] = nil
+    state.pods[name] = nil
     timers[name] = nil
   }
 
@@ -90,7 +101,9 @@ final class SimulatedAPI {
     guard var pod = pods[name] else { return }
     pod.node = node
     pod.annotations.merge(annotations) { $1 }
-    pods[name] = pod
+    pod.boundJob = annotations["pbs-connector/job-id"]
+    pod.boundRun = annotations["pbs-connector/run-count"]
+    state.pods[name] = pod
     changed(name, "MODIFIED")
     after(1, name) { [unowned self] in started(name) }
   }
@@ -102,7 +115,7 @@ final class SimulatedAPI {
     guard nodes[node] == true else {
       return after(10, name) { [unowned self] in started(name) }
     }
-    pods[name]?.phase = "Running"
+    state.pods[name]?.phase = "Running"
     changed(name, "MODIFIED")
     after(pod.life, name) { [unowned self] in finished(name) }
   }
@@ -113,7 +126,7 @@ final class SimulatedAPI {
       return after(10, name) { [unowned self] in finished(name) }
     }
     run.history.note("kubelet: \(name) has finished")
-    pods[name]?.phase = "Succeeded"
+    state.pods[name]?.phase = "Succeeded"
     run.judge.ended(pod.uid)
     changed(name, "MODIFIED")
     // A garbage collector, or its user.
@@ -132,16 +145,47 @@ final class SimulatedAPI {
       pod.conditions.removeAll { $0.type == condition.type }
       pod.conditions.append(condition)
     }
-    pods[name] = pod
+    state.pods[name] = pod
     changed(name, "MODIFIED")
   }
 
   func setNode(_ name: String, isReady: Bool) {
     guard nodes[name] != nil, nodes[name] != isReady else { return }
     nodes[name] = isReady
-    version += 1
+    state.version += 1
     add(
       Change(version: version, kind: "nodes", line: watchLine("MODIFIED", nodeJSON(name, version))))
+  }
+
+  /// A user changes a pod.
+  func edit(_ name: String, _ change: (inout SimulatedPod) -> Void) {
+    guard var pod = pods[name] else { return }
+    change(&pod)
+    state.pods[name] = pod
+    changed(name, "MODIFIED")
+  }
+
+  /// etcd is as it was; what runs on nodes goes on.
+  func restore(_ former: State) {
+    let gone = pods.values.filter { former.pods[$0.name]?.uid != $0.uid }
+    for pod in gone.sorted(by: { $0.number < $1.number }) {
+      timers[pod.name] = nil
+      run.judge.ended(pod.uid)
+    }
+    state = former
+    changes = []
+    oldest = version
+    for pod in pods.values.sorted(by: { $0.number < $1.number }) {
+      timers[pod.name] = nil
+      if !pod.isFinished { run.judge.created(pod.uid) }
+      if pod.isTerminating {
+        after(pod.ending, pod.name) { [unowned self] in stopped(pod.name) }
+      } else if pod.isFinished {
+        after(3600, pod.name) { [unowned self] in remove(pod.name) }
+      } else if pod.node != nil {
+        after(1, pod.name) { [unowned self] in started(pod.name) }
+      }
+    }
   }
 
   /// History before this moment is no longer kept.
@@ -184,8 +228,9 @@ final class SimulatedAPI {
   }
 
   private func changed(_ name: String, _ type: String) {
-    version += 1
-    pods[name]?.version = version
+    state.version += 1
+    let version = state.version
+    state.pods[name]?.version = version
     guard let pod = pods[name] else { return }
     add(Change(version: version, kind: "pods", line: watchLine(type, pod.json)))
   }

@@ -12,25 +12,44 @@ final class SimulatedPBS {
   struct Entry {
     var job: Job
     var cpus: Int
+    /// What it asks for, as far as it can be changed while it waits.
+    var terms: JobTerms
+    var submittedAt: Double
+    /// PBS's side has changed what it asks for.
+    var isAltered = false
     /// When it was on a host for the last time, and as which run where.
     var leftHost: (at: Double, host: String)?
     /// When its host reported last that it runs.
     var runsSince: Double?
     /// An end that is on its way.
     var isEnding = false
+
+    /// As PBS tells it.
+    var told: Job {
+      var job = job
+      if job.isWaiting { job.terms = terms } else { job.recorded = nil }
+      return job
+    }
   }
 
-  private let run: Run
+  /// The user that brokers run as.
+  static let user = "pbs-broker"
+  /// Seconds after which PBS gives up a host that does not answer (node_fail_requeue).
+  private static let hostPatience = 310.0
+
+  let run: Run
   private(set) var entries: [String: Entry] = [:]
   /// Hosts that PBS cannot reach.
   private(set) var down: Set<String> = []
   private(set) var lostAt = -Double.infinity
-  /// Those that ran when all were lost last, by their ids.
-  private(set) var lost: [String: Job] = [:]
+  /// The jobs that ran when all were lost, the last of such times at the end.
+  private(set) var losses: [(at: Double, jobs: [String: Job])] = []
   /// Ids of jobs that were lost: of those that are given again, a qdel may be on its way.
   private(set) var former: Set<String> = []
   private var lastNumber = 0
   private var isCycleDue = false
+  private var startedAt = -Double.infinity
+  private var listsFrom = -Double.infinity
 
   init(_ run: Run) {
     self.run = run
@@ -47,32 +66,40 @@ final class SimulatedPBS {
 
   // MARK: What brokers ask for
 
-  func submit(_ description: JobDescription) -> String {
+  func submit(_ description: JobDescription, by broker: String) -> String {
     lastNumber += 1
     let id = "\(lastNumber).pbsserver"
     let value = { (name: String) in description.environment.first { $0.name == name }?.value }
     let uid = value(WellKnown.podUID) ?? ""
     var job = Job(
       id: id, state: .queued, substate: 10, execHost: nil, runCount: 0, comment: nil,
-      exitStatus: nil, holdTypes: nil, owner: "pbs-broker@host",
+      exitStatus: nil, holdTypes: nil, owner: "\(description.user ?? Self.user)@host",
       pod: PodReference(
         uid: uid, namespace: value(WellKnown.podNamespace) ?? "",
         name: value(WellKnown.podName) ?? ""))
     job.cluster = value(WellKnown.cluster)
     job.scheduler = value(WellKnown.podScheduler)
-    entries[id] = Entry(job: job, cpus: description.chunks.first?.ncpus ?? 1)
+    job.select = description.select
+    job.recorded = JobTerms(value(WellKnown.jobTerms))
+    if run.plan.hasUsers, let cluster = job.cluster, let pod = job.pod {
+      job.proof = ProvenPod(cluster: cluster, pod: pod).text
+    }
+    if description.isHeld { (job.state, job.holdTypes) = (.held, "u") }
     run.history.note("pbs: job \(id) for \(description.name)")
-    run.judge.submitted(uid)
+    run.judge.submits(uid, by: broker)
+    entries[id] = Entry(
+      job: job, cpus: description.chunks.first?.ncpus ?? 1, terms: JobTerms(description),
+      submittedAt: run.time.now)
     cycleSoon()
     return id
   }
 
-  /// - Returns: whether it knows the job, ended or not.
-  func delete(_ id: String) -> Bool {
-    guard let entry = entries[id] else { return false }
-    guard !entry.job.hasEnded else { return true }
-    end(id, words: "deleted by pbs-broker", status: 271)
-    return true
+  func delete(_ id: String, force: Bool) throws(PBSError) {
+    guard let entry = entries[id], !entry.job.hasEnded else { return }
+    if !force, entry.job.isRunning, let host = entry.job.host, down.contains(host) {
+      throw .busy("Server could not connect to MOM")
+    }
+    end(id, words: "deleted by \(Self.user)", status: 271)
   }
 
   // MARK: What happens to jobs
@@ -96,6 +123,7 @@ final class SimulatedPBS {
     entries[id]?.job.state = .finished
     entries[id]?.job.comment = words
     entries[id]?.job.exitStatus = status
+    run.hint(id)
     // Its history ends as well.
     run.later(7200) { [unowned self] in
       if entries[id]?.job.hasEnded == true { entries[id] = nil }
@@ -114,6 +142,7 @@ final class SimulatedPBS {
     leave(id)
     entries[id]?.job.state = .queued
     entries[id]?.job.execHost = nil
+    entries[id]?.job.chunks = []
     cycleSoon()
   }
 
@@ -127,20 +156,6 @@ final class SimulatedPBS {
     run.history.note("pbs: job \(id) runs again, on \(other)")
     leave(id)
     start(id, on: other)
-  }
-
-  func hold(_ id: String) {
-    guard entries[id]?.job.state == .queued else { return }
-    run.history.note("pbs: job \(id) is held")
-    entries[id]?.job.state = .held
-    entries[id]?.job.holdTypes = "o"
-  }
-
-  func release(_ id: String) {
-    guard entries[id]?.job.state == .held else { return }
-    entries[id]?.job.state = .queued
-    entries[id]?.job.holdTypes = "n"
-    cycleSoon()
   }
 
   func suspend(_ id: String) {
@@ -161,16 +176,50 @@ final class SimulatedPBS {
     run.history.note("pbs: loses \(live.count) jobs")
     lostAt = run.time.now
     let running = live.filter { $0.job.isRunning && $0.job.substate == 42 }
-    lost = Dictionary(running.map { ($0.job.id, $0.job) }) { first, _ in first }
+    losses.append(
+      (run.time.now, Dictionary(running.map { ($0.job.id, $0.job) }) { first, _ in first }))
+    if losses.count > 3 { losses.removeFirst() }
     former.formUnion(entries.keys)
     entries.removeAll()
     if countingAnew { lastNumber = 0 }
   }
 
   func set(_ host: String, isDown: Bool) {
-    if isDown { down.insert(host) } else { down.remove(host) }
-    cycleSoon()
+    guard isDown else {
+      down.remove(host)
+      return cycleSoon()
+    }
+    guard down.insert(host).inserted else { return }
+    let jobs = live.filter { $0.job.host == host && $0.job.isRunning }.map {
+      ($0.job.id, $0.job.runCount)
+    }
+    run.later(Self.hostPatience) { [unowned self] in
+      guard down.contains(host) else { return }
+      for (id, count) in jobs where entries[id]?.job.runCount == count {
+        end(id, words: "given up with its host", status: -20)
+      }
+    }
   }
+
+  /// The server is there again after it was away.
+  /// - Parameter listsLate: whether its list of jobs is empty for a moment.
+  func restarted(listsLate: Bool) {
+    startedAt = run.time.now
+    if listsLate { listsFrom = startedAt + 0.8 }
+  }
+
+  /// It lists no jobs yet.
+  var isStarting: Bool { run.time.now < listsFrom }
+  /// Its hosts have not reported yet.
+  var hasJustStarted: Bool { run.time.now - startedAt < 10 }
+
+  func edit(_ id: String, _ change: (inout Entry) -> Void) {
+    guard var entry = entries[id] else { return }
+    change(&entry)
+    entries[id] = entry
+  }
+
+  func forget(_ id: String) { entries[id] = nil }
 
   // MARK: Scheduling
 
@@ -179,7 +228,7 @@ final class SimulatedPBS {
       - live.filter { $0.job.isRunning && $0.job.host == host }.reduce(0) { $0 + $1.cpus }
   }
 
-  private func cycleSoon() {
+  func cycleSoon() {
     guard !isCycleDue else { return }
     isCycleDue = true
     run.later(0.2 + 10 * run.latency()) { [unowned self] in
@@ -206,6 +255,7 @@ final class SimulatedPBS {
     entry.job.state = .running
     entry.job.substate = 41
     entry.job.execHost = "\(host)/0*\(entry.cpus)"
+    entry.job.chunks = [.init(vnode: host, resources: ["ncpus": "\(entry.cpus)"])]
     entry.job.runCount += 1
     entry.job.comment = "Job run at now on (\(host))"
     entries[id] = entry
@@ -221,5 +271,6 @@ final class SimulatedPBS {
     }
     entries[id]?.job.substate = 42
     entries[id]?.runsSince = run.time.now
+    run.hint(id)
   }
 }

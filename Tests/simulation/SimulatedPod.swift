@@ -10,7 +10,8 @@ struct SimulatedPod {
   let number: Int
   let uid: String
   let name: String
-  let cpus: Int
+  let namespace: String
+  var cpus: Int
   /// Seconds for which it runs, and those it takes to end when it is deleted.
   let life: Double
   let ending: Double
@@ -22,15 +23,21 @@ struct SimulatedPod {
   /// When its grace period ends; RFC 3339.
   var deletion: String?
   var grace = 30
+  /// When its user has changed last what it asks for.
+  var editedAt: Double?
+  /// The job with which it was bound, whatever its user has written since.
+  var boundJob: String?
+  var boundRun: String?
 
   var isFinished: Bool { phase == "Succeeded" || phase == "Failed" }
   var isTerminating: Bool { deletion != nil }
-  var job: String? { annotations["pbs-connector/job-id"] }
+  /// Its user has written what is not his to write.
+  var isTampered: Bool { boundJob != annotations["pbs-connector/job-id"] }
 
   /// As the API tells it.
   var json: String {
     var metadata =
-      #""name":"\#(name)","namespace":"default","uid":"\#(uid)","resourceVersion":"\#(version)""#
+      #""name":"\#(name)","namespace":"\#(namespace)","uid":"\#(uid)","resourceVersion":"\#(version)""#
     if !annotations.isEmpty {
       let items = annotations.sorted { $0.key < $1.key }.map { #""\#($0.key)":"\#($0.value)""# }
       metadata += #","annotations":{\#(items.joined(separator: ","))}"#

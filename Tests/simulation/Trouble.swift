@@ -5,8 +5,16 @@ import ManualTime
 /// What is wrong at present, and until when.
 @EventLoop
 final class Trouble {
+  /// Something that is wrong: with a process of this name, or everywhere.
+  private struct Place: Hashable {
+    var kind: Plan.Kind
+    var name: String
+  }
+
   private let time: ManualClock
-  private var ends: [Plan.Kind: Double] = [:]
+  private var ends: [Place: Double] = [:]
+  /// When the last of a kind ends, or has ended.
+  private var lasts: [Plan.Kind: Double] = [:]
   /// When the last of all faults ends, or has ended.
   private(set) var until = -Double.infinity
 
@@ -14,11 +22,21 @@ final class Trouble {
     self.time = time
   }
 
-  func isOn(_ kind: Plan.Kind) -> Bool { ends[kind].map { $0 > time.now } ?? false }
+  func isOn(_ kind: Plan.Kind, of name: String = "") -> Bool {
+    ends[Place(kind: kind, name: name)].map { $0 > time.now } ?? false
+  }
 
-  func begin(_ kind: Plan.Kind, for seconds: Double) {
-    ends[kind] = max(ends[kind] ?? 0, time.now + seconds)
-    until = max(until, time.now + seconds)
+  func begin(_ kind: Plan.Kind, of name: String = "", for seconds: Double) {
+    let end = time.now + seconds
+    let place = Place(kind: kind, name: name)
+    ends[place] = max(ends[place] ?? 0, end)
+    lasts[kind] = max(lasts[kind] ?? 0, end)
+    until = max(until, end)
+  }
+
+  /// Whether one of these was on at some time of the last seconds.
+  func wasOn(_ kinds: Set<Plan.Kind>, within seconds: Double) -> Bool {
+    kinds.contains { (lasts[$0] ?? -.infinity) > time.now - seconds }
   }
 
   /// Seconds for which nothing has been wrong.

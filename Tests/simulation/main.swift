@@ -3,7 +3,9 @@ import Glibc
 
 @testable import Runtime
 
-/// `simulate HOURS SEED [loud]`: one run, and where it fails the shortest history that does.
+/// `simulate HOURS SEED [loud] [once] [trap=KIND,KIND]`: one run, and where it fails the shortest
+/// history that does. A trap is a defect that is none: it closes with the first binding after faults of
+/// these kinds, in this order, and shows that the shortest history is found.
 ///
 /// The order of sets and dictionaries depends on a secret of each process unless it is told not to.
 if ProcessInfo.processInfo.environment["SWIFT_DETERMINISTIC_HASHING"] == nil {
@@ -30,13 +32,18 @@ private enum Program {
     mkdir(folder, 0o700)
     defer { try? FileManager.default.removeItem(atPath: folder) }
     let plan = Plan(seed: seed, hours: hours)
+    let trap = arguments.first { $0.hasPrefix("trap=") }?.dropFirst(5).split(separator: ",")
+      .compactMap { Plan.Kind(rawValue: String($0)) }
     let clock = SystemClock()
     let began = clock.now
-    let run = Run(plan, seed: seed, folder: folder, isLoud: arguments.contains("loud"))
+    let make = { (plan: Plan, isLoud: Bool) in
+      Run(plan, seed: seed, folder: folder, isLoud: isLoud, trap: trap)
+    }
+    let run = make(plan, arguments.contains("loud"))
     let violation = run.go()
     let took = clock.now - began
     print(
-      "\(plan.arrivals.count) pods, \(plan.faults.count) faults, \(run.history.count) events, "
+      "SEED=\(seed), \(plan.site.rawValue): \(plan.arrivals.count) pods, \(plan.faults.count) faults, \(run.history.count) events, "
         + "history \(String(run.history.digest, radix: 16)), \(run.steps) steps, \(Int(took)) s: "
         + "\(Int(hours / took)) hours a second")
     guard let violation else { return 0 }
@@ -48,15 +55,21 @@ private enum Program {
     left.arrivals.removeAll { $0.at + Run.beginning > run.time.now }
     left.seconds = run.time.now - Run.beginning
     var shrink = Shrink(budget: 200) { plan in
-      Run(plan, seed: seed, folder: folder).go() != nil
+      // Another thing that is wrong is another history.
+      make(plan, false).go().map(kind(of:)) == kind(of: violation)
     }
     let shortest = shrink.shortest(of: left)
     print(
       "the shortest history found has \(shortest.arrivals.count) pods and "
         + "\(shortest.faults.count) faults:")
-    let last = Run(shortest, seed: seed, folder: folder)
+    let last = make(shortest, false)
     _ = last.go()
     for line in last.history.last { print(line) }
     return 1
+  }
+
+  /// What was wrong, without the names and numbers.
+  private static func kind(of violation: String) -> String {
+    violation.filter { !$0.isNumber }
   }
 }
