@@ -89,14 +89,18 @@ static void *end_with(void *argument) {
     _exit(0);
 }
 
-int connector_end_with(int socket) {
+int connector_start_thread(void *(*work)(void *), void *argument) {
     /* Signals are the other threads'. */
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_BLOCK, &all, &before);
     pthread_t thread;
-    int error = pthread_create(&thread, NULL, end_with, (void *)(long)socket);
+    int error = pthread_create(&thread, NULL, work, argument);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (error == 0) pthread_detach(thread);
     return error;
+}
+
+int connector_end_with(int socket) {
+    return connector_start_thread(end_with, (void *)(long)socket);
 }

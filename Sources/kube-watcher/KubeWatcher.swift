@@ -50,7 +50,8 @@ struct KubeWatcher: ConnectorCommand {
         try settings.text("socket", flag: socket) ?? "\(Process.runDirectory)/kube-watcher.sock"
       let timing = WatchTiming(
         silence: try settings.number("watch-silence", in: 5...3600) ?? 150,
-        checkInterval: try settings.number("check-interval", in: 1...3600) ?? 45)
+        checkInterval: try settings.number("check-interval", in: 1...3600) ?? 45,
+        listInterval: try settings.number("list-interval", in: 1...86400) ?? 600)
       let cluster = try settings.text("cluster")
       if let cluster, !Cluster.isID(cluster) {
         throw settings.wrong("cluster", "1 to 63 letters, digits, '.', '_' and '-'")

@@ -77,7 +77,7 @@ extension Broker {
     world.noteRoom(of: record, decision, now: clock.now)
     announceStart(jobs)
     noteProof(of: jobs)
-    noteMisplacement(decision.misplacement, of: record)
+    notePlace(of: record, decision, situation.translation)
     noteKillDelay(of: record, decision)
     countRefusal(of: record, situation)
     for deletion in decision.deletions {
@@ -184,7 +184,8 @@ extension Broker {
     _ record: PodRecord, _ job: JobDescription, _ now: Double
   ) -> (until: Double, reason: String)? {
     guard let pod = record.pod else { return nil }
-    let keys = [RejectionBackoff.Key.ownerOrSelf(of: pod), .request(of: pod, job)]
+    var keys = [RejectionBackoff.Key.ownerOrSelf(of: pod), .request(of: pod, job)]
+    if world.rejections.hasPlacements { keys.append(.placement(of: pod, job)) }
     return keys.compactMap { world.rejections.wait($0, now: now) }.max { $0.until < $1.until }
   }
 
@@ -200,9 +201,12 @@ extension Broker {
       policy: settings.policy, cluster: world.cluster?.id, hostMap: world.hostMap,
       claims: world.cluster?.claims == true ? world.claims : nil,
       claimReach: world.claimReach, claimUsers: world.claimUsers,
-      namedPods: world.namedPods(of: pod), server: world.server, taints: world.nodeFacts.taints)
+      namedPods: world.namedPods(of: pod), server: world.server,
+      taints: world.nodeFacts.taints(of: world.hostMap))
     do throws(Refusal) {
-      return .success(try PodTranslation.job(for: pod, in: context))
+      var job = try PodTranslation.job(for: pod, in: context)
+      if job.user == backend.user { job.user = nil }
+      return .success(job)
     } catch {
       return .failure(error)
     }

@@ -53,7 +53,7 @@ extension Broker {
       backend: backend, users: users, inFlight: settings.submissionsInFlight,
       isAway: { [unowned self] in poller.isAway },
       actions: .init(
-        steps: { [unowned self] job throws(PBSError) in try steps(of: job) },
+        steps: { [unowned self] job throws(PBSError) in try await steps(of: job) },
         taken: { [unowned self] in taken($0, $1) },
         owner: { [unowned self] in owner(of: $0) },
         settled: { [unowned self] job in
@@ -65,7 +65,9 @@ extension Broker {
 
   /// What is to be changed of a job now: things may have changed while it waited for its turn. An
   /// alteration is signed at this moment, where there are keys.
-  private func steps(of job: String) throws(PBSError) -> (JobEdit, [JobChange])? {
+  private func steps(of job: String) async throws(PBSError) -> (JobEdit, [JobChange])? {
+    // First, since things may change meanwhile.
+    let actor = try await backend.actor(for: owner(of: job))
     guard let uid = world.jobs[job]?.job.pod?.uid, let record = world.pods[uid],
       let pod = record.pod, let reference = PodReference(pod), let presence = presence(of: record),
       case .present = presence, owns(uid), let cluster = world.cluster?.id,
@@ -75,7 +77,6 @@ extension Broker {
     var steps: [JobChange] = edit.hold == true ? [.hold] : []
     if !edit.attributes.isEmpty {
       var attributes = edit.attributes
-      let actor = owner(of: job).map { backend.actor(for: $0) }
       let signed = PBSAlteration.signed(attributes, of: job)
       if let token = try signer?.token(for: reference, cluster: cluster, select: signed, as: actor)
       {

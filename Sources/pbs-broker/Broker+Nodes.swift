@@ -9,11 +9,28 @@ extension Broker {
     let before = world.nodes[node.metadata.name]
     world.update(node)
     if let uid = node.metadata.uid {
-      if let old = before?.metadata.uid, old != uid { world.nodeFacts.owners[old] = nil }
+      if let old = before?.metadata.uid, old != uid {
+        world.nodeFacts.owners[old] = nil
+        nodeMarks.forget(old)
+      }
       world.nodeFacts.owners[uid] = owner
     }
     if world.nodeFacts.update(node) { taintsChanged(of: node.metadata.name) }
     nodeSync.nodeChanged(node, before: before)
+  }
+
+  /// The node no longer exists.
+  func removeNode(_ name: String) {
+    if let uid = world.nodes[name]?.metadata.uid { nodeMarks.forget(uid) }
+    world.removeNode(name)
+    taintsChanged(of: name)
+  }
+
+  /// All has been told: what was known before and is not among it went while nobody watched.
+  func forgetUntold() {
+    let untold = world.untold
+    for name in untold.nodes { removeNode(name) }
+    for claim in untold.claims { world.removeClaim(namespace: claim.namespace, name: claim.name) }
   }
 
   /// Whether we are to act on the node of this UID at this moment.

@@ -41,9 +41,10 @@ extension Broker {
   func jobToSubmit(_ uid: String) throws(PBSError) -> JobDescription? {
     guard case (var description, let reference, let cluster)? = wanted(uid) else { return nil }
     // So that whoever meets the job can tell what of it its pod has changed since.
-    description.environment.append((WellKnown.jobTerms, JobTerms(description).text))
+    description.environment.append((WellKnown.jobTerms, JobTerms(submitted: description).text))
     description.token = try signer?.token(
-      for: reference, cluster: cluster, select: description.select, as: description.user)
+      for: reference, cluster: cluster, select: description.submittedSelect,
+      as: description.user)
     return description
   }
 
@@ -81,7 +82,7 @@ extension Broker {
     Metric.submissions.count(1, record.namespace, "taken")
     record.observeAge(.submissionDelay, at: clock.date)
     record.refusal = nil
-    record.asked[id] = AskedTerms(terms: JobTerms(description))
+    record.asked[id] = AskedTerms(terms: JobTerms(submitted: description))
     record.waitsFor = nil
     record.unansweredBackoff.reset()
     var job = Job(

@@ -3,9 +3,23 @@ import Runtime
 
 /// Pods whose jobs PBS has started where a taint keeps the pod off.
 extension Broker {
-  /// PBS may choose the same host again: the pod, and those of its owner, wait longer each time.
-  func noteMisplacement(_ misplacement: Decision.Misplacement?, of record: PodRecord) {
-    guard let misplacement, record.misplacement?.job != misplacement.job, let pod = record.pod
+  /// Seconds within which what follows from nodes' taints is done: many nodes may change at once, and
+  /// each might concern all pods.
+  private static let taintPatience = 1.0
+
+  /// PBS may choose the same host again: the pod, and those of its namespace that ask for the same,
+  /// wait longer each time.
+  func notePlace(
+    of record: PodRecord, _ decision: Decision, _ translation: Result<JobDescription, Refusal>?
+  ) {
+    if world.rejections.hasPlacements, case .bind = decision.message, let pod = record.pod,
+      case .success(let job) = translation
+    {
+      // PBS has chosen another host this time.
+      world.rejections.accepted(.placement(of: pod, job))
+    }
+    guard let misplacement = decision.misplacement, record.misplacement?.job != misplacement.job,
+      let pod = record.pod
     else { return }
     record.misplacement = misplacement
     let now = clock.now
@@ -15,16 +29,25 @@ extension Broker {
     log.warning(
       "pod \(record.name): job \(misplacement.job): \(misplacement.words); again in \(Int(delay.rounded())) s"
     )
-    guard let owner = RejectionBackoff.Key.owner(of: pod) else { return }
-    world.rejections.rejected(owner, reason: misplacement.words, now: now)
+    guard case .success(let job) = translation else { return }
+    world.rejections.rejected(
+      .placement(of: pod, job), reason: misplacement.words, now: now, on: misplacement.node)
   }
 
-  /// A node's taints have changed: pods that were kept off it are tried again soon.
+  /// A node's taints have changed, or it is gone: pods that were kept off it are tried again soon, and
+  /// so are those that wait with them.
   func taintsChanged(of node: String) {
-    let now = clock.now
+    world.rejections.taintsChanged(of: node)
+    let latest = clock.now + 2
     for record in world.pods.values where record.misplacement?.node == node {
-      record.notBefore = min(record.notBefore, now + 2)
+      record.notBefore = min(record.notBefore, latest)
     }
-    world.markAllChanged()
+    guard taintTimer == nil else { return }
+    let timer = clock.timer { [weak self] in
+      self?.taintTimer = nil
+      self?.compareAll()
+    }
+    timer.schedule(after: Self.taintPatience)
+    taintTimer = timer
   }
 }

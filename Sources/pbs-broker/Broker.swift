@@ -28,6 +28,8 @@ final class Broker {
   /// Pods that were not acted on because our ownership was not confirmed.
   var postponed: Set<String> = []
   let hostWatch: HostWatch
+  /// Pods are compared when it fires, since nodes' taints have changed.
+  var taintTimer: (any Timer)?
   private var comparedAt = -Double.infinity
   /// PBS has been polled, and pods compared with their jobs since.
   private(set) var comparedOnce = false
@@ -103,7 +105,7 @@ final class Broker {
     case .podGone(let pod, let wasDeleted):
       world.podGone(pod.uid, wasDeleted: wasDeleted, now: now)
     case .node(let node, let owner): update(node, owner: owner)
-    case .nodeGone(let name): world.removeNode(name)
+    case .nodeGone(let name): removeNode(name)
     case .cluster(let cluster): update(cluster)
     case .claim(let claim): world.update(claim)
     case .nodeUse(let use): world.update(use)
@@ -117,6 +119,7 @@ final class Broker {
   }
 
   private func synced() {
+    forgetUntold()
     world.watcherSynced(now: clock.now)
     log.debug("kube-watcher has told all")
     if world.cluster == nil {
@@ -228,6 +231,7 @@ final class Broker {
     }
     if begun - comparedAt > Self.comparisonInterval {
       comparedAt = begun
+      world.rejections.forgetCalm(clock.now)
       world.markAllChanged()
     } else {
       for record in world.pods.values where !record.isPresent || record.pod?.isTerminating == true {

@@ -13,12 +13,12 @@ struct BrokerConfiguration {
 
   /// Keys that a reload makes count; all others do at the next start.
   static let reloadable: Set<String> = [
-    "annotations", "account", "bind-when", "deadline-margin", "default-cpu", "default-memory",
-    "default-walltime", "flavours", "group", "hosts", "ignore-taints", "least-cpu", "least-memory",
-    "limits",
-    "log-level", "longest-walltime", "look-interval", "look-interval-with-hints", "namespaces",
-    "node-labels",
-    "orphan-grace", "priority-classes", "project", "queue", "resources", "sync-resources",
+    "annotations", "account", "bind-when", "check-capacity", "deadline-margin", "default-cpu",
+    "default-memory", "default-walltime", "flavours", "group", "hosts", "ignore-taints",
+    "labels-from-pbs", "least-cpu", "least-memory", "limits", "log-level", "longest-walltime",
+    "look-interval", "look-interval-with-hints", "namespaces", "node-labels", "orphan-grace",
+    "priority-classes", "project", "queue", "resources", "room-patience", "sync-down",
+    "sync-interval", "sync-nodes", "sync-not-ready", "sync-resources", "sync-rest", "sync-taints",
     "taint-resources",
     "terminating-patience", "unsupported", "user",
   ]

@@ -40,6 +40,10 @@ struct BrokerSettings: Sendable {
   var proofKeys: String?
   /// This host as PBS's server names it; nil for its full name in the resolver.
   var proofHost: String?
+  /// What this host has said of the users whom the policy names, when it was read.
+  var userAnswers: [String: UserAnswer] = [:]
+  /// Seconds that reading it may wait for that.
+  private static let userPatience = 1.0
   /// The least user id of those, other than our own user, whose jobs may be submitted.
   var leastUID = 1000
   /// The program that a pod's job runs.
@@ -54,7 +58,9 @@ struct BrokerSettings: Sendable {
     if let flag { pbsBackend = flag }
     leastUID = try settings.count("least-uid", in: 1...4_294_967_294) ?? leastUID
     policy = try TranslationPolicy(settings)
-    try checkUsers(settings)
+    userAnswers = UserDirectory.ask(
+      Set(policy.userKeys.map(\.name)), within: Self.userPatience)
+    try checkUsers(settings, userAnswers)
     connectionsPerMinute =
       try settings.count("connections-per-minute", in: 10...100_000) ?? connectionsPerMinute
     bindWhen = try settings.word("bind-when", BindWhen.self) ?? bindWhen

@@ -53,10 +53,7 @@ final class ConfigurationReload {
   }
 
   private func put(_ new: BrokerSettings, in broker: Broker) {
-    var new = new
-    let words = new.policy.close(broker.backend.users)
-    if let notice = words.notice { log.notice("\(notice)") }
-    if let warning = words.warning { log.warning("\(warning)") }
+    broker.backend.users.directory?.enter(new.userAnswers)
     broker.reload(new)
   }
 }
@@ -66,10 +63,13 @@ extension Broker {
   /// alone.
   func reload(_ new: BrokerSettings) {
     settings.takeReloadable(new)
+    watchUsers()
+    sayUsers()
     poller.settings = settings
-    nodeSync.reload(settings.nodeSync)
     world.setTable(settings.hosts)
     alterer.forgetRefusals()
+    world.rejections.configurationChanged()
+    nodeSync.reload(settings.nodeSync)
     for record in world.pods.values { record.notBefore = 0 }
     compareAll()
   }
@@ -85,7 +85,8 @@ extension BrokerSettings {
     lookIntervalWithHints = new.lookIntervalWithHints
     orphanGrace = new.orphanGrace
     terminatingPatience = new.terminatingPatience
-    nodeSync.setsResources = new.nodeSync.setsResources
-    nodeSync.cpu = new.nodeSync.cpu
+    checksCapacity = new.checksCapacity
+    roomPatience = new.roomPatience
+    nodeSync = new.nodeSync
   }
 }

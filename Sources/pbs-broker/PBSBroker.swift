@@ -64,9 +64,11 @@ struct PBSBroker: ConnectorCommand {
       let hintListener = try HintListener(
         path: configuration.hints, allowedPeers: configuration.peers, clock: clock, log: log)
       // What can never work has been found by now; this may take a while.
+      let directory = UserDirectory(clock: clock)
+      directory.enter(own.userAnswers)
       let backend = try await own.pbsBackend.backend(
-        of: installation, settings: own, clock: clock, log: log)
-      let words = own.policy.close(backend.users)
+        of: installation, settings: own, directory: directory, clock: clock, log: log)
+      let words = own.policy.close(backend.users) { directory.answer(for: $0) }
       if let notice = words.notice { log.notice("\(notice)") }
       if let warning = words.warning { log.warning("\(warning)") }
       let signer = try own.proofKeys.map {
@@ -82,6 +84,7 @@ struct PBSBroker: ConnectorCommand {
       log.notice("\(Self.words(on: own.reliance, user: backend.user, signer))")
       hintListener.onHint = { broker.hint($0) }
       let confirmation = EventSource.signal(SIGUSR1) { broker.confirmAbsence() }
+      broker.follow(directory)
       reload.serve(broker)
       broker.watch(by: monitor, publisher)
       monitor.complete()

@@ -183,9 +183,12 @@ import Testing
         Node("win", labels: ["kubernetes.io/os": "windows"]),
       ], hosts: hosts)
     let isLinux = { (platform: NodeNames.Platform) in platform["kubernetes.io/os"] == "linux" }
-    #expect(map.everyHost(fulfils: isLinux))
+    #expect(map.everyHost(fulfils: isLinux) == true)
     map.hosts.vnodes.append(PBSVnode(name: "win", host: "win"))
-    #expect(!map.everyHost(fulfils: isLinux))
+    #expect(map.everyHost(fulfils: isLinux) == false)
+    // No node is a host: whether all are like that cannot be said.
+    map.hosts.vnodes = [PBSVnode(name: "login", host: "login")]
+    #expect(map.everyHost(fulfils: isLinux) == nil)
   }
 
   @Test func whatDoesNotMatchIsTold() {

@@ -55,7 +55,7 @@ import Testing
   @Test func withoutTheRightItIsRefusedAndSaidInOneLine() throws {
     var policy = try settings(Self.policy).policy
     let users = SubmittingUsers(own: "pbs-broker", leastUID: 1, obstacle: "it is not root")
-    let words = policy.close(users)
+    let words = policy.close(users) { PBSUser.lookUp($0) }
     #expect(words.notice == nil)
     #expect(
       words.warning
@@ -73,7 +73,9 @@ import Testing
     var policy = try settings(
       "{least-uid: 1, namespaces: {a: {user: daemon}, b: {user: no-such-user}, c: {}}}"
     ).policy
-    let words = policy.close(SubmittingUsers(own: "pbs-broker", leastUID: 1))
+    let words = policy.close(SubmittingUsers(own: "pbs-broker", leastUID: 1)) {
+      PBSUser.lookUp($0)
+    }
     #expect(words.notice == "submits as PBS users daemon, each by processes of its own")
     #expect(
       words.warning
@@ -83,14 +85,15 @@ import Testing
     #expect(try job(in: "c", policy).user == nil)
     #expect(throws: Refusal.self) { try job(in: "b", policy) }
     // Another table counts from then on.
-    #expect(policy.close(SubmittingUsers(own: "daemon")).notice == nil)
+    let other = policy.close(SubmittingUsers(own: "daemon")) { _ in .unknown }
+    #expect(other.notice == nil)
     #expect(try job(in: "a", policy).user == "daemon")
   }
 
   @Test func withoutProofThereIsOneUser() throws {
     let users = try settings("{user: nobody}").submittingUsers(byCommands: false)
     #expect(users.obstacle == "all jobs are one user's with proof: owner")
-    #expect(users.obstacle(to: users.own) == nil)
+    #expect(users.obstacle(to: users.own, nil) == nil)
   }
 
   @Test(arguments: [
@@ -99,7 +102,30 @@ import Testing
     ("no-such-user", "there is no such user on this host"), ("nobody", nil),
   ])
   func notEverybodyCanBeSubmittedFor(_ name: String, _ obstacle: String?) {
-    #expect(SubmittingUsers(own: "pbs-broker").obstacle(to: name) == obstacle)
+    let found = SubmittingUsers(own: "pbs-broker").obstacle(to: name, PBSUser.lookUp(name))
+    #expect(found == obstacle.map { .closed($0) })
+  }
+
+  /// A directory service that is away says nothing about anybody.
+  @Test func whileTheHostDoesNotSayWhoAUserIsItsPodsWait() throws {
+    var policy = try settings("{least-uid: 1, namespaces: {a: {user: anna}, b: {user: otto}}}")
+      .policy
+    let users = SubmittingUsers(own: "pbs-broker", leastUID: 1)
+    let words = policy.close(users) { $0 == "anna" ? .failed("Connection refused") : nil }
+    #expect(words.notice == nil)
+    #expect(
+      words.warning
+        == "cannot serve namespaces now, whose pods wait: a (user anna), since this host does not say who that is: Connection refused; b (user otto), since this host has not said yet who that is"
+    )
+    let refusal = #expect(throws: Refusal.self) { try job(in: "a", policy) }
+    #expect(refusal?.kind == .waits)
+    #expect(
+      refusal?.description
+        == "jobs of namespace a are to be PBS user anna's (pbs-broker.namespaces.a.user): this host does not say who that is: Connection refused"
+    )
+    let anna = PBSUser(name: "anna", uid: 4001, home: "/", shell: "/bin/sh")
+    #expect(policy.close(users) { _ in .known(anna) }.warning == nil)
+    #expect(try job(in: "a", policy).user == "anna")
   }
 
   @Test func ofOtherUsersOnlyWhatEachCommandNeedsIsInTheirEnvironment() throws {

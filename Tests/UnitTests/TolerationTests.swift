@@ -42,7 +42,8 @@ import Testing
     let vnodes = hosts.map { PBSVnode(name: $0, host: $0) }
     var context = TranslationContext(
       cluster: "c-1", hostMap: HostMap(nodes: nodes, hosts: PBSHosts(vnodes: vnodes)))
-    for name in tainted { context.taints[name] = [red] }
+    context.taints = HostTaints(
+      tainted.reduce(into: [:]) { $0[$1] = [red] }, on: context.hostMap)
     return context
   }
 
@@ -53,7 +54,7 @@ import Testing
     var context = context(tainted: tainted, of: hosts)
     change(&context)
     do throws(Refusal) {
-      return try PodTranslation.job(for: pod(toleration), in: context).select
+      return try PodTranslation.job(for: pod(toleration), in: context).submittedSelect
     } catch {
       return error.description
     }

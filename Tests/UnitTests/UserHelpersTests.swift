@@ -10,7 +10,13 @@ import Testing
   .runningLoop, .timeLimit(.minutes(3)),
   .enabled(if: geteuid() == 0, "only root can become another user"))
 struct UserHelpersTests {
-  private static let users = SubmittingUsers(own: "root", leastUID: 1)
+  private static let users = SubmittingUsers(
+    own: "root", leastUID: 1, directory: UserDirectory(clock: SystemClock()))
+
+  private static func user(_ name: String) throws -> PBSUser {
+    guard case .known(let user) = PBSUser.lookUp(name) else { throw POSIXFailure(name) }
+    return user
+  }
 
   /// A library that everybody may use.
   @EventLoop private func library() async throws -> FakeLibrary {
@@ -78,12 +84,13 @@ struct UserHelpersTests {
 
   @Test @EventLoop func nobodyBecomesRootOrAUserBelowTheLeast() async throws {
     let fake = try await library()
-    let helpers = helpers(of: fake, users: SubmittingUsers(own: "pbs-broker"))
+    let users = SubmittingUsers(
+      own: "pbs-broker", directory: UserDirectory(clock: SystemClock()))
+    let pbs = fake.pbs(users: users)
     for name in ["root", "daemon", "no-such-user"] {
-      await #expect(throws: LibraryFailure.self) { try await helpers.ask(.server, as: name) }
+      await #expect(throws: PBSError.self) { try await pbs.submit(Self.job(of: name)) }
     }
     #expect(fake.count("pbs_connect") == 0)
-    #expect(helpers.count == 0)
     // Nor does a helper that is asked to.
     let sly = LibraryClient(
       LibraryClient.Program(
@@ -100,10 +107,10 @@ struct UserHelpersTests {
   @Test @EventLoop func helpersThatIdleAreEnded() async throws {
     let fake = try await library()
     let helpers = helpers(of: fake, idleTime: 0.2)
-    _ = try await helpers.ask(.server, as: "daemon")
-    _ = try await helpers.ask(.server, as: "bin")
+    _ = try await helpers.ask(.server, as: Self.user("daemon"))
+    _ = try await helpers.ask(.server, as: Self.user("bin"))
     #expect(await soon { helpers.count == 0 })
-    _ = try await helpers.ask(.server, as: "daemon")
+    _ = try await helpers.ask(.server, as: Self.user("daemon"))
     #expect(fake.count("pbs_connect") == 3)
   }
 
@@ -113,7 +120,7 @@ struct UserHelpersTests {
     let helpers = helpers(of: fake, most: 2)
     let tasks = ["daemon", "bin", "sys", "games", "daemon", "bin"].map { name in
       Task { @EventLoop in
-        _ = try await helpers.ask(.server, as: name)
+        _ = try await helpers.ask(.server, as: Self.user(name))
         return helpers.count
       }
     }

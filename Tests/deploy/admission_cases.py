@@ -135,6 +135,7 @@ ORDINARY = {
     "user labels his bound pod": update("alice", bound(labels={}), metadata__labels={"app": "x"}),
     "user changes an option": update("alice", bound(), metadata__annotations={**JOB, "pbs-connector/queue": "long"}),
     "user deletes his pod": delete("alice", bound()),
+    "user resizes a waiting pod": update("alice", pod(), "pods/resize"),
     "user resizes a pod of another scheduler": update("alice", bound(scheduler="default-scheduler"), "pods/resize"),
     "administrator deletes a pod of kube-system": delete("admin", pod("default-scheduler", namespace="kube-system")),
     "controller creates a pod of a template": create("job-controller", pod(labels={"job-name": "x"})),
@@ -230,6 +231,5 @@ ATTACKS = {
     "controller creates a pod on a node": (create("job-controller", pod(node="node1")), "node-name"),
     "user named as a kubelet creates a pod on a node": (create("pretender", pod(node="node1")), "node-name"),
     "user resizes a bound pod": (update("alice", bound(), "pods/resize"), "resize"),
-    "user resizes a waiting pod": (update("alice", pod(), "pods/resize"), "resize"),
     "administrator resizes a pod": (update("admin", bound(), "pods/resize"), "resize"),
 }

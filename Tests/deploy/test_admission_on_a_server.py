@@ -126,13 +126,17 @@ def test_a_user_creates_no_pod_of_ours_on_a_node(guarded: Guarded) -> None:
                                                              scheduler="default-scheduler"))
 
 
-def test_nobody_resizes_a_pod_of_ours(guarded: Guarded) -> None:
+def test_nobody_resizes_a_pod_of_ours_on_its_node(guarded: Guarded) -> None:
     resources = {each["name"] for each in guarded.server.client.json("GET", "/api/v1")["resources"]}
     if "pods/resize" not in resources:
         pytest.skip("this kube-apiserver has no pods/resize: that of Kubernetes 1.33 or later has")
     guarded.create("resized", node="node1")
-    guarded.refused("alice", "resize", "PATCH", f"{path('resized')}/resize", {"spec": {"containers": [
-        {"name": "main", "resources": {"requests": {"cpu": "2"}}}]}}, STRATEGIC)
+    larger = {"spec": {"containers": [{"name": "main", "resources": {"requests": {"cpu": "2"}}}]}}
+    guarded.refused("alice", "resize", "PATCH", f"{path('resized')}/resize", larger, STRATEGIC)
+    # The job of one that waits gets the new size.
+    guarded.create("waits")
+    resized = guarded.clients["alice"].json("PATCH", f"{path('waits')}/resize", larger, STRATEGIC)
+    assert resized["spec"]["containers"][0]["resources"]["requests"]["cpu"] == "2"
 
 
 def test_a_kubelet_creates_the_pods_of_native_jobs(guarded: Guarded) -> None:

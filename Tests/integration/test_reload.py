@@ -9,6 +9,7 @@ import pytest
 
 from integration.site import Site
 from integration.test_edits import wait_job
+from integration.test_node_state import Hosts, cordon
 from integration.test_options import create
 
 
@@ -93,3 +94,19 @@ def test_what_pbs_cannot_honour_may_be_ignored_by_namespace(bare_site: Site) -> 
     site.pbs.set_scheduling(True)
     site.wait_bound("spread")
     assert site.node_of("picky") is None
+
+
+@pytest.mark.simulated_pbs("the configuration's file is the broker's, and which PBS there is plays no part")
+def test_node_state_is_carried_as_a_reload_says(bare_site: Site) -> None:
+    site = bare_site
+    site.connector.start()
+    cordon(site)
+    reload(site, "  sync-nodes: true\n  sync-interval: 0.2\n  check-capacity: false\n  room-patience: 5\n",
+           "changed are check-capacity, room-patience, sync-interval, sync-nodes")
+    hosts = Hosts(site)
+    hosts.wait(lambda offline, comment: offline and "cordoned" in comment)
+    broker = site.connector["pbs-broker"]
+    count = len(broker.lines)
+    reload(site, "", "sync-nodes is off: hosts that are offline because of their nodes, and taints of nodes, stay as they are")
+    assert hosts.state()[0]
+    assert not any("counts from the next start on" in line for line in broker.lines[count:])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from pathlib import Path
 from typing import Any, Iterator
@@ -95,3 +96,71 @@ def test_a_taint_that_the_site_ignores_keeps_nobody_off(three: Site) -> None:
     site.connector.start()
     site.create("plain")
     site.wait_bound("plain")
+
+
+@pytest.mark.simulated_pbs("its calls are counted")
+def test_jobs_that_wait_are_not_altered_since_one_host_is_left(site: Site) -> None:
+    def select(name: str) -> str:
+        return " ".join(str(job.request) for job in site.pbs.jobs.values() if job.name == name)
+
+    def alterations() -> int:
+        return sum(call.program == "qalter" for call in site.pbs.calls())
+
+    site.pbs.set_scheduling(False)
+    taint(site, "node1", TAINT)
+    site.connector.start()
+    early = site.create("early")
+    site.wait_jobs(early["metadata"]["uid"], 1)
+    # Whoever is submitted now asks for the only host that is left, and is freed when it is not the only one.
+    assert "node2" in select("early")
+    taint(site, "node1")
+    site.pbs.wait(lambda _: "node2" not in select("early"), 30, "the alteration")
+    late = site.create("late")
+    site.wait_jobs(late["metadata"]["uid"], 1)
+    assert "node2" not in select("late")
+    taint(site, "node1", TAINT)
+    for index in range(30):
+        probe = site.create(f"probe-{index}")
+        site.wait_jobs(probe["metadata"]["uid"], 1)
+        if "node2" in select(f"probe-{index}"):
+            break
+    assert "node2" in select(f"probe-{index}"), "the taint is known"
+    assert "node2" not in select("early") + select("late") and alterations() == 1
+    taint(site, "node1")
+    site.pbs.set_scheduling(True)
+    for name in ("early", "late"):
+        site.wait_bound(name)
+
+
+def test_pods_without_an_owner_share_the_wait_for_a_place(three: Site) -> None:
+    site = three
+    taint(site, "node1", TAINT)
+    site.connector.start()
+    site.create("first")
+    words = f"PBS chose node1, which has the taint {KEY}=lab:NoSchedule"
+    site.wait_condition("first", "PodScheduled", words)
+    count = len(site.pbs.jobs)
+    for index in range(5):
+        site.create(f"later-{index}")
+    for index in range(5):
+        site.wait_condition(f"later-{index}", "PodScheduled", words)
+    # One who asks for something else is no case for it.
+    site.create("tolerates", tolerations=[TOLERATION])
+    site.wait_bound("tolerates")
+    # At most the first one has been tried once more meanwhile.
+    assert len(site.pbs.jobs) <= count + 2
+    taint(site, "node1")
+    for name in ("first", *(f"later-{index}" for index in range(5))):
+        site.wait_bound(name, 20)
+
+
+def test_a_reload_that_ignores_the_taint_ends_the_wait(three: Site) -> None:
+    site = three
+    taint(site, "node1", TAINT)
+    site.connector.start()
+    site.create("plain")
+    site.wait_condition("plain", "PodScheduled", "PBS chose node1")
+    configure(site, f"  ignore-taints: [{KEY}]\n")
+    site.connector["pbs-broker"].signal(signal.SIGHUP)
+    site.connector["pbs-broker"].wait_for_log("changed are ignore-taints")
+    assert site.wait_bound("plain", 10)["spec"]["nodeName"] == "node1"

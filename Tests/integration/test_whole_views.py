@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from integration.peer import Peer
 from integration.site import pod_manifest
 from integration.watched import OURS, Watched, connect, next_of, pods, watched
 from simulators.kubernetes import KubernetesSimulator
@@ -130,6 +133,53 @@ def test_an_etcd_that_was_restored_is_noticed_and_listed_again(watched: Watched)
         kubernetes.bind("default", "new", "node1")
         assert next_of(peer, "pod")["pod"]["spec"]["nodeName"] == "node1", "by the watch, not by another list"
     watched.log("etcd has been restored from a backup, or this is another cluster; listing again")
+
+
+def restored_beyond(watched: Watched, peer: Peer, during: Callable[[Callable[[], None]], None]) -> None:
+    """A backup comes back and has come beyond what was told; what became of pods in between, no watch shows."""
+    kubernetes = watched.kubernetes
+    for name in ("stays", "lost"):
+        kubernetes.create_pod(pod_manifest(name))
+        next_of(peer, "pod")
+    backup = kubernetes.backup()
+    kubernetes.remove_pod("default", "lost")
+    next_of(peer, "pod-gone")
+    for index in range(20):
+        kubernetes.patch_pod("default", "stays", {"metadata": {"annotations": {"pbs-connector/walltime": str(index + 1)}}})
+        next_of(peer, "pod")
+
+    def history() -> None:
+        kubernetes.remove_pod("default", "stays")
+        kubernetes.create_pod(pod_manifest("unseen"))
+        for index in range(40):
+            kubernetes.create_node(f"other-{index}")
+
+    during(lambda: kubernetes.restore(backup, history))
+    assert next_of(peer, "pod-gone", 60)["pod"]["name"] == "stays"
+    assert {next_of(peer, "pod", 60)["pod"]["metadata"]["name"] for _ in range(2)} == {"lost", "unseen"}
+
+
+def test_a_restored_etcd_that_has_come_as_far_again_is_listed_again(watched: Watched) -> None:
+    def during(restore: Callable[[], None]) -> None:
+        watched.kubernetes.stop()
+        # Longer than an API server takes to be restarted.
+        time.sleep(6)
+        restore()
+
+    watched.start()
+    with connect(watched) as peer:
+        peer.until("synced")
+        restored_beyond(watched, peer, during)
+    watched.log("and may have been restored from a backup: listing again")
+
+
+def test_what_a_watch_has_missed_is_listed_after_a_while(watched: Watched) -> None:
+    """Not even a connection breaks for longer than a moment."""
+    watched.configure("  list-interval: 5\n")
+    watched.start()
+    with connect(watched) as peer:
+        peer.until("synced")
+        restored_beyond(watched, peer, lambda restore: restore())
 
 
 def test_another_cluster_behind_the_same_address_is_noticed(watched: Watched) -> None:

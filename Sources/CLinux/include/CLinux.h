@@ -36,6 +36,10 @@ void connector_close_from(int first);
  * also one that may not be killed by whoever has that end. Returns 0, or an error's number. */
 int connector_end_with(int socket);
 
+/* Runs work(argument) on a thread of its own, which gets no signals and is not waited for. Returns 0 or
+ * an errno value. */
+int connector_start_thread(void *(*work)(void *), void *argument);
+
 /* The next connection on a listening socket, non-blocking and closed on exec; -1 and errno
  * when there is none (accept4). */
 int connector_accept(int listener);

@@ -31,7 +31,15 @@ public enum EffectiveRequest {
     add(sidecars, to: &running)
     var total = running.merging(starting, uniquingKeysWith: max)
     if let whole = needs.resources {
-      total.merge(reader.quantities(whole, "the pod")) { $1 }
+      let asked = reader.parse(whole.requests ?? [:], "the pod")
+      total.merge(asked) { $1 }
+      // What the API server writes into a pod, and a manifest does not have yet: a limit is a request
+      // only where no container asks for that resource. (core/v1 defaults, defaultPodRequests.)
+      let limits = reader.parse(whole.limits ?? [:], "the pod").filter { asked[$0.key] == nil }
+      if !limits.isEmpty {
+        let parts = of(PodNeeds(needs.containers, needs.initContainers, nil, nil)).request
+        total.merge(limits.merging(parts.filter { limits[$0.key] != nil }) { $1 }) { $1 }
+      }
     }
     add(reader.parse(needs.overhead, "the pod's overhead"), to: &total)
     return (total, reader.causes)

@@ -38,6 +38,13 @@ public struct Toleration: Codable, Sendable, Hashable {
 }
 
 extension Pod {
+  /// What it tolerates, in one text for pods that tolerate the same.
+  public var tolerationWords: String {
+    (spec.tolerations ?? []).map {
+      "\($0.key ?? "") \($0.operator ?? "") \($0.value ?? "") \($0.effect ?? "")"
+    }.sorted().joined(separator: ",")
+  }
+
   /// The first of these taints that keeps the pod off a node.
   public func untolerated(_ taints: [Taint]) -> Taint? {
     taints.first { taint in

@@ -12,28 +12,30 @@ import Text
 /// - A watch in which nothing comes for a while, not even a bookmark, is broken off and resumed.
 /// - A version that goes back (etcd restored from a backup) means to list again. A watch may be
 ///   silent then, so the server's version is asked for now and then.
+/// - A restored etcd may have come as far again before anybody looks: so a server that has been away
+///   is listed again, and any server now and then.
 /// - Failures wait with backoff and jitter, up to 30 s.
 ///
 /// (Kubernetes: "API Concepts", efficient detection of changes; client-go tools/cache/reflector.go.)
 @EventLoop
 public final class Reflector<Object: Decodable & Sendable> {
-  private let client: KubernetesClient
+  let client: KubernetesClient
   let path: String
   private let resource: String
   private let selector: String?
-  private let timing: WatchTiming
-  private let clock: any Clock
+  let timing: WatchTiming
+  let clock: any Clock
   let log: Logger
   private var backoff: Backoff
   /// Between lists that each were complete, and of no use for the watch after it.
   private var listBackoff: Backoff
   /// nil until a list is complete, and when it does not count any more.
-  private var version: ResourceVersion?
+  private(set) var version: ResourceVersion?
   /// Objects asked for in one page; fewer after one that was too large.
   private var pageSize = ListCollector<Object>.pageSize
-  private var listedAt = -Double.infinity
+  private var lists = ListSchedule()
   private var isComplaining = false
-  private var isCheckComplaining = false
+  var isCheckComplaining = false
   var unreadableNames: Set<String> = []
   private var current: Task<Void, any Error>?
   private var silenceTimer: (any Timer)?
@@ -72,12 +74,12 @@ public final class Reflector<Object: Decodable & Sendable> {
   public func run() async {
     while !Task.isCancelled {
       do {
-        if version == nil {
-          try await list()
-        } else {
+        if version != nil {
           try await confirm?()
           try await compareVersion()
+          if let reason = lists.reason(timing, now: clock.now) { forgetVersion(reason) }
         }
+        if version == nil { try await list() }
         try await watch()
       } catch is CancellationError where Task.isCancelled {
         return
@@ -95,7 +97,7 @@ public final class Reflector<Object: Decodable & Sendable> {
     if version != nil, error.meansToListAgain {
       version = nil
       // At once, unless the last list did not help for long.
-      if clock.now - listedAt > WatchTiming.lasting {
+      if clock.now - lists.listedAt > WatchTiming.lasting {
         listBackoff.reset()
         delay = 0
       } else {
@@ -115,6 +117,7 @@ public final class Reflector<Object: Decodable & Sendable> {
         log.warning(
           "\(client.server)\(path): \(error); trying again in \(String(rounded: delay)) s")
         isComplaining = true
+        lists.failed(now: clock.now)
       }
     }
     do {
@@ -125,11 +128,19 @@ public final class Reflector<Object: Decodable & Sendable> {
     }
   }
 
+  private func forgetVersion(_ reason: ListSchedule.Reason) {
+    version = nil
+    log.log(
+      level: reason == .longAgo ? .debug : .notice,
+      "\(client.server)\(path): \(reason): listing again")
+  }
+
   // MARK: List
 
   private func list() async throws {
     var collector = ListCollector<Object>(pageSize: pageSize)
     var next: String?
+    let began = clock.now
     while true {
       var query = [("limit", "\(pageSize)")]
       if let selector { query.append(("fieldSelector", selector)) }
@@ -149,7 +160,7 @@ public final class Reflector<Object: Decodable & Sendable> {
         try Task.checkCancellation()
         for object in listing.unreadable { complain(of: object) }
         self.version = version
-        listedAt = clock.now
+        lists.listed(since: began, now: clock.now)
         recovered()
         Metric.watchLists.count(1, resource)
         onList?(listing)
@@ -161,7 +172,8 @@ public final class Reflector<Object: Decodable & Sendable> {
   // MARK: Watch
 
   private func watch() async throws {
-    let timeout = Int(clock.random(in: 300...600))
+    let longest = max(lists.next(timing) - clock.now, 1)
+    let timeout = Int(min(clock.random(in: 300...600), longest).rounded(.up))
     var query = [
       ("watch", "true"), ("allowWatchBookmarks", "true"), ("timeoutSeconds", "\(timeout)"),
       ("resourceVersion", version?.description ?? ""),
@@ -214,7 +226,7 @@ public final class Reflector<Object: Decodable & Sendable> {
     if events == 0, clock.now - began < WatchTiming.shortest { throw WatchFailure.tooShort }
   }
 
-  private func breakOff(_ error: any Error) {
+  func breakOff(_ error: any Error) {
     guard watchFailure == nil else { return }
     watchFailure = error
     current?.cancel()
@@ -251,41 +263,6 @@ public final class Reflector<Object: Decodable & Sendable> {
       throw WatchFailure.wentBack(from: version, to: found)
     }
     version = found
-  }
-
-  // MARK: Versions that go back
-
-  /// Makes sure that the server's history reaches to what it has told us. A server whose etcd was
-  /// restored from a backup accepts a watch at a version that is still to come, and is silent.
-  private func compareVersion() async throws {
-    guard let known = version else { return }
-    // Without the selector, for which the server would read until an object fits.
-    let head = try await client.send(
-      "GET", path, query: [("limit", "1")], timeout: WatchTiming.checkWait, as: ListHead.self)
-    let found = ResourceVersion(head.metadata.resourceVersion)
-    if found.isBefore(known) { throw WatchFailure.wentBack(from: known, to: found) }
-  }
-
-  /// Does so now and then while the watch lasts.
-  private func compareVersions() async {
-    while true {
-      do {
-        try await clock.sleep(seconds: timing.checkInterval * clock.random(in: 0.8...1.2))
-        try await compareVersion()
-        isCheckComplaining = false
-      } catch is CancellationError {
-        return
-      } catch let error as KubernetesError {
-        if !isCheckComplaining {
-          log.warning("\(client.server)\(path): the version cannot be looked at: \(error)")
-        }
-        isCheckComplaining = true
-      } catch {
-        // It went back. Or there is no answer: the watch may be as dead as this request was.
-        if !Task.isCancelled { breakOff(error) }
-        return
-      }
-    }
   }
 
   private func recovered() {

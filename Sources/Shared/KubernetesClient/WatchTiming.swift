@@ -5,11 +5,19 @@ public struct WatchTiming: Sendable {
   public var silence: Double
   /// Between two looks at the server's version.
   public var checkInterval: Double
+  /// From one list to the next at most, where lists are quick.
+  public var listInterval: Double
 
-  public init(silence: Double, checkInterval: Double) {
+  public init(silence: Double, checkInterval: Double, listInterval: Double = 600) {
     self.silence = silence
     self.checkInterval = checkInterval
+    self.listInterval = listInterval
   }
+
+  /// A server that has not answered for so long may have been restored from a backup.
+  static let outage = 5.0
+  /// Lists take one part in so many of the time, however long each takes.
+  static let listShare = 300.0
 
   /// For the answer to a watch to begin.
   static let answerWait = 15.0

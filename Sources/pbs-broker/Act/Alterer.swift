@@ -11,7 +11,7 @@ final class Alterer {
   struct Actions {
     /// The change that is wanted of this job now, in the steps that PBS is asked for; nil when none
     /// is any more.
-    var steps: @EventLoop (String) throws(PBSError) -> (JobEdit, [JobChange])?
+    var steps: @EventLoop (String) async throws(PBSError) -> (JobEdit, [JobChange])?
     /// PBS has done a step.
     var taken: @EventLoop (JobEdit, JobChange) -> Void
     /// PBS's user whose job it is; nil for our own.
@@ -166,7 +166,7 @@ final class Alterer {
     tries(entry)
     do throws(PBSError) {
       // Things may have changed while it waited for its turn.
-      if let (edit, steps) = try actions.steps(job) {
+      if let (edit, steps) = try await actions.steps(job) {
         try await change(edit, steps)
         log.info(
           "job \(job) of pod \(entry.name) is changed: \(edit.words)",

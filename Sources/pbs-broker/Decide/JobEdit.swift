@@ -46,11 +46,23 @@ struct JobEdit: Sendable, Equatable {
       {
         continue
       }
+      // Submitted for the only host without a taint, which it still is.
+      if name == JobTerms.select, JobTerms.isSame(name, asked.values[name], wanted.submittedSelect)
+      {
+        continue
+      }
       switch (name, value) {
       case (JobTerms.hold, _): edit.hold = value != nil
       case (JobTerms.queue, let value?) where canMove: edit.queue = value
       case (JobTerms.queue, _):
         return .anew("its pod asks for the queue \(value ?? "that is PBS's default")")
+      case (JobTerms.owner, let user?):
+        // A job of before users were recorded may be his all the same.
+        guard asked.values[name] == nil, job.isOwned(by: user) else {
+          return .anew("the jobs of its namespace are PBS user \(user)'s now")
+        }
+      case (JobTerms.owner, nil):
+        return .anew("the jobs of its namespace are pbs-broker's own now")
       case (JobTerms.group, nil), (JobTerms.depend, nil):
         return .anew("its pod asks for no \(name) any more, which PBS cannot take away")
       case (JobTerms.depend, _):

@@ -143,7 +143,9 @@ enum Reconciliation {
     } else if job.isWaiting, let select = job.select {
       // Where the pod asks for something else now, the job is altered; more than is needed a
       // site's hooks may have made it.
-      if let asked = situation.asked[job.id]?.values[JobTerms.select], asked != wanted.select {
+      if let asked = situation.asked[job.id]?.values[JobTerms.select], asked != wanted.select,
+        asked != wanted.submittedSelect
+      {
         return nil
       }
       if case .less(let words) = wanted.fit(select: select) { return "it asks for \(words)" }

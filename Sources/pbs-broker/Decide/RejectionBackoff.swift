@@ -13,6 +13,18 @@ struct RejectionBackoff: Sendable {
     case node(String)
     /// Jobs that ask PBS for the same, of one namespace.
     case request(namespace: String, text: String)
+    /// Pods of one namespace that ask PBS for the same and tolerate the same: PBS has put the job of
+    /// one where a taint keeps it off.
+    case placement(namespace: String, text: String)
+
+    /// Whose room in the table it takes; nil for nodes.
+    var namespace: String? {
+      switch self {
+      case .owner(let namespace, _), .request(let namespace, _), .placement(let namespace, _):
+        namespace
+      case .node: nil
+      }
+    }
 
     /// Seconds. What PBS refuses costs less than what a kubelet rejects.
     fileprivate var firstWait: Double {
@@ -22,7 +34,10 @@ struct RejectionBackoff: Sendable {
     /// Seconds. A node's wait holds up pods that have nothing to do with what was rejected; an owner's
     /// only that one's own, each of which costs a pod, a job and an Event.
     fileprivate var longestWait: Double {
-      if case .owner = self { 900 } else { 300 }
+      switch self {
+      case .owner, .placement: 900
+      case .node, .request: 300
+      }
     }
 
     /// The controller of a pod, if it has one.
@@ -42,31 +57,24 @@ struct RejectionBackoff: Sendable {
         namespace: pod.metadata.namespace ?? "default",
         text: job.request)
     }
+
+    /// The same with what the pod tolerates.
+    static func placement(of pod: Pod, _ job: JobDescription) -> Key {
+      .placement(
+        namespace: pod.metadata.namespace ?? "default",
+        text: "\(job.request) \(pod.tolerationWords)")
+    }
   }
 
   /// Seconds without a rejection after which a wait starts over.
   static let calm = 600.0
   /// Seconds after its binding within which the end of a pod's job counts.
   static let earlyEnd = 60.0
-  /// Owners or nodes that are remembered at most; the oldest go first.
-  private static let most = 10_000
 
-  private struct Entry: Sendable {
-    var backoff: Backoff
-    var reason = ""
-    /// That its pods run says nothing: it is afterwards that they end.
-    var isEarlyEnd = false
-    /// Of a node: the least that was asked for by the pods that were rejected for want of a resource,
-    /// by its name. Pods that ask for less of each need not wait.
-    var sizes: [String: Int] = [:]
-    /// Some pod was rejected whatever it asks for.
-    var concernsAll = false
-    var at = 0.0
-    var until = 0.0
-  }
-
-  private var entries: [Key: Entry] = [:]
+  private var entries = RejectionTable()
   private var jitter: Jitter
+  /// Whether some pods wait for their place: spares all others the question.
+  private(set) var hasPlacements = false
 
   init(jitter: Jitter) {
     self.jitter = jitter
@@ -133,18 +141,17 @@ struct RejectionBackoff: Sendable {
   ///   - reason: words for the pods that wait.
   ///   - isEarlyEnd: whether it was the end of a job, and not kubelet's word.
   ///   - sizes: how much it asked for of what the node lacked; nil where that does not matter.
+  ///   - node: the one that PBS chose, of a ``Key/placement(namespace:text:)``.
   mutating func rejected(
-    _ key: Key, reason: String, now: Double, isEarlyEnd: Bool = false, sizes: [String: Int]? = nil
+    _ key: Key, reason: String, now: Double, isEarlyEnd: Bool = false, sizes: [String: Int]? = nil,
+    on node: String? = nil
   ) {
-    if entries.count >= Self.most, let oldest = entries.min(by: { $0.value.at < $1.value.at }) {
-      entries[oldest.key] = nil
-    }
+    entries.makeRoom(for: key, now: now)
     var entry =
       entries[key]
-      ?? Entry(
+      ?? RejectionTable.Entry(
         backoff: Backoff(first: key.firstWait, longest: key.longestWait, jitter: jitter.split()))
-    // Not right after a wait that is longer than the calm.
-    if now - entry.at > Self.calm, now - entry.until > Self.calm / 2 {
+    if entry.isCalm(now) {
       entry.backoff.reset()
       entry.sizes = [:]
       entry.concernsAll = false
@@ -154,12 +161,14 @@ struct RejectionBackoff: Sendable {
     entry.at = now
     entry.reason = reason
     entry.isEarlyEnd = isEarlyEnd
+    if let node { entry.nodes.insert(node) }
     if let sizes {
       entry.sizes.merge(sizes, uniquingKeysWith: min)
     } else {
       entry.concernsAll = true
     }
     entries[key] = entry
+    if case .placement = key { hasPlacements = true }
   }
 
   /// A pod of this owner, or on this node, runs: the wait ends. The next one is longer all the same,
@@ -185,6 +194,36 @@ struct RejectionBackoff: Sendable {
     entry.sizes = [:]
     entry.concernsAll = false
     entries[key] = entry
+  }
+
+  /// How much is remembered.
+  var count: Int { entries.count }
+
+  /// Forgets what need not be remembered any more.
+  mutating func forgetCalm(_ now: Double) {
+    entries.removeAll { $1.isCalm(now) }
+    hasPlacements = entries.hasPlacements
+  }
+
+  /// A node's taints have changed, or it is gone: whoever was kept off it may try again.
+  mutating func taintsChanged(of node: String) {
+    entries.removeAll { key, entry in
+      guard case .placement = key else { return false }
+      return entry.nodes.contains(node)
+    }
+    hasPlacements = entries.hasPlacements
+  }
+
+  /// The configuration has changed: what was said of requests and of places may not hold any more. What
+  /// kubelets say of their nodes does.
+  mutating func configurationChanged() {
+    entries.removeAll { key, _ in
+      switch key {
+      case .request, .placement: true
+      case .owner, .node: false
+      }
+    }
+    hasPlacements = false
   }
 
   /// Until when to wait, and why; nil when there is nothing to wait for.

@@ -83,6 +83,9 @@ struct Manifest {
     template spec: YAMLValue?, _ kind: String, _ name: String, _ podName: String,
     _ metadata: YAMLValue?, _ count: Int?, node: String? = nil
   ) throws(ManifestError) {
+    let claims = (spec?["volumeClaimTemplates"]?.items ?? []).compactMap {
+      $0["metadata"]?["name"]?.text
+    }
     let owner = "\(kind) \(name)"
     guard let template = spec?["template"] else {
       throw ManifestError(description: "\(owner) has no template of a pod")
@@ -90,12 +93,13 @@ struct Manifest {
     // A template's pods are in the namespace of what makes them.
     var inner = template["metadata"] ?? .mapping([])
     if let namespace = metadata?["namespace"] { inner = inner.with("namespace", namespace) }
-    try add(template, owner, podName, inner, owner: owner, count: count, node: node)
+    try add(
+      template, owner, podName, inner, owner: owner, count: count, node: node, claims: claims)
   }
 
   private mutating func add(
     _ object: YAMLValue, _ what: String, _ name: String, _ metadata: YAMLValue?, owner: String?,
-    count: Int?, node: String? = nil
+    count: Int?, node: String? = nil, claims: [String] = []
   ) throws(ManifestError) {
     if let problem = Self.problem(ofAnnotations: metadata?["annotations"]) {
       throw ManifestError(description: "\(what): \(problem)")
@@ -105,6 +109,7 @@ struct Manifest {
     metadata = metadata.with("uid", .scalar("uid-of-this-pod")).with("managedFields", nil)
     var spec = Self.defaulted(object["spec"] ?? .mapping([]))
     if let node { spec = Self.pinned(spec, to: node) }
+    spec = Self.claiming(spec, claims, of: name)
     let text = "{\"metadata\": \(metadata.apiJSON()), \"spec\": \(spec.apiJSON())}"
     do {
       let pod = try JSONDecoder().decode(Pod.self, from: Data(text.utf8))
@@ -160,6 +165,27 @@ struct Manifest {
       spec = spec.with(key, .sequence(items))
     }
     return spec
+  }
+
+  /// As the StatefulSet controller does it: a volume of a template's name uses the claim that is made
+  /// of it for the pod.
+  private static func claiming(
+    _ spec: YAMLValue, _ claims: [String], of pod: String
+  ) -> YAMLValue {
+    guard !claims.isEmpty else { return spec }
+    let others = (spec["volumes"]?.items ?? []).filter {
+      !claims.contains($0["name"]?.text ?? "")
+    }
+    let own = claims.map { claim in
+      YAMLValue.mapping([
+        ("name", .scalar(claim)),
+        (
+          "persistentVolumeClaim",
+          .mapping([("claimName", .scalar("\(claim)-\(pod)"))])
+        ),
+      ])
+    }
+    return spec.with("volumes", .sequence(others + own))
   }
 
   /// As the DaemonSet controller does it, in place of a required node affinity.

@@ -63,6 +63,15 @@ final class NodeMarks {
     publish(uid)
   }
 
+  /// The node is gone, and so is what was wanted of it.
+  func forget(_ uid: String) { entries[uid] = nil }
+
+  /// Nothing is wanted of any node any more.
+  func forgetAll() { entries.removeAll() }
+
+  /// For how many nodes something is remembered.
+  var count: Int { entries.count }
+
   /// Says again what has not been answered.
   func publish(_ uid: String) {
     if let object = published(uid) { publisher.publish(object) }

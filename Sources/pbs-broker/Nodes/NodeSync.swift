@@ -66,23 +66,30 @@ final class NodeSync {
   /// Looks for ever.
   func run() async {
     if settings.setsResources { log.notice("\(resources.notice)") }
-    if settings.isOn {
-      log.notice(
-        "sync-nodes: hosts of PBS follow their nodes and nodes their hosts; PBS's user \(backend.user) needs to be an operator (qmgr -c 'set server operators += \(backend.user)@HOST'), and binder needs deploy/rbac-nodes.yaml"
-      )
-    }
+    if settings.isOn { log.notice("\(Self.notice(isOn: true, user: backend.user))") }
     while !Task.isCancelled {
       let delay = settings.isNeeded ? await look() : Self.idle
       await wakeup.wait(atMost: delay)
     }
   }
 
-  /// Takes over what a reload makes count.
+  /// Other settings are in force. What was done to hosts and nodes by the former ones is not undone,
+  /// but where the new ones say so.
   func reload(_ new: NodeSyncSettings) {
+    guard new != settings else { return }
     if new.setsResources, !settings.setsResources { log.notice("\(resources.notice)") }
-    settings.setsResources = new.setsResources
-    settings.cpu = new.cpu
-    if settings.isNeeded { wakeup.wake(within: 0.2) }
+    if new.isOn != settings.isOn {
+      log.notice("\(Self.notice(isOn: new.isOn, user: backend.user))")
+    }
+    settings = new
+    if !new.isNeeded { marks.forgetAll() }
+    wakeup.wake(within: 0.2)
+  }
+
+  private static func notice(isOn: Bool, user: String) -> String {
+    isOn
+      ? "sync-nodes: hosts of PBS follow their nodes and nodes their hosts; PBS's user \(user) needs to be an operator (qmgr -c 'set server operators += \(user)@HOST'), and binder needs deploy/rbac-nodes.yaml"
+      : "sync-nodes is off: hosts that are offline because of their nodes, and taints of nodes, stay as they are (pbsnodes -r -C \"\" HOST, kubectl taint node NODE \(WellKnown.offlineTaint)-)"
   }
 
   /// A node has changed: PBS is looked at soon.

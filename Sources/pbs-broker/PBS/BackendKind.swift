@@ -23,19 +23,22 @@ enum BackendKind: String, CaseIterable, Sendable, ExpressibleByArgument {
   @EventLoop
   func backend(
     of installation: PBSInstallation, settings: BrokerSettings, helper: String = "/proc/self/exe",
-    environment: [String: String] = PBSInstallation.environment, clock: any Clock, log: Logger
+    environment: [String: String] = PBSInstallation.environment,
+    directory: UserDirectory? = nil, clock: any Clock, log: Logger
   ) async throws -> any PBSBackend {
     guard self != .commands else {
-      return try Self.commands(installation, settings, "pbs-backend: commands", clock, log)
+      return try Self.commands(
+        installation, settings, "pbs-backend: commands", directory, clock, log)
     }
     let path = installation.library
     if self == .auto, access(path, F_OK) != 0 {
-      return try Self.commands(installation, settings, "there is no \(path)", clock, log)
+      return try Self.commands(
+        installation, settings, "there is no \(path)", directory, clock, log)
     }
     let library = LibPBS(
       LibraryClient.Program(
         path: helper, arguments: [LibraryHelper.argument, path], environment: environment),
-      users: try settings.submittingUsers(byCommands: false),
+      users: try settings.submittingUsers(byCommands: false, directory),
       byProof: settings.reliance == .required, placeholder: settings.placeholder,
       timeout: settings.commandTimeout, clock: clock, log: log)
     let probeTime = min(Self.probeTime, settings.commandTimeout)
@@ -50,7 +53,8 @@ enum BackendKind: String, CaseIterable, Sendable, ExpressibleByArgument {
       let isUsable = error.kind != .library && error.kind != .answered
       let isAway = await !Self.answers(installation, settings, probeTime, clock)
       guard self == .libpbs || isUsable && isAway else {
-        return try Self.commands(installation, settings, "\(path): \(error.words)", clock, log)
+        return try Self.commands(
+          installation, settings, "\(path): \(error.words)", directory, clock, log)
       }
       log.notice("talks to PBS by \(path), which does not answer yet: \(error.words)")
       return library
@@ -74,13 +78,13 @@ enum BackendKind: String, CaseIterable, Sendable, ExpressibleByArgument {
   @EventLoop
   private static func commands(
     _ installation: PBSInstallation, _ settings: BrokerSettings, _ reason: String,
-    _ clock: any Clock, _ log: Logger
+    _ directory: UserDirectory?, _ clock: any Clock, _ log: Logger
   ) throws -> PBSCommands {
     log.notice(
       "talks to PBS by its commands, with at most \(settings.connectionsPerMinute) connections a minute (connections-per-minute), which is slower than libpbs: \(reason)"
     )
     return PBSCommands(
-      installation, users: try settings.submittingUsers(byCommands: true),
+      installation, users: try settings.submittingUsers(byCommands: true, directory),
       byProof: settings.reliance == .required, placeholder: settings.placeholder,
       timeout: settings.commandTimeout, connectionsPerMinute: settings.connectionsPerMinute,
       clock: clock, log: log)

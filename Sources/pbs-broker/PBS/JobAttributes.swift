@@ -16,7 +16,7 @@ enum JobAttributes {
       JobAttribute("Rerunable", "n"),
       JobAttribute("Output_Path", "/dev/null"),
       JobAttribute("Error_Path", "/dev/null"),
-      JobAttribute("Resource_List", job.select, resource: "select"),
+      JobAttribute("Resource_List", job.submittedSelect, resource: "select"),
     ]
     for (name, value) in QsubArguments.resources(of: job) {
       attributes.append(JobAttribute("Resource_List", value, resource: name))

@@ -75,12 +75,8 @@ final class LibPBS: PBSBackend {
   }
 
   private func submission(of job: JobDescription) async throws(PBSError) -> HelperAnswer {
-    let user = job.user ?? users.own
-    var environment = environment
-    if user != users.own {
-      if let words = users.obstacle(to: user) { throw PBSError(LibraryFailure(user: user, words)) }
-      environment = PBSUser.named(user)?.environment(own: environment) ?? environment
-    }
+    let user = try await users.other(job.user)
+    let environment = user?.environment(own: environment) ?? environment
     let origin = JobAttributes.origin(
       environment: environment, folder: FileManager.default.currentDirectoryPath)
     let attributes = try JobAttributes.attributes(
@@ -91,8 +87,9 @@ final class LibPBS: PBSBackend {
   func delete(_ id: String, of owner: String?, force: Bool) async throws(PBSError) {
     try await learnServer()
     guard isOurs(id) else { throw .refused("\(id) is no job of this PBS server") }
+    let actor = try await users.actor(for: owner)
     do throws(LibraryFailure) {
-      _ = try await answer(.delete(job: id, force: force), as: actor(for: owner))
+      _ = try await answer(.delete(job: id, force: force), as: actor)
     } catch {
       guard ![Self.unknownJob, Self.finishedJob].contains(error.code) else { return }
       throw PBSError(error)
@@ -102,7 +99,7 @@ final class LibPBS: PBSBackend {
   func change(_ id: String, of owner: String?, _ change: JobChange) async throws(PBSError) {
     try await learnServer()
     guard isOurs(id) else { throw .refused("\(id) is no job of this PBS server") }
-    _ = try await ask(.change(job: id, change), as: actor(for: owner))
+    _ = try await ask(.change(job: id, change), as: users.actor(for: owner))
   }
 
   // MARK: Looking at jobs
@@ -248,7 +245,7 @@ final class LibPBS: PBSBackend {
   // MARK: Asking
 
   private func ask(
-    _ request: HelperRequest, as user: String? = nil
+    _ request: HelperRequest, as user: PBSUser? = nil
   ) async throws(PBSError) -> HelperAnswer {
     do throws(LibraryFailure) {
       return try await answer(request, as: user)
@@ -259,11 +256,9 @@ final class LibPBS: PBSBackend {
 
   /// - Parameter user: who asks; nil for our own.
   private func answer(
-    _ request: HelperRequest, as user: String? = nil, within seconds: Double? = nil
+    _ request: HelperRequest, as user: PBSUser? = nil, within seconds: Double? = nil
   ) async throws(LibraryFailure) -> HelperAnswer {
-    guard let user, user != users.own else {
-      return try await helpers.ask(request, within: seconds)
-    }
+    guard let user else { return try await helpers.ask(request, within: seconds) }
     return try await helpers.ask(request, as: user)
   }
 }

@@ -66,11 +66,11 @@ extension PBSBackend {
     try await self.change(id, of: nil, change)
   }
 
-  /// Who is to delete or change a job.
+  /// Who is to delete or change a job, by PBS's name.
   /// - Parameter owner: its owner.
-  func actor(for owner: String?) -> String {
-    guard let owner, users.obstacle(to: owner) == nil else { return user }
-    return owner
+  /// - Throws: ``PBSError/unavailable(_:)`` while this host does not say whether we can be him.
+  func actor(for owner: String?) async throws(PBSError) -> String {
+    try await users.actor(for: owner)?.name ?? user
   }
 
   func queues() async throws(PBSError) -> [PBSText.Object] { [] }

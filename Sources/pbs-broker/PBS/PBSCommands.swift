@@ -78,7 +78,7 @@ final class PBSCommands: PBSBackend {
 
   func submit(_ job: JobDescription) async throws(PBSError) -> String {
     let arguments = try QsubArguments.arguments(for: job, placeholder: placeholder)
-    let user = try users.other(job.user)
+    let user = try await users.other(job.user)
     if user != nil { hasOthers = true }
     let result = try await runner.run("qsub", arguments, for: .action, as: user)
     guard result.status == 0 else { throw failure("qsub", result) }
@@ -104,7 +104,7 @@ final class PBSCommands: PBSBackend {
     // One id a command: a pbs_server 23.06.06 was seen to crash on `qdel HELD UNKNOWN UNKNOWN`.
     let result = try await runner.run(
       "qdel", (force ? ["-W", "force"] : []) + [id], for: .action,
-      as: try users.other(actor(for: owner)))
+      as: try await users.actor(for: owner))
     // Of a job that it does not know, qdel asks a second time where it may be.
     if result.status == Self.unknownJob { runner.add(1, for: .action) }
     guard ![0, Self.unknownJob, Self.finishedJob].contains(result.status) else { return }
@@ -123,7 +123,7 @@ final class PBSCommands: PBSBackend {
       case .deleteMoved: ("qdel", ["-x", id])
       }
     let result = try await runner.run(
-      command, arguments, for: .action, as: try users.other(actor(for: owner)))
+      command, arguments, for: .action, as: try await users.actor(for: owner))
     if result.status == Self.unknownJob { runner.add(1, for: .action) }
     guard result.status == 0 else { throw failure(command, result) }
   }

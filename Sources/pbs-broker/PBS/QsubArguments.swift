@@ -23,7 +23,7 @@ enum QsubArguments {
   ) throws(PBSError) -> [String] {
     try check(job)
     // -f: no background qsub. It would go on submitting when we are dead.
-    var arguments = ["-f", "-r", "n", "-N", job.name, "-l", "select=\(job.select)"]
+    var arguments = ["-f", "-r", "n", "-N", job.name, "-l", "select=\(job.submittedSelect)"]
     for (name, value) in resources(of: job) { arguments += ["-l", "\(name)=\(value)"] }
     if let queue = job.queue { arguments += ["-q", queue] }
     if let project = job.project { arguments += ["-P", project] }

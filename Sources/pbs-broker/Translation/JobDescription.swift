@@ -24,6 +24,10 @@ struct JobDescription: Sendable, Equatable {
   var resources: [String: String] = [:]
   /// The PBS user whose job it is; nil for pbs-broker's own.
   var user: String?
+  /// The only host without a taint that keeps its pod off, at the moment: for its submission alone. A
+  /// job that waits is not altered for it, since taints come and go; one that was submitted with a
+  /// host that is no longer the only one is freed of it.
+  var onlyHost: String?
   /// Submitted with a user hold.
   var isHeld = false
   /// depend, in PBS's own form: "afterany:5.pbsserver:6.pbsserver,after:7.pbsserver".
@@ -57,6 +61,16 @@ struct JobDescription: Sendable, Equatable {
     chunks.map(\.text).joined(separator: "+")
   }
 
+  /// The same with the only host that is left, where the pod insists on none.
+  var submittedSelect: String {
+    guard let onlyHost, chunks.allSatisfy({ $0.host == nil }) else { return select }
+    return chunks.map { chunk in
+      var chunk = chunk
+      chunk.host = onlyHost
+      return chunk.text
+    }.joined(separator: "+")
+  }
+
   /// All that PBS may refuse in it, as one text: jobs that ask for the same are answered alike.
   var request: String {
     let others = resources.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
@@ -73,7 +87,7 @@ struct JobDescription: Sendable, Equatable {
       && (a.project, a.account, a.group, a.priority) == (b.project, b.account, b.group, b.priority)
       && (a.place, a.resources, a.isHeld) == (b.place, b.resources, b.isHeld)
       && (a.depend, a.beginTime, a.hasOwnTerms) == (b.depend, b.beginTime, b.hasOwnTerms)
-      && a.user == b.user
+      && (a.user, a.onlyHost) == (b.user, b.onlyHost)
   }
 }
 

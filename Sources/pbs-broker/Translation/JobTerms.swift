@@ -13,6 +13,8 @@ struct JobTerms: Sendable, Equatable {
   static let depend = "depend"
   static let beginTime = "Execution_Time"
   static let hold = "Hold_Types"
+  /// Without the host; what is not here is our own user's.
+  static let owner = "Job_Owner"
   static let resourcePrefix = "Resource_List."
   static let select = "\(resourcePrefix)select"
   static let place = "\(resourcePrefix)place"
@@ -32,11 +34,17 @@ struct JobTerms: Sendable, Equatable {
       // As the pod says it: the jobs of the pods that it names come and go.
       (Self.depend, job.dependsOn), (Self.beginTime, job.beginTime.map(String.init)),
       (Self.hold, job.isHeld ? "u" : nil), (Self.walltime, job.walltime.map(String.init)),
-      (Self.place, job.place),
+      (Self.place, job.place), (Self.owner, job.user),
     ] {
       values[name] = value
     }
     for (name, value) in job.resources { values[Self.resourcePrefix + name] = value }
+  }
+
+  /// What a submission asks for.
+  init(submitted job: JobDescription) {
+    self.init(job)
+    values[Self.select] = job.submittedSelect
   }
 
   /// As a variable has it: "Job_Name=redis Priority=5". No value that PBS is asked for has a blank.
@@ -70,8 +78,9 @@ struct JobTerms: Sendable, Equatable {
 
   private static let told = [name, queue, project, account, group, priority, hold]
 
-  /// Of these PBS's word is another than was asked for: job ids for pods, moments in words.
-  private static let untold: Set<String> = [depend, beginTime]
+  /// Of these PBS's word is another than was asked for: job ids for pods, moments in words, users with
+  /// their hosts.
+  private static let untold: Set<String> = [depend, beginTime, owner]
 
   /// Whether PBS tells a value that can be compared.
   static func isTold(_ name: String) -> Bool { !untold.contains(name) }

@@ -56,17 +56,17 @@ struct Placement {
 
   /// Of several terms one has to hold, which a select cannot say; one term it can.
   private mutating func take(_ selector: NodeSelector) {
-    let terms = selector.nodeSelectorTerms
+    // An empty term matches no node, so beside others it says nothing. (core/v1, NodeSelectorTerm.)
+    let terms = selector.nodeSelectorTerms.filter { !$0.isEmpty }
     guard let term = terms.first, terms.dropFirst().allSatisfy({ $0 == term }) else {
+      let isEmpty = terms.isEmpty && !selector.nodeSelectorTerms.isEmpty
       causes.append(
-        "required nodeAffinity with \(terms.count) terms cannot be honoured by PBS")
+        "required nodeAffinity with \(isEmpty ? "an empty term" : "\(terms.count) terms") cannot be honoured by PBS"
+      )
       return
     }
     let expressions = term.matchExpressions ?? []
     let fields = term.matchFields ?? []
-    if expressions.isEmpty, fields.isEmpty {
-      causes.append("required nodeAffinity with an empty term cannot be honoured by PBS")
-    }
     for expression in expressions {
       take(expression, "required nodeAffinity \(Self.words(expression))")
     }
@@ -170,18 +170,30 @@ struct Placement {
         nodes.isEmpty
         ? hostMap.everyHost { requirement.isFulfilled(by: $0) }
         : nodes.allSatisfy { requirement.isFulfilled(by: hostMap.nodes.platform(of: $0)) }
-      if !isFulfilled {
+      switch isFulfilled {
+      case true: break
+      case false:
         dependsOnHosts = true
         causes.append("\(source) cannot be honoured by PBS: not all of its hosts are like that")
+      case nil:
+        dependsOnHosts = true
+        waits.append("\(source): waits for a node that is a host of PBS")
       }
     }
   }
 }
 
+extension NodeSelectorTerm {
+  fileprivate var isEmpty: Bool {
+    matchExpressions?.isEmpty != false && matchFields?.isEmpty != false
+  }
+}
+
 extension NodeSelectorRequirement {
-  /// The value of a requirement that allows one value alone.
+  /// The value of a requirement that allows one value alone, however often it is named.
   fileprivate var onlyValue: String? {
-    self.operator == "In" && values?.count == 1 ? values?.first : nil
+    let values = Set(values ?? [])
+    return self.operator == "In" && values.count == 1 ? values.first : nil
   }
 
   /// Whether labels fulfil it; one with an unknown operator is not fulfilled.

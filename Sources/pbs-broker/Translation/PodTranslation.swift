@@ -49,11 +49,8 @@ enum PodTranslation {
     var causes =
       names.causes + impossible(pod) + needs.causes + place.causes + chosen.causes
       + dependencies.causes
-    if let user = namespace.user, let words = policy.closedUsers[user.value] {
-      causes.append(
-        "jobs of namespace \(name) are to be PBS user \(user.value)'s (\(user.source)), which pbs-broker cannot be: \(words)"
-      )
-    }
+    let user = userObstacle(namespace, name, policy)
+    causes += user.causes
     var request: [String: Quantity] = [:]
     do throws(Refusal) {
       request = try EffectiveRequest.of(pod, defaults: namespace.defaults)
@@ -73,14 +70,15 @@ enum PodTranslation {
       else { continue }
       causes.append("it asks for \(name)=\(asked), and without a toleration for \(value)")
     }
-    let waits = needs.waits + place.waits + tolerance.waits + dependencies.waits
+    let waits =
+      needs.waits + place.waits + tolerance.waits + dependencies.waits + user.waits
     guard causes.isEmpty, waits.isEmpty else {
       var refusal = Refusal(causes.isEmpty ? .waits : .cannot, causes: causes + waits)
       refusal.dependsOnHosts = place.dependsOnHosts
       return Outcome(job: .failure(refusal), namespace: namespace, options: options)
     }
     let chunk = JobDescription.Chunk(
-      ncpus: resources.ncpus, memory: resources.memory, host: place.host ?? tolerance.host,
+      ncpus: resources.ncpus, memory: resources.memory, host: place.host,
       others: resources.others,
       words: options.select.mapValues(\.value).merging(place.resources) { own, _ in own }
         .merging(tolerance.resources) { own, _ in own })
@@ -91,7 +89,7 @@ enum PodTranslation {
       project: options.project?.value, account: options.account?.value,
       group: options.group?.value, priority: options.priority?.value,
       place: options.place?.value, resources: options.resources.mapValues(\.value),
-      user: namespace.user?.value,
+      user: namespace.user?.value, onlyHost: tolerance.onlyHost,
       isHeld: options.hold?.value ?? false, depend: dependencies.text,
       dependsOn: options.depend?.value.map(\.text).joined(separator: ","),
       beginTime: options.beginTime?.value,
@@ -101,6 +99,19 @@ enum PodTranslation {
       hasOwnTerms: !options.hasSameTerms(as: policy.base.options)
         || namespace.user?.value != policy.base.user?.value)
     return Outcome(job: .success(job), namespace: namespace, options: options)
+  }
+
+  /// Why its jobs cannot be those of the namespace's user, for good or at the moment.
+  private static func userObstacle(
+    _ namespace: NamespacePolicy, _ name: String, _ policy: TranslationPolicy
+  ) -> (causes: [String], waits: [String]) {
+    guard let user = namespace.user else { return ([], []) }
+    let words = "jobs of namespace \(name) are to be PBS user \(user.value)'s (\(user.source))"
+    if let reason = policy.closedUsers[user.value] {
+      return (["\(words), which pbs-broker cannot be: \(reason)"], [])
+    }
+    guard let reason = policy.unclearUsers[user.value] else { return ([], []) }
+    return ([], ["\(words): \(reason)"])
   }
 
   /// A constraint that PBS cannot honour is never ignored, where the site does not say so. Those on

@@ -5,8 +5,8 @@ import Kubernetes
 /// the pod is kept off after PBS has chosen (``Reconciliation``).
 struct Tolerance {
   private(set) var waits: [String] = []
-  /// The only host that is left, for `select=host=`.
-  private(set) var host: String?
+  /// The only host that is left now: see ``JobDescription/onlyHost``.
+  private(set) var onlyHost: String?
   /// Further resources of the select.
   private(set) var resources: [String: String] = [:]
 
@@ -20,34 +20,25 @@ struct Tolerance {
     where !(pod.spec.tolerations ?? []).contains(where: { $0.mentions(key) }) {
       resources[resource.name] = resource.value
     }
-    let taints = context.taints.compactMapValues { policy.untolerated(by: pod, of: $0) }
-    guard !taints.isEmpty else { return }
-    let map = context.hostMap
+    let taints = context.taints
+    guard !taints.ofNodes.isEmpty else { return }
     if let host {
-      if let node = map.node(of: host), let taint = taints[node] {
+      if let node = context.hostMap.node(of: host), let found = taints.ofNodes[node],
+        let taint = policy.untolerated(by: pod, of: found)
+      {
         waits.append("node \(node) has the taint \(taint.text), which the pod does not tolerate")
       }
       return
     }
-    var left: String?
-    var words: [String] = []
-    for host in Set(map.hosts.vnodes.map(\.host)).sorted() {
-      guard let node = map.node(of: host) else { continue }
-      if let taint = taints[node] {
-        words.append("\(node): \(taint.text)")
-      } else if left == nil {
-        left = host
-      } else {
-        return
-      }
+    switch taints.left(naming: Self.most, { policy.untolerated(by: pod, of: $0) }) {
+    case .many: break
+    case .one(let host): onlyHost = host
+    case .none(let named, let count):
+      let words = named.map { "\($0.node): \($0.taint.text)" }.joined(separator: ", ")
+      let more = count > named.count ? ", and \(count - named.count) more" : ""
+      waits.append(
+        "each host of PBS has a taint that the pod does not tolerate (\(words)\(more))")
     }
-    guard !words.isEmpty else { return }
-    self.host = left
-    guard left == nil else { return }
-    let more = words.count > Self.most ? ", and \(words.count - Self.most) more" : ""
-    waits.append(
-      "each host of PBS has a taint that the pod does not tolerate (\(words.prefix(Self.most).joined(separator: ", "))\(more))"
-    )
   }
 }
 

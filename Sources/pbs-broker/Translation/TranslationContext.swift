@@ -19,8 +19,8 @@ struct TranslationContext: Sendable {
   /// PBS's server by its name in jobs' ids, of whose jobs a pod may depend; empty while it is not
   /// known, nil where that does not matter.
   var server: String?
-  /// The taints of nodes that have some, by name.
-  var taints: [String: [Taint]] = [:]
+  /// The taints of nodes.
+  var taints = HostTaints()
 }
 
 /// Which pods of ours use a volume claim: those that are bound, have a job or are about to get

@@ -8,6 +8,8 @@ struct TranslationPolicy: Sendable {
   var namespaces: NamespacePolicies?
   /// Users of PBS whose jobs cannot be submitted, and why.
   var closedUsers: [String: String] = [:]
+  /// Users of PBS of whom nothing is known at the moment, and why.
+  var unclearUsers: [String: String] = [:]
   /// What a pod's job holds at the least, whatever the pod asks for: pods of no CPU and no memory
   /// would fill a host for nothing.
   var leastCPU = Quantity(nano: 1_000_000_000)

@@ -103,11 +103,18 @@ struct HostMap: Sendable {
     return hosts
   }
 
-  /// Whether each node that is a host of PBS fulfils something that depends on its labels alone.
-  func everyHost(fulfils test: (NodeNames.Platform) -> Bool) -> Bool {
-    nodes.platforms.allSatisfy { platform, names in
-      test(platform) || names.allSatisfy { match(node: $0) == .none }
+  /// Whether each node that is a host of PBS fulfils something that depends on its labels alone; nil
+  /// while no node is one, of which nothing follows.
+  func everyHost(fulfils test: (NodeNames.Platform) -> Bool) -> Bool? {
+    var fulfils: Bool?
+    for (platform, names) in nodes.platforms {
+      let isFulfilled = test(platform)
+      guard !isFulfilled || fulfils == nil, names.contains(where: { match(node: $0) != .none })
+      else { continue }
+      guard isFulfilled else { return false }
+      fulfils = true
     }
+    return fulfils
   }
 
   // MARK: Which host has a right to which node

@@ -7,17 +7,38 @@ struct NodeFacts: Sendable {
   /// The taints of nodes that have some, by name; but for our own, which is about PBS's word, and
   /// no pod with a job of PBS needs that a second time.
   private(set) var taints: [String: [Taint]] = [:]
+  /// The same by hosts of PBS; nil until somebody asks.
+  private var hosts: HostTaints?
 
   /// - Returns: whether its taints have changed.
   mutating func update(_ node: Node) -> Bool {
-    let new = (node.spec?.taints ?? []).filter { !$0.isOffline }
+    let new = (node.spec?.taints ?? []).filter { !$0.isOffline }.map { taint in
+      // When it came does not matter, and differs from node to node.
+      var taint = taint
+      taint.timeAdded = nil
+      return taint
+    }
     let before = taints.removeValue(forKey: node.metadata.name) ?? []
     if !new.isEmpty { taints[node.metadata.name] = new }
-    return new != before
+    guard new != before else { return false }
+    hosts?.set(new, of: node.metadata.name)
+    return true
   }
+
+  /// Taints by hosts; found anew only where hosts or nodes have other names than at the last call.
+  mutating func taints(of map: HostMap) -> HostTaints {
+    if let hosts { return hosts }
+    let new = HostTaints(taints, on: map)
+    hosts = new
+    return new
+  }
+
+  /// Hosts or nodes have other names.
+  mutating func forgetHosts() { hosts = nil }
 
   mutating func remove(_ node: Node) {
     taints[node.metadata.name] = nil
+    forgetHosts()
     if let uid = node.metadata.uid { owners[uid] = nil }
   }
 }

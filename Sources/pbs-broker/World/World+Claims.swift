@@ -4,6 +4,7 @@ extension World {
   func update(_ claim: VolumeClaim) {
     claims[claim.fullName] = claim
     claimReach.set(claim, among: nodes.values)
+    told.note(claim)
     markWaiting(in: claim.namespace)
   }
 

@@ -48,10 +48,14 @@ final class World {
   private(set) var syncedSince: Double?
   /// Pods told since the connection began: what is not among them at `synced` is missing.
   private var toldSinceConnected: Set<String> = []
+  /// The same of nodes and claims.
+  var told = ToldObjects()
   /// UIDs of pods to compare with their jobs.
   private var changed: Set<String> = []
   /// Names of hosts or nodes have changed since ``takeNamesChanged()``.
-  var isNamesChanged = true
+  var isNamesChanged = true {
+    didSet { if isNamesChanged { nodeFacts.forgetHosts() } }
+  }
   /// Some pod is missing since the last call of ``takeAbsenceChanged()``.
   private var isAbsenceChanged = false
 
@@ -90,6 +94,7 @@ final class World {
   func watcherConnected() {
     ledger.forgetUses()
     toldSinceConnected.removeAll()
+    told = ToldObjects()
   }
 
   func watcherDisconnected() { syncedSince = nil }
@@ -155,6 +160,7 @@ final class World {
     let name = node.metadata.name
     if claimReach.update(node, before: nodes[name]) { markAllChanged() }
     nodes[name] = node
+    told.note(node)
     noteRoom(of: node)
     guard hostMap.update(node) else { return }
     isNamesChanged = true

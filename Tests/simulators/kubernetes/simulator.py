@@ -109,11 +109,13 @@ class KubernetesSimulator:
         """A backup of etcd as it is now."""
         return self._store.backup()
 
-    def restore(self, backup: Backup) -> None:
+    def restore(self, backup: Backup, history: Callable[[], None] = lambda: None) -> None:
         """Be killed, and start with a backup of etcd: resourceVersions go back, and a watch at a later one that a
-        client still knows is silent until they have come that far again, as seen in a real API server of 1.20."""
+        client still knows is silent until they have come that far again, as seen in a real API server of 1.20.
+        What `history` does is done before anybody can look."""
         self.stop()
         self._store.restore(backup)
+        history()
         self.start()
 
     def __enter__(self) -> KubernetesSimulator:

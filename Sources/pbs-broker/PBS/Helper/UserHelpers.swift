@@ -75,11 +75,11 @@ final class UserHelpers {
   }
 
   /// Asks another user's helper.
-  /// - Throws: a failure of kind `user` where we cannot be that user.
+  /// - Parameter user: one whom we can be (``SubmittingUsers/other(_:)``).
   func ask(
-    _ request: HelperRequest, as name: String
+    _ request: HelperRequest, as user: PBSUser
   ) async throws(LibraryFailure) -> HelperAnswer {
-    let entry = try await take(name)
+    let entry = await take(user)
     defer {
       entry.pending -= 1
       entry.usedAt = clock.now
@@ -89,7 +89,8 @@ final class UserHelpers {
   }
 
   /// A user's helper, of which one request more is pending from now on.
-  private func take(_ name: String) async throws(LibraryFailure) -> Entry {
+  private func take(_ user: PBSUser) async -> Entry {
+    let name = user.name
     if let known = others[name], waiting.isEmpty || clock.now - known.since < Self.lease {
       known.pending += 1
       return known
@@ -106,12 +107,6 @@ final class UserHelpers {
     }
     // Where nothing comes of it.
     defer { admit() }
-    if let words = users.obstacle(to: name) {
-      throw LibraryFailure(user: name, words)
-    }
-    guard let user = PBSUser.named(name) else {
-      throw LibraryFailure(user: name, "there is no such user on this host")
-    }
     var theirs = program
     theirs.user = name
     theirs.arguments += [name, "\(users.leastUID)"]
