@@ -21,6 +21,7 @@ static struct {
                                  const char *);
     struct pbs_object *(*jobs)(int, const char *, struct pbs_attribute *, const char *);
     struct pbs_object *(*server)(int, struct pbs_attribute *, const char *);
+    struct pbs_object *(*queues)(int, const char *, struct pbs_attribute *, const char *);
     struct pbs_object *(*vnodes)(int, const char *, struct pbs_attribute *, const char *);
     void (*free)(struct pbs_object *);
 } library;
@@ -43,6 +44,7 @@ int pbs_library_open(const char *path, char *words, size_t size) {
         {"pbs_selstat", (void **)&library.select},
         {"pbs_statjob", (void **)&library.jobs},
         {"pbs_statserver", (void **)&library.server},
+        {"pbs_statque", (void **)&library.queues},
         {"pbs_statvnode", (void **)&library.vnodes},
         {"pbs_statfree", (void **)&library.free},
     };
@@ -140,6 +142,11 @@ struct pbs_object *pbs_library_jobs(int connection, const char *ids, struct pbs_
 struct pbs_object *pbs_library_server(int connection, struct pbs_attribute *wanted) {
     *library.error() = 0;
     return library.server(connection, wanted, NULL);
+}
+
+struct pbs_object *pbs_library_queues(int connection, struct pbs_attribute *wanted) {
+    *library.error() = 0;
+    return library.queues(connection, "", wanted, NULL);
 }
 
 struct pbs_object *pbs_library_vnodes(int connection, struct pbs_attribute *wanted) {

@@ -118,6 +118,8 @@ final class Binder {
     case .report(let report): want(owned, report.pod, broker)
     case .withdraw(let pod): forget(Item(uid: pod.uid, broker: broker))
     case .markNode(let mark): nodes.want(mark, owned, by: subscriptions[broker])
+    case .noteNode(let note) where owned.owner == instance: events.record(note)
+    case .noteNode: break
     case .unknown(let type):
       if let type = unknownTypes.new(type) {
         log.warning("pbs-broker: message \(type) is unknown, ignored")
@@ -239,7 +241,7 @@ final class Binder {
         events.record(
           report.pod, reason: report.reason, message: report.message, warning: report.warning)
       }
-    case .withdraw, .markNode, .unknown:
+    case .withdraw, .markNode, .noteNode, .unknown:
       return
     }
     settle(work, item, answer)

@@ -25,7 +25,9 @@ final class EventRecorder {
   private nonisolated static let tries = 12
 
   private struct Item {
+    /// The pod; or the node, in the namespace where Events about nodes stand.
     var pod: PodReference
+    var kind = "Pod"
     var reason: String
     var message: String
     var warning: Bool
@@ -38,8 +40,8 @@ final class EventRecorder {
   private struct Event: Encodable, Sendable {
     struct Reference: Encodable, Sendable {
       var apiVersion = "v1"
-      var kind = "Pod"
-      var namespace: String
+      var kind: String
+      var namespace: String?
       var name: String
       var uid: String
     }
@@ -126,6 +128,19 @@ final class EventRecorder {
 
   /// Queues one Event about a pod, where the budget has one.
   func record(_ pod: PodReference, reason: String, message: String, warning: Bool) {
+    record(pod, kind: "Pod", reason: reason, message: message, warning: warning)
+  }
+
+  /// The same about a node. (Kubernetes: Events about what has no namespace stand in "default".)
+  func record(_ note: NoteNode) {
+    let node = PodReference(uid: note.node.uid, namespace: "default", name: note.node.name)
+    record(
+      node, kind: "Node", reason: note.reason, message: note.message, warning: note.warning)
+  }
+
+  private func record(
+    _ pod: PodReference, kind: String, reason: String, message: String, warning: Bool
+  ) {
     let message = PlainText.escaped(message, limit: PlainText.eventLimit)
     guard queue.count < Self.queueLimit else {
       return leaveOut("\(Self.queueLimit) Events wait to be written")
@@ -135,7 +150,7 @@ final class EventRecorder {
         "\(Self.namespaceLimit) Events of namespace \(pod.namespace) wait to be written")
     }
     var item = Item(
-      pod: pod, reason: reason, message: message, warning: warning, name: "", count: 1)
+      pod: pod, kind: kind, reason: reason, message: message, warning: warning, name: "", count: 1)
     switch budget.judge(pod, reason: reason, message: message, now: clock.now) {
     case .create(let name): item.name = name
     case .count(let name, let count): (item.name, item.count) = (name, count)
@@ -191,7 +206,8 @@ final class EventRecorder {
         body: Event(
           metadata: ObjectMeta(name: item.name, namespace: item.pod.namespace),
           involvedObject: .init(
-            namespace: item.pod.namespace, name: item.pod.name, uid: item.pod.uid),
+            kind: item.kind, namespace: item.kind == "Node" ? nil : item.pod.namespace,
+            name: item.pod.name, uid: item.pod.uid),
           type: item.warning ? "Warning" : "Normal", reason: item.reason, message: item.message,
           reportingInstance: instance, firstTimestamp: now, lastTimestamp: now, count: item.count))
     } catch let error as KubernetesError where error.status == 409 {
@@ -225,7 +241,7 @@ final class EventRecorder {
       guard isExpected || lines.take(clock.now) else { return }
       return log.log(
         level: isExpected ? .debug : .warning,
-        "an Event of pod \(item.pod.fullName) could not be written: \(error)",
+        "an Event of \(item.kind.lowercased()) \(item.pod.fullName) could not be written: \(error)",
         metadata: .about(pod: item.pod.fullName, uid: item.pod.uid))
     }
     if clock.now >= restUntil {

@@ -6,11 +6,19 @@ extension Broker {
   /// Compares all hosts with their nodes, now and then.
   func sayCapacity() {
     guard world.syncedSince != nil, world.cluster?.nodeUse == true, world.hostMap.knowsHosts,
-      capacityNews.isDue(now: clock.now)
+      hostWatch.isDue()
     else { return }
-    for line in capacityNews.lines(of: doctor.reports()) {
-      log.log(level: line.isWarning ? .warning : .notice, "\(line.text)")
-    }
+    hostWatch.tell(doctor.reports(), nodes: world.nodes)
+    hostWatch.askForQueues()
+  }
+
+  /// Notes what is to be told of a pod that is about to be bound with more time to end than its
+  /// job's queue gives it. What was bound before this broker was there has been told of.
+  func noteKillDelay(of record: PodRecord, _ decision: Decision) {
+    guard case .bind(let bind) = decision.message, record.longGrace == nil else { return }
+    record.longGrace = hostWatch.delays.warning(
+      grace: record.pod?.spec.terminationGracePeriodSeconds,
+      queue: world.jobs[bind.job]?.job.queue)
   }
 
   private var doctor: Doctor {
@@ -23,6 +31,6 @@ extension Broker {
     }
     return Doctor(
       hostMap: world.hostMap, nodes: world.nodes, uses: world.ledger.uses, jobless: jobless,
-      policy: settings.policy)
+      policy: settings.policy, syncsResources: settings.nodeSync.setsResources)
   }
 }

@@ -14,7 +14,7 @@ extension BrokerMessage {
     return switch self {
     case .bind: pod.nodeName != nil
     case .evict: pod.isTerminating || pod.isFinished || record?.isGone == true
-    case .report, .withdraw, .markNode, .unknown: false
+    case .report, .withdraw, .markNode, .noteNode, .unknown: false
     }
   }
 }
@@ -78,6 +78,7 @@ extension Broker {
     announceStart(jobs)
     noteProof(of: jobs)
     noteMisplacement(decision.misplacement, of: record)
+    noteKillDelay(of: record, decision)
     countRefusal(of: record, situation)
     for deletion in decision.deletions {
       deleter.delete(deletion, ofPod: record.name, in: record.namespace)
@@ -145,7 +146,7 @@ extension Broker {
       translation: translation, asked: asked,
       refusedEdits: asked.keys.reduce(into: [:]) { $0[$1] = alterer.refusal(of: $1) },
       immovable: Set(jobs.map(\.job).filter { !canMove($0) }.map(\.id)),
-      rejection: record.rejection,
+      rejection: record.rejection, longGrace: record.longGrace,
       refusal: record.refusal,
       hindrance: poller.hindrance,
       submissionHindrance: submitter.hindrance(of: record.uid, try? translation?.get())

@@ -51,6 +51,7 @@ extension Broker {
         ["messages"]: Double(outbox.openCount),
       ])
     Metric.submissionsPaused.set(submitter.isPaused)
+    registry.replace(Metric.hostFindings, hostWatch.findings)
     Metric.vanishBrake.set(Double(poller.judge.doubted.count))
     Metric.absenceBrake.set(Double(absence.doubted.count))
     Metric.pbsUp.set(!poller.isAway)

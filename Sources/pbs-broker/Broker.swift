@@ -27,7 +27,7 @@ final class Broker {
   private var unknownTypes = UnknownTypes()
   /// Pods that were not acted on because our ownership was not confirmed.
   var postponed: Set<String> = []
-  var capacityNews = CapacityNews()
+  let hostWatch: HostWatch
   private var comparedAt = -Double.infinity
   /// PBS has been polled, and pods compared with their jobs since.
   private(set) var comparedOnce = false
@@ -64,7 +64,9 @@ final class Broker {
     absence = AbsenceGuard(share: settings.vanishShare, least: settings.vanishLeast)
     outbox = Outbox(publisher: publisher, patience: settings.binderPatience, clock: clock, log: log)
     nodeMarks = NodeMarks(publisher: publisher, clock: clock, log: log)
+    hostWatch = HostWatch(backend: backend, publisher: publisher, clock: clock, log: log)
     nodeMarks.owns = { [unowned self] in ownsNode($0) }
+    hostWatch.notes.owns = { [unowned self] in ownsNode($0) }
     outbox.owns = { [unowned self] in owns($0) }
     outbox.shows = { $0.isDone(world.pods[$0.pod?.uid ?? ""]) }
     outbox.hearsSince = { [subscription] in subscription.ownsItsShare ? world.syncedSince : nil }

@@ -60,6 +60,7 @@ import Testing
     #expect(
       Self.findings(doctor) == [
         .init(
+          kind: .cpus,
           words:
             "ncpus is 8, and its node has 1.4 cpu for jobs (2 less 0.1 of DaemonSets and static pods and 0.5 of pods of other schedulers)",
           cure: "qmgr -c 'set node node1 resources_available.ncpus = 1'", isWrong: true)
@@ -73,7 +74,7 @@ import Testing
     #expect(
       Self.findings(doctor) == [
         .init(
-          words: "mem is 24684084kb, and its node has 24683060kb for jobs",
+          kind: .memory, words: "mem is 24684084kb, and its node has 24683060kb for jobs",
           cure: "qmgr -c 'set node node1 resources_available.mem = 24683060kb'", isWrong: true)
       ])
   }
@@ -91,7 +92,8 @@ import Testing
     #expect(
       Self.findings(doctor) == [
         .init(
-          words: words, cure: "qmgr -c 'set node node1 resources_available.ngpus = \(has)'",
+          kind: .devices, words: words,
+          cure: "qmgr -c 'set node node1 resources_available.ngpus = \(has)'",
           isWrong: isWrong)
       ])
   }
@@ -114,6 +116,7 @@ import Testing
     #expect(
       Self.findings(doctor) == [
         .init(
+          kind: .unknownDevice,
           words: "its node has 4 example.com/gpu, which stands for nothing in PBS",
           cure: "pbs-broker.resources: {example.com/gpu: RESOURCE}", isWrong: false)
       ])
@@ -144,7 +147,7 @@ import Testing
     #expect(
       Self.findings(loose) == [
         .init(
-          words: "is taken for node node1.site.org by a part of its name",
+          kind: .looseName, words: "is taken for node node1.site.org by a part of its name",
           cure: "pbs-broker.hosts: {node1: node1.site.org}", isWrong: false)
       ])
     let entered = Self.doctor(
@@ -163,7 +166,8 @@ import Testing
     #expect(
       Self.findings(cordoned) == [
         .init(
-          words: "its node is cordoned, and PBS starts jobs there", cure: "pbsnodes -o node1",
+          kind: .cordoned, words: "its node is cordoned, and PBS starts jobs there",
+          cure: "pbsnodes -o node1",
           isWrong: true)
       ])
     let silent = Self.doctor([Self.vnode("node1")], [Self.node("node1", isReady: false)])
@@ -174,6 +178,7 @@ import Testing
     #expect(
       Self.findings(Self.doctor([offline], [Self.node("node1")])) == [
         .init(
+          kind: .away,
           words: "is offline in PBS (new disks), and other schedulers start pods on its node",
           cure: "kubectl cordon node1", isWrong: false)
       ])
@@ -195,6 +200,7 @@ import Testing
     #expect(
       delays.findings(graces: [5, 30, 30]) == [
         .init(
+          kind: .killDelay,
           words:
             "queue workq: kill_delay is 10 s, and 2 pods have up to 30 s of grace: PBS gives their places away before they have ended",
           cure: "qmgr -c 'set queue workq kill_delay = 30'", isWrong: false)

@@ -20,7 +20,7 @@ import Testing
     holdTypes: "n",
     owner: "alice@pbsserver", pod: redis,
     chunks: [.init(vnode: "node1", resources: ["ncpus": "1", "mem": "655360kb"])],
-    select: "1:ncpus=1:mem=640mb", execVnode: "(node1:ncpus=1:mem=655360kb)")
+    select: "1:ncpus=1:mem=640mb", queue: "workq", execVnode: "(node1:ncpus=1:mem=655360kb)")
 
   private static let ended = Job(
     id: "3.pbsserver", state: .finished, substate: 91, execHost: "node1/1", runCount: 1,

@@ -112,6 +112,13 @@ import Testing
       #"{"labels":{"pbs.example/old":null,"pbs.example/rack":"r1"},"node":{"name":"node1","uid":"uid-2"},"offline":"down","reason":"r","setsTaint":true,"type":"mark-node"}"#
     ),
     (
+      .noteNode(
+        .init(
+          node: NodeReference(uid: "uid-2", name: "node1"), reason: "HostDiffers", message: "m",
+          warning: true)),
+      #"{"message":"m","node":{"name":"node1","uid":"uid-2"},"reason":"HostDiffers","type":"note-node","warning":true}"#
+    ),
+    (
       .bind(.init(pod: redis, node: "node1", job: "5.s", runCount: 1)),
       #"{"job":"5.s","node":"node1","pod":\#(reference),"runCount":1,"type":"bind"}"#
     ),

@@ -119,6 +119,9 @@ ORDINARY = {
         {"type": "PodScheduled", "status": "True"}, READY, {"type": "DisruptionTarget", "status": "True"}]),
     "binder writes an Event": create("binder", event(), "events"),
     "binder counts an Event up": request("binder", "UPDATE", "events", event(count=2), event()),
+    "binder writes an Event about a node": create(
+        "binder", event(metadata={"name": "node1.1", "namespace": "default"}, reason="HostDiffers",
+                        involvedObject={"kind": "Node", "name": "node1", "uid": "1-2-3"}), "events"),
     "binder taints a node": update("binder", node(REPAIR), "nodes", spec__taints=[REPAIR, OFFLINE]),
     "binder takes its taint off": update("binder", node(OFFLINE), "nodes", spec__taints=None),
     "binder labels a node": update("binder", node(), "nodes", metadata__labels={
@@ -179,7 +182,7 @@ ATTACKS = {
     "binder binds with a label": (create("binder", binding(JOB, labels={"app": "x"}), "pods/binding"), "binder-bind"),
     "binder binds to no node": (create("binder", binding(JOB, kind="Service"), "pods/binding"), "binder-bind"),
     "binder binds by the old resource": (create("binder", binding(), "bindings"), "binder-bind"),
-    "binder forges an Event of a node": (create("binder", event(kind="Node"), "events"), "binder-events"),
+    "binder writes an Event about a node elsewhere": (create("binder", event(kind="Node"), "events"), "binder-events"),
     "binder forges an Event of kubelet": (create("binder", event(component="kubelet"), "events"), "binder-events"),
     "binder forges the reporter": (create("binder", event(reportingComponent="kubelet"), "events"), "binder-events"),
     "binder changes an Event of kubelet": (request("binder", "UPDATE", "events", event(), event(component="kubelet")),

@@ -36,7 +36,7 @@ WAYS = (
     Way(r"(?:kube-watcher|pbs-broker|binder) --config /etc/pbs-connector/config.yaml( .*)?", "host"),
     Way(r"systemd-tmpfiles --create pbs-connector.conf", "host"),
     Way(r"make hooks", "make"),
-    Way(r"python3 installer/build.py /tmp/pbs_kubernetes.PY", "host"),
+    Way(r"python3 installer/build.py /tmp/pbs_kubernetes(?:\.PY|_server\.PY pbs_kubernetes_server)", "host"),
     # A site
     Way(r"kubectl .*", "site"),
     Way(r"echo .*kubectl create --raw .*", "site"),

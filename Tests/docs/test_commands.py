@@ -28,6 +28,7 @@ PBS_OPTIONS = {
 }
 # The directives of qmgr, as far as the documentation has them.
 QMGR = re.compile(r"(?:set|unset) (?:server|queue \w+|node \w+|hook \w+) [\w.]+ (?:=|\+=|-=) ?\S.*"
+                  r"|unset (?:server|queue \w+|node \w+|hook \w+) [\w.]+"
                   r"|(?:list|print) (?:server|(?:hook|queue|node|resource) \w+)|create (?:resource|queue) \w+(?: \w+=\S+)*")
 
 

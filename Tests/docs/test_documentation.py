@@ -33,6 +33,7 @@ MESSAGES = (
     ("evict", "### evict", ("Shared/Messages/BrokerMessage.swift", "Evict")),
     ("withdraw", "### withdraw", None),
     ("mark-node", "### mark-node", ("Shared/Messages/MarkNode.swift", "MarkNode")),
+    ("note-node", "### note-node", ("Shared/Messages/NoteNode.swift", "NoteNode")),
     ("node-outcome", "### node-outcome", ("Shared/Messages/MarkNode.swift", "NodeOutcome")),
     ("outcome", "### outcome", ("Shared/Messages/BinderMessage.swift", "Outcome")),
     ("hint", "## Hints", ("pbs-broker/Observe/HintListener.swift", "Hint")),

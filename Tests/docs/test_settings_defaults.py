@@ -36,6 +36,7 @@ PLACES = {
     "default-cpu": (POLICY, r'base\.defaults = \["cpu": try Quantity\("{}"\)'),
     "default-memory": (POLICY, r'base\.defaults = \[.*"memory": try Quantity\("{}"\)'),
     "sync-nodes": ("pbs-broker/Nodes/NodeSyncSettings.swift", r"var isOn = {}$"),
+    "sync-resources": ("pbs-broker/Nodes/NodeSyncSettings.swift", r"var setsResources = {}$"),
     "sync-interval": ("pbs-broker/Nodes/NodeSyncSettings.swift", r"var interval = {}$"),
     "sync-not-ready": (AGREEMENT, r"var notReady = {}$"), "sync-down": (AGREEMENT, r"var down = {}$"), "sync-rest": (AGREEMENT, r"var rest = {}$"),
     "broker": (BINDER, r'"broker", flags: broker\) \?\? \[' + FOLDER + r"\]"),
@@ -104,4 +105,4 @@ def test_a_flag_stands_for_the_key_of_its_name() -> None:
             assert not any(name in keys[program] for program in programs), f"{flag} is a key as well"
     for name in with_keys:
         assert re.search(rf'"{name}",\s+flags?: ', swift_sources.text_of("Shared/Startup", *swift_sources.PROGRAMS)) or name in (
-            "leader-elect", "pbs-backend"), f"nothing reads --{name}"
+            "leader-elect", "pbs-backend", "sync-resources"), f"nothing reads --{name}"

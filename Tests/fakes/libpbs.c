@@ -267,6 +267,13 @@ struct object *pbs_statserver(int connection, struct attribute *wanted, const ch
     return trouble("pbs_statserver") ? NULL : read_objects("server", NULL, -1);
 }
 
+struct object *pbs_statque(int connection, const char *id, struct attribute *wanted,
+                             const char *extend) {
+    (void)connection, (void)id, (void)wanted, (void)extend;
+    note("pbs_statque");
+    return trouble("pbs_statque") ? NULL : read_objects("queues", NULL, -1);
+}
+
 struct object *pbs_statvnode(int connection, const char *id, struct attribute *wanted,
                              const char *extend) {
     (void)connection, (void)id, (void)wanted, (void)extend;

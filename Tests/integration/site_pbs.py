@@ -308,6 +308,30 @@ class SitePBS:
         self._undo.callback(self._qmgr, f"set server operators -= {self.submitter}@*")
         self._qmgr(f"set server operators += {self.submitter}@*")
 
+    def let_submitter_set_hosts(self) -> None:
+        """The submitter is an operator and finds the resource k8s_capacity, which stays; all else of the hosts is put back."""
+        self._in_lab()
+        self.let_submitter_operate()
+        if "k8s_capacity" not in self._real.run("qmgr", "-c", "list resource"):
+            self._qmgr("create resource k8s_capacity type=string, flag=rh")
+        for name, before in self.hosts().items():
+            values = self.available(name)
+            self._undo.callback(self._qmgr, f"set node {name} resources_available.mem = {values['mem']}")
+            self._undo.callback(self._qmgr, f"set node {name} resources_available.ncpus = {before.ncpus}")
+            self._undo.callback(self._qmgr, f"unset node {name} resources_available.k8s_capacity")
+
+    def available(self, host: str) -> dict[str, str]:
+        """resources_available of a host."""
+        lines = self._real.run("pbsnodes", "-v", host).splitlines()
+        pairs = [line.strip().split(" = ", 1) for line in lines if line.startswith("     resources_available.")]
+        return {name.removeprefix("resources_available."): value for name, value in pairs}
+
+    def set_available(self, name: str, **resources: str) -> None:
+        """As the simulator's."""
+        for resource, value in resources.items():
+            place = f"node {name} resources_available.{resource}"
+            self._qmgr(f"set {place} = {value}" if value else f"unset {place}")
+
     def set_ncpus(self, host: str, ncpus: int) -> None:
         """The host has so many cpus for PBS from now on."""
         self._change_server()

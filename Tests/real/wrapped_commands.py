@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Callable
 
 # What a program here may call; pbs-broker calls no others.
-COMMANDS = ("pbsnodes", "qalter", "qdel", "qhold", "qmove", "qrls", "qselect", "qstat", "qsub")
+COMMANDS = ("pbsnodes", "qalter", "qdel", "qhold", "qmgr", "qmove", "qrls", "qselect", "qstat", "qsub")
 
 _SCRIPT = """#!/bin/sh
 cd {directory} || exit 1

@@ -64,7 +64,7 @@ int pbs_library_set_host(int connection, const char *host, struct pbs_attribute 
 /* Sets attributes of one vnode. Returns 0 or an error's number. */
 int pbs_library_set_vnode(int connection, const char *vnode, struct pbs_attribute *attributes);
 
-/* Tells of all jobs that meet all criteria. The answers of these four are freed by
+/* Tells of all jobs that meet all criteria. The answers of these five are freed by
  * pbs_library_free; NULL with pbs_library_error of 0 means that there is none. */
 struct pbs_object *pbs_library_select(int connection, struct pbs_attribute *criteria,
                                       struct pbs_attribute *wanted, const char *extend);
@@ -72,6 +72,7 @@ struct pbs_object *pbs_library_select(int connection, struct pbs_attribute *crit
 struct pbs_object *pbs_library_jobs(int connection, const char *ids, struct pbs_attribute *wanted,
                                     const char *extend);
 struct pbs_object *pbs_library_server(int connection, struct pbs_attribute *wanted);
+struct pbs_object *pbs_library_queues(int connection, struct pbs_attribute *wanted);
 struct pbs_object *pbs_library_vnodes(int connection, struct pbs_attribute *wanted);
 void pbs_library_free(struct pbs_object *objects);
 

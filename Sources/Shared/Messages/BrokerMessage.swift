@@ -14,6 +14,8 @@ public enum BrokerMessage: Sendable, Equatable {
   case withdraw(PodReference)
   /// Let the node show what PBS says of its host.
   case markNode(MarkNode)
+  /// Write an Event about the node.
+  case noteNode(NoteNode)
   /// Something that this version does not know.
   case unknown(type: String)
 
@@ -88,6 +90,7 @@ public enum BrokerMessage: Sendable, Equatable {
     if let problem = pod?.problem { return problem }
     switch self {
     case .markNode(let mark): return mark.problem
+    case .noteNode(let note): return note.problem
     case .bind(let bind):
       if !KubernetesName.isSubdomain(bind.node) {
         return "\(PlainText.quoted(bind.node)) is no node's name"
@@ -102,10 +105,7 @@ public enum BrokerMessage: Sendable, Equatable {
       return Self.problem(ofJob: bind.job)
     case .evict(let evict): return Self.problem(ofJob: evict.job)
     case .report(let report):
-      let reason = report.reason.utf8
-      if reason.isEmpty || reason.count > 128 || !report.reason.allSatisfy(\.isOfReason) {
-        return "\(PlainText.quoted(report.reason)) is no Event's reason"
-      }
+      if let problem = Self.problem(ofReason: report.reason) { return problem }
       if let text = report.estimatedStart, Timestamp.parse(text) == nil {
         return "\(PlainText.quoted(text)) is no moment"
       }
@@ -120,6 +120,13 @@ public enum BrokerMessage: Sendable, Equatable {
   private static func isExecVnode(_ text: String) -> Bool {
     (1...execVnodeLimit).contains(text.utf8.count)
       && text.utf8.allSatisfy { (0x21...0x7E).contains($0) }
+  }
+
+  static func problem(ofReason reason: String) -> String? {
+    guard reason.isEmpty || reason.utf8.count > 128 || !reason.allSatisfy(\.isOfReason) else {
+      return nil
+    }
+    return "\(PlainText.quoted(reason)) is no Event's reason"
   }
 
   private static func problem(ofJob job: String) -> String? {
@@ -143,7 +150,7 @@ public enum BrokerMessage: Sendable, Equatable {
     case .report(let report): report.pod
     case .evict(let evict): evict.pod
     case .withdraw(let pod): pod
-    case .markNode, .unknown: nil
+    case .markNode, .noteNode, .unknown: nil
     }
   }
 }
@@ -160,6 +167,7 @@ extension BrokerMessage: Codable {
     case .evict: self = .evict(try Evict(from: decoder))
     case .withdraw: self = .withdraw(try container.decode(PodReference.self, forKey: .pod))
     case .markNode: self = .markNode(try MarkNode(from: decoder))
+    case .noteNode: self = .noteNode(try NoteNode(from: decoder))
     case nil: self = .unknown(type: type)
     }
   }
@@ -182,6 +190,9 @@ extension BrokerMessage: Codable {
     case .markNode(let mark):
       try container.encode(Kind.markNode.rawValue, forKey: .type)
       try mark.encode(to: encoder)
+    case .noteNode(let note):
+      try container.encode(Kind.noteNode.rawValue, forKey: .type)
+      try note.encode(to: encoder)
     case .unknown(let type):
       try container.encode(type, forKey: .type)
     }

@@ -22,6 +22,7 @@ extension BrokerMessage {
     case evict
     case withdraw
     case markNode = "mark-node"
+    case noteNode = "note-node"
   }
 
   /// nil for what this version does not know.
@@ -32,6 +33,7 @@ extension BrokerMessage {
     case .evict: .evict
     case .withdraw: .withdraw
     case .markNode: .markNode
+    case .noteNode: .noteNode
     case .unknown: nil
     }
   }

@@ -3,7 +3,7 @@ extension Metric {
   static let ofBroker = [
     pods, jobs, submissions, refusals, evictionsAsked, jobEnds, outcomes, submissionDelay,
     startDelay, bindingDelay, queueDepth, submissionsPaused, vanishBrake, absenceBrake, hints,
-    polls, doubledJobs,
+    polls, doubledJobs, hostFindings,
   ]
   static let ofPBS = [
     pbsUp, pbsRequests, pbsRequestSeconds, pbsConnections, pbsConnectionsPerMinute,
@@ -55,6 +55,10 @@ extension Metric {
   public static let absenceBrake = Metric(
     "pbs_connector_absence_brake", .gauge,
     "Pods whose absence is doubted because many were missing at once")
+  public static let hostFindings = Metric(
+    "pbs_connector_host_findings", .gauge,
+    "What pbs-broker doctor finds of PBS's hosts and their nodes, every 5 minutes",
+    labels: ["host", "finding", "severity"])
   public static let hints = Metric(
     "pbs_connector_hints_total", .counter, "Hints of PBS's hooks")
   public static let polls = Metric(

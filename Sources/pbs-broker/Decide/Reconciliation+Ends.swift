@@ -7,6 +7,20 @@ extension Reconciliation {
     "job \(ended.id) has ended: \(ended.words)"
   }
 
+  /// Adds a word on a grace period that is longer than PBS lets a job's end take; nil where there is
+  /// none, or something else is to be said.
+  static func graceReport(
+    _ pod: Pod, _ reference: PodReference, _ words: String?, _ decision: Decision
+  ) -> Decision? {
+    guard let words, decision.message == nil, !pod.isTerminating else { return nil }
+    var decision = decision
+    decision.message = .report(
+      .init(
+        pod: reference, job: nil, reason: "GracePeriodTooLong", message: words, warning: true,
+        unscheduled: false))
+    return decision
+  }
+
   /// Tells in PBS's words of a pod's end that a hook has brought about: it has said so in the pod's
   /// condition, but an Event only binders write. nil when a binder has.
   static func end(

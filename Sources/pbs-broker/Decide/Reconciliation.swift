@@ -17,7 +17,8 @@ enum Reconciliation {
         return telling(of: situation.rejection, reference, situation)
       }
       if pod.nodeName != nil {
-        return noting(pod, reference, bound(pod, reference, situation))
+        return noting(
+          pod, reference, longGrace: situation.longGrace, bound(pod, reference, situation))
       }
       if pod.isTerminating {
         return releasing(situation.jobs, "its pod was deleted before it was bound")
@@ -33,8 +34,10 @@ enum Reconciliation {
   /// Adds a word on what is ignored, where nothing else is to be said: constraints, and annotations
   /// that mean nothing.
   private static func noting(
-    _ pod: Pod, _ reference: PodReference, ignored: [String] = [], _ decision: Decision
+    _ pod: Pod, _ reference: PodReference, ignored: [String] = [], longGrace: String? = nil,
+    _ decision: Decision
   ) -> Decision {
+    if let told = graceReport(pod, reference, longGrace, decision) { return told }
     let unknown = OptionKey.unknownAnnotations(of: pod)
     if decision.message == nil, !ignored.isEmpty {
       var decision = decision

@@ -50,6 +50,8 @@ struct Situation: Sendable {
   var immovable: Set<String> = []
   /// What is to be told of its rejection by a kubelet; nil where nobody here has seen one.
   var rejection: String?
+  /// What is to be told of its grace period; nil for nothing.
+  var longGrace: String?
   /// PBS's words when it refused the pod's last submission.
   var refusal: String?
   /// Why nothing is known of any job at present; nil while PBS answers.

@@ -24,6 +24,7 @@ extension Doctor {
       found.multipliedReportingOverflow(by: unit).partialValue > has
     else { return nil }
     return .init(
+      kind: .cpus,
       words:
         "\(name) is \(found), and its node has \(AmountText.text(has, "cpu")) cpu for jobs\(holders(node, "cpu", all))",
       cure: cure(vnodes, name, "\(has / unit)"), isWrong: true)
@@ -35,6 +36,7 @@ extension Doctor {
     }
     let size = JobDescription.Chunk.size
     return .init(
+      kind: .memory,
       words:
         "mem is \(size(found)), and its node has \(has / 1024)kb for jobs\(holders(node, "memory", all))",
       cure: cure(vnodes, "mem", "\(has / 1024)kb"), isWrong: true)
@@ -53,6 +55,7 @@ extension Doctor {
       case nil where !Self.unmanaged.contains(where: name.hasPrefix):
         findings.append(
           .init(
+            kind: .unknownDevice,
             words: "its node has \(all[name]) \(name), which stands for nothing in PBS",
             cure: "pbs-broker.resources: {\(name): RESOURCE}", isWrong: false))
       case nil: break
@@ -64,6 +67,7 @@ extension Doctor {
       guard found ?? 0 != has else { continue }
       findings.append(
         .init(
+          kind: .devices,
           words:
             "\(pbs) is \(found.map(String.init) ?? "not set"), and its node has \(has) (\(names.joined(separator: ", "))) for jobs",
           cure: cure(vnodes, pbs, "\(has)"), isWrong: found ?? 0 > has))

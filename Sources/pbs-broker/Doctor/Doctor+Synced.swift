@@ -7,6 +7,7 @@ extension Doctor {
     guard vnodes.count == 1, let vnode = vnodes.first else {
       return [
         .init(
+          kind: .severalVnodes,
           words: "has \(vnodes.count) vnodes, and so is left alone by sync-resources",
           isWrong: false)
       ]
@@ -17,6 +18,7 @@ extension Doctor {
     return mark.values.sorted { $0.key < $1.key }.compactMap { name, value in
       guard let found = vnode.resources[name], PBSSelect.amount(found) != value else { return nil }
       return .init(
+        kind: .setByHand,
         words:
           "\(name) is \(found), set by hand after sync-resources had set \(ResourceAgreement.text(value, name)), and is left alone",
         cure: PBSHosts.isName(vnode.name)

@@ -23,7 +23,9 @@ struct Doctor {
         HostReport(
           host: nil, node: node, cpus: (nil, cpuText(node)), memory: (nil, memoryText(node)),
           findings: [
-            .init(words: "is no host of PBS, so no pod comes there by PBS", isWrong: false)
+            .init(
+              kind: .noHost, words: "is no host of PBS, so no pod comes there by PBS",
+              isWrong: false)
           ])
       }
   }
@@ -58,7 +60,9 @@ struct Doctor {
       found.isEmpty
       ? "there is no node of this name: a pod whose job starts here is not bound"
       : "could be each of the nodes \(found.joined(separator: ", ")), so it is none of them"
-    return .init(words: words, cure: "pbs-broker.hosts: {\(host): NODE}", isWrong: true)
+    return .init(
+      kind: found.isEmpty ? .noNode : .severalNodes, words: words,
+      cure: "pbs-broker.hosts: {\(host): NODE}", isWrong: true)
   }
 
   private func spelling(_ host: String, _ node: Node) -> [HostReport.Finding] {
@@ -70,6 +74,7 @@ struct Doctor {
     guard !isExact, !isEntered else { return [] }
     return [
       .init(
+        kind: .looseName,
         words: "is taken for node \(node.metadata.name) by a part of its name",
         cure: "pbs-broker.hosts: {\(host): \(node.metadata.name)}", isWrong: false)
     ]
@@ -81,14 +86,16 @@ struct Doctor {
     if isOpen, node.spec?.unschedulable == true {
       return [
         .init(
-          words: "its node is cordoned, and PBS starts jobs there", cure: "pbsnodes -o \(host)",
+          kind: .cordoned, words: "its node is cordoned, and PBS starts jobs there",
+          cure: "pbsnodes -o \(host)",
           isWrong: true)
       ]
     }
     if isOpen, !node.isReady {
       return [
         .init(
-          words: "its node is not ready, and PBS starts jobs there", cure: "pbsnodes -o \(host)",
+          kind: .notReady, words: "its node is not ready, and PBS starts jobs there",
+          cure: "pbsnodes -o \(host)",
           isWrong: true)
       ]
     }
@@ -97,6 +104,7 @@ struct Doctor {
     let isOffline = vnodes.contains(where: \.isOffline)
     return [
       .init(
+        kind: .away,
         words:
           "is \(isOffline ? "offline" : "down") in PBS\(comment), and other schedulers start pods on its node",
         cure: isOffline ? "kubectl cordon \(name)" : nil, isWrong: false)

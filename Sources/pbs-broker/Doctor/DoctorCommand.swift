@@ -80,10 +80,7 @@ struct DoctorCommand: ParsableCommand {
     let backend = try await settings.pbsBackend.backend(
       of: installation, settings: settings, clock: clock, log: log)
     let hosts = try await backend.hosts()
-    let commands = PBSCommands(
-      installation, users: try settings.submittingUsers(byCommands: true),
-      placeholder: settings.placeholder, timeout: settings.commandTimeout, clock: clock, log: log)
-    let delays = KillDelays(try await commands.queues())
+    let delays = KillDelays(try await backend.queues())
     let doctor = Doctor(
       hostMap: HostMap(table: settings.hosts, nodes: Array(view.nodes.values), hosts: hosts),
       nodes: view.nodes, uses: view.uses, jobless: view.jobless, policy: settings.policy,

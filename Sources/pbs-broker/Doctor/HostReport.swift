@@ -10,6 +10,23 @@ struct HostReport: Sendable, Equatable {
 
   /// Something that the two sides do not agree on.
   struct Finding: Sendable, Equatable {
+    /// What it is about, for metrics.
+    enum Kind: String, CaseIterable, Sendable {
+      case noNode = "no-node"
+      case severalNodes = "several-nodes"
+      case noHost = "no-host"
+      case looseName = "loose-name"
+      case cpus, memory, devices
+      case unknownDevice = "unknown-device"
+      case cordoned
+      case notReady = "not-ready"
+      case away
+      case severalVnodes = "several-vnodes"
+      case setByHand = "set-by-hand"
+      case killDelay = "kill-delay"
+    }
+
+    var kind: Kind
     /// "ncpus is 8, and the node has 1.9 cpu of 2 for jobs (...)".
     var words: String
     /// A line for a shell, or what to set; nil where there is no single one.

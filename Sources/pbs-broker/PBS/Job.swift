@@ -31,6 +31,8 @@ struct Job: Sendable, Equatable {
   var chunks: [AllocatedChunk] = []
   /// Resource_List.select: what it asks for, with PBS's defaults filled in.
   var select: String?
+  /// Its queue.
+  var queue: String?
   /// Resource_List.k8s_pod: the pod that a server hook has vouched for; users cannot write it.
   var proof: String?
   /// What PBS gave it, in its own words; nil while it has nothing.
@@ -124,6 +126,7 @@ extension Job {
     select = object.attributes["Resource_List.select"]
     proof = object.attributes["Resource_List.k8s_pod"]
     execVnode = object.attributes["exec_vnode"]
+    queue = object.attributes["queue"]
     guard isWaiting else { return }
     // It changes by seconds all the time.
     estimatedStart = object.attributes["estimated.start_time"].flatMap(LocalTime.told)

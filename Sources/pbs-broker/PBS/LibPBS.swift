@@ -224,6 +224,8 @@ final class LibPBS: PBSBackend {
     }
   }
 
+  func queues() async throws(PBSError) -> [PBSText.Object] { try await ask(.queues).objects }
+
   var commentLimit: Int { 1000 }
 
   func setOffline(_ isOffline: Bool, host: String, comment: String) async throws(PBSError) {

@@ -57,6 +57,10 @@ final class MeasuredPBS: PBSBackend {
     try await measured("hosts") { () async throws(PBSError) in try await backend.hosts() }
   }
 
+  func queues() async throws(PBSError) -> [PBSText.Object] {
+    try await measured("queues") { () async throws(PBSError) in try await backend.queues() }
+  }
+
   func setOffline(_ isOffline: Bool, host: String, comment: String) async throws(PBSError) {
     try await measured("set_offline") { () async throws(PBSError) in
       try await backend.setOffline(isOffline, host: host, comment: comment)

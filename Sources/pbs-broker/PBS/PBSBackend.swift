@@ -32,6 +32,8 @@ protocol PBSBackend: AnyObject {
   func server() async throws(PBSError) -> String
   /// PBS's execution hosts.
   func hosts() async throws(PBSError) -> PBSHosts
+  /// PBS's queues with their attributes.
+  func queues() async throws(PBSError) -> [PBSText.Object]
   /// Takes all vnodes of a host out of service (state offline), or gives them back, and writes their
   /// comment in the same request. This needs an operator of PBS.
   /// - Parameters:
@@ -70,6 +72,8 @@ extension PBSBackend {
     guard let owner, users.obstacle(to: owner) == nil else { return user }
     return owner
   }
+
+  func queues() async throws(PBSError) -> [PBSText.Object] { [] }
 
   /// A backend that can only look at hosts.
   func setOffline(_ isOffline: Bool, host: String, comment: String) async throws(PBSError) {

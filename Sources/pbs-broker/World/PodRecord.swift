@@ -64,6 +64,8 @@ final class PodRecord {
   var submitTimer: (any Timer)?
   /// What is told of its rejection by a kubelet, which this broker has seen; nil where there was none.
   var rejection: String?
+  /// What is told of its grace period, when this broker has had it bound; nil for nothing.
+  var longGrace: String?
   /// Its job that runs where there is no room for the pod, and since when; nil while none does.
   var lacksRoomSince: (job: String, since: Double)?
   /// The last of its jobs that were released for want of room.

@@ -316,6 +316,16 @@ class PBSSimulator:
         with self.lock:
             self.server.set_vnode(name, self.settings.manager, resources)
 
+    def let_submitter_set_hosts(self) -> None:
+        """The resource k8s_capacity is there; the submitter manages this PBS anyway."""
+        self.add_resource("k8s_capacity", read_only=True)
+
+    def available(self, host: str) -> dict[str, str]:
+        """resources_available of a host."""
+        with self.lock:
+            known = self.server.hosts[host]
+            return {**known.labels, **{name: str(amount) for name, amount in known.total.items()}, "mem": known.memory_text}
+
     def set_ncpus(self, name: str, ncpus: int) -> None:
         """The host has so many cpus from now on; jobs that run there stay."""
         with self.lock:

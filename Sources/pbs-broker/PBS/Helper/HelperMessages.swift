@@ -12,6 +12,7 @@ enum HelperRequest: Codable, Sendable, Equatable {
   case stat([String])
   case server
   case hosts
+  case queues
   /// Takes a host out of service, or gives it back, with a comment; an empty one takes that away.
   case setOffline(Bool, host: String, comment: String)
   /// Sets resources_available of a vnode.
@@ -30,7 +31,7 @@ enum HelperRequest: Codable, Sendable, Equatable {
   var isRepeatable: Bool {
     switch self {
     case .submit, .delete, .change: false
-    case .list, .changes, .stat, .server, .hosts, .setOffline, .setResources: true
+    case .list, .changes, .stat, .server, .hosts, .queues, .setOffline, .setResources: true
     }
   }
 
@@ -47,6 +48,7 @@ enum HelperRequest: Codable, Sendable, Equatable {
     case .stat: "pbs_statjob"
     case .server: "pbs_statserver"
     case .hosts: "pbs_statvnode"
+    case .queues: "pbs_statque"
     case .setOffline, .setResources: "pbs_manager"
     }
   }

@@ -144,6 +144,9 @@ struct LibraryHelper {
       let vnodes = try library.vnodes(
         wanted: ["Mom", "state", "comment", "resources_available", "resources_assigned"])
       return HelperAnswer(objects: tell(vnodes.lazy.map(\.text)))
+    case .queues:
+      let queues = try library.queues(wanted: ["queue_type", "enabled", "kill_delay"])
+      return HelperAnswer(objects: tell(queues.lazy.map(\.text)))
     case .setOffline(let isOffline, let host, let comment):
       try library.set(
         host: host,

@@ -109,6 +109,13 @@ final class PBSLibrary {
     return try objects(pbs_library_server(connection, wanted.first), connection)
   }
 
+  func queues(wanted: [String]) throws(LibraryFailure) -> PBSObjects {
+    let connection = try connected()
+    var wanted = AttributeList(names: wanted)
+    defer { wanted.free() }
+    return try objects(pbs_library_queues(connection, wanted.first), connection)
+  }
+
   func vnodes(wanted: [String]) throws(LibraryFailure) -> PBSObjects {
     let connection = try connected()
     var wanted = AttributeList(names: wanted)
