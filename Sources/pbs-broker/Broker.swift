@@ -128,6 +128,7 @@ final class Broker {
       )
     }
     if world.hasNamedJobs { poller.pollSoon(within: 0) }
+    sayCapacity()
     compareChanged()
   }
 
