@@ -115,15 +115,13 @@ extension Broker {
   /// can be.
   func deleteMoved(_ job: String) {
     let owner = owner(of: job)
-    let actor = backend.actor(for: owner)
+    let line = backend.line(of: owner)
     Task { @EventLoop in
       do throws(PBSError) {
-        if actor != backend.user {
-          guard users.begin(.deletions, as: actor) else {
-            throw .busy("too much waits as \(actor)")
-          }
+        if let line, !users.begin(.deletions, as: line) {
+          throw .busy("too much waits as \(line)")
         }
-        defer { if actor != backend.user { users.end(.deletions, as: actor) } }
+        defer { if let line { users.end(.deletions, as: line) } }
         try await backend.change(job, of: owner, .deleteMoved)
         log.warning("job \(job) was moved to another server, and has been deleted there")
       } catch {

@@ -118,9 +118,8 @@ final class Alterer {
       return
     }
     entry.isQueued = true
-    let actor = backend.actor(for: actions.owner(edit.job))
-    queue.add(
-      .init(key: edit.job, namespace: namespace, user: actor == backend.user ? nil : actor))
+    let line = backend.line(of: actions.owner(edit.job))
+    queue.add(.init(key: edit.job, namespace: namespace, user: line))
   }
 
   /// The job is as its pod asks. When it was changed last is remembered: a pod that asks for what

@@ -134,10 +134,8 @@ final class Deleter {
     }
     guard !entry.isQueued, clock.now >= entry.notBefore else { return }
     entry.isQueued = true
-    let actor = backend.actor(for: owner(deletion.job))
-    queue.add(
-      .init(
-        key: deletion.job, namespace: namespace, user: actor == backend.user ? nil : actor))
+    let line = backend.line(of: owner(deletion.job))
+    queue.add(.init(key: deletion.job, namespace: namespace, user: line))
   }
 
   /// Whether PBS has taken the deletion of a run that is no more: a job that is queued again meanwhile

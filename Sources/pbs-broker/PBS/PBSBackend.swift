@@ -73,6 +73,14 @@ extension PBSBackend {
     try await users.actor(for: owner)?.name ?? user
   }
 
+  /// In whose line the deletion or change of a job waits: its owner's, where this process may be able
+  /// to be him; nil for our own user.
+  /// - Parameter owner: by PBS's name.
+  func line(of owner: String?) -> String? {
+    guard let owner, owner != user, users.obstacle == nil else { return nil }
+    return owner
+  }
+
   func queues() async throws(PBSError) -> [PBSText.Object] { [] }
 
   /// A backend that can only look at hosts.
