@@ -10,7 +10,13 @@ import Testing
   .runningLoop, .timeLimit(.minutes(2)),
   .enabled(if: geteuid() == 0, "only root can become another user"))
 struct StoppedHelperTests {
-  private static let users = SubmittingUsers(own: "root", leastUID: 1)
+  private static let users = SubmittingUsers(
+    own: "root", leastUID: 1, directory: UserDirectory(clock: SystemClock()))
+
+  private static func user(_ name: String) throws -> PBSUser {
+    guard case .known(let user) = PBSUser.lookUp(name) else { throw POSIXFailure(name) }
+    return user
+  }
 
   @EventLoop private func helpers(timeout: Double) async throws -> (FakeLibrary, UserHelpers) {
     let fake = try await FakeLibrary()
@@ -43,16 +49,16 @@ struct StoppedHelperTests {
 
   @Test @EventLoop func whoStopsHisHelperHasItForHisRequestAlone() async throws {
     let (fake, helpers) = try await helpers(timeout: 1)
-    _ = try await helpers.ask(.server, as: "daemon")
+    _ = try await helpers.ask(.server, as: Self.user("daemon"))
     let stopped = try children(of: 1)
     #expect(stopped.count == 1)
     for pid in stopped { kill(pid, SIGSTOP) }
     let task = Task { @EventLoop in
       _ = await #expect(throws: LibraryFailure.self) {
-        try await helpers.ask(.delete(job: "1.pbsserver", force: false), as: "daemon")
+        try await helpers.ask(.delete(job: "1.pbsserver", force: false), as: Self.user("daemon"))
       }
     }
-    _ = try await helpers.ask(.server, as: "bin")
+    _ = try await helpers.ask(.server, as: Self.user("bin"))
     #expect(helpers.count == 1)
     await task.value
     #expect(try children(of: 1).isEmpty)
@@ -65,11 +71,11 @@ struct StoppedHelperTests {
     var isServed = false
     let busy = (0..<2).map { _ in
       Task { @EventLoop in
-        while !isServed { _ = try await helpers.ask(.server, as: "daemon") }
+        while !isServed { _ = try await helpers.ask(.server, as: Self.user("daemon")) }
       }
     }
     #expect(await soon { fake.count("pbs_connect") == 1 })
-    _ = try await helpers.ask(.server, as: "bin")
+    _ = try await helpers.ask(.server, as: Self.user("bin"))
     isServed = true
     for task in busy { try await task.value }
     #expect(fake.count("pbs_connect") >= 2 && helpers.count == 1)

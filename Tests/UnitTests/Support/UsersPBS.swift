@@ -50,11 +50,11 @@ final class UsersPBS: PBSBackend {
   }
 
   func delete(_ id: String, of owner: String?, force: Bool) async throws(PBSError) {
-    try await answer("delete \(id)", as: actor(for: owner))
+    try await answer("delete \(id)", as: owner ?? user)
   }
 
   func change(_ id: String, of owner: String?, _ change: JobChange) async throws(PBSError) {
-    try await answer("change \(id)", as: actor(for: owner))
+    try await answer("change \(id)", as: owner ?? user)
   }
 
   func list(telling _: Set<String>) async throws(PBSError) -> JobListing { JobListing(all: []) }
