@@ -176,3 +176,10 @@ def test_the_shapes_of_real_projects_become_what_they_should(name: str, tmp_path
             assert f"-l select={row['select'].replace('host=node2', 'host=node-of-this-pod')} " in out
         elif "refused" in row and "volume claim" not in row["refused"]:
             assert status == 1 and all(f"  {cause}" in out.splitlines() for cause in row["refused"].split("; "))
+
+
+def test_claims_of_a_statefulset_are_its_pods(tmp_path: Path) -> None:
+    claims = [{"metadata": {"name": "data"}, "spec": {"accessModes": ["ReadWriteOnce"]}}]
+    for spec, is_assumed in (({"template": TEMPLATE, "volumeClaimTemplates": claims}, True), ({"template": TEMPLATE}, False)):
+        status, out, _ = explain(workload("StatefulSet", spec), tmp_path)
+        assert status == 0 and ("assumed: its volume claims are bound" in out) == is_assumed

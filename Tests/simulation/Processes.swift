@@ -163,7 +163,9 @@ final class SimulatedProcess {
       client: client(clock), publisher: publisher,
       options: Watcher.Options(
         schedulerNames: [WellKnown.schedulerName], cluster: nil,
-        timing: WatchTiming(silence: 150 * run.scale, checkInterval: 45 * run.scale)),
+        timing: WatchTiming(
+          silence: 150 * run.scale, checkInterval: 45 * run.scale,
+          listInterval: 600 * run.scale)),
       clock: clock, log: log)
     remains = [watcher]
     guard run.plan.site == .twoHosts, let link else {
