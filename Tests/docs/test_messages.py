@@ -21,7 +21,7 @@ PASSED_ON = {
     "Shared/Wire/Subscription.swift": ("Shared/Wire", "trying again until it works"),
     "Shared/Wire/Publisher.swift": ("Shared/Wire", "silent for "),
     "binder/Binder.swift": ("binder", "is refused: "), "pbs-broker/Act/Outbox.swift": ("pbs-broker", "which is not a node of this cluster"),
-    "pbs-broker/Broker+Capacity.swift": ("pbs-broker/Doctor", ": pbs-broker doctor says what to change"),
+    "pbs-broker/Doctor/HostWatch.swift": ("pbs-broker/Doctor", ": pbs-broker doctor says what to change"),
     "pbs-broker/Broker+Users.swift": ("pbs-broker", "cannot serve namespaces, whose pods are refused: "),
     "pbs-broker/PBSBroker.swift": ("pbs-broker", "cannot serve namespaces, whose pods are refused: "),
     "pbs-broker/Nodes/NodeSync.swift": ("pbs-broker/Nodes", "since the vnodes of its host differ in "),
