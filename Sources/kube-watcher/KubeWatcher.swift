@@ -95,6 +95,7 @@ struct KubeWatcher: ConnectorCommand {
           publisher.setSynced(false)
           watcher.leads = false
         }
+        lease.onTried = { watcher.anotherLeads = $0 }
         lease.onFailureAtFirst = { watcher.judge($0) }
         await lease.lead { await watcher.run() }
       } else {

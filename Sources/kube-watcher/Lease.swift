@@ -34,6 +34,8 @@ final class Lease {
   var onHeld: (@EventLoop (_ until: Double) -> Void)?
   /// The lease is no longer ours: what depends on it stops now.
   var onLost: (@EventLoop () -> Void)?
+  /// Gets, after each try to take it, whether another process holds it as far as is known.
+  var onTried: (@EventLoop (_ isOthers: Bool) -> Void)?
   /// Gets each failure of a request before any was answered.
   var onFailureAtFirst: (@EventLoop (any Error) -> Void)?
 
@@ -73,6 +75,7 @@ final class Lease {
       if let began = await attempt(before: .infinity), clock.now < began + Self.renewDeadline {
         return began
       }
+      onTried?(isOthers)
       if let now = observed?.spec.holderIdentity, now != holder, now != identity {
         holder = now
         log.notice("stands by while \(LeaseIdentity.name(now)) leads")
@@ -81,6 +84,14 @@ final class Lease {
       try? await clock.sleep(seconds: Self.retryPeriod * clock.random(in: 1...1.2))
     }
     return nil
+  }
+
+  /// Whether another process holds it, and has renewed it lately.
+  private var isOthers: Bool {
+    guard let observed, let holder = observed.spec.holderIdentity, !holder.isEmpty else {
+      return false
+    }
+    return holder != identity && clock.now - observedAt <= lifetime(of: observed)
   }
 
   /// Renews the lease for as long as that works.

@@ -5,13 +5,14 @@ import Runtime
 /// What kube-watcher shows of itself.
 extension Watcher {
   /// Registers what kube-watcher needs in order to work, and what it tells when it is asked. One that
-  /// stands by needs nothing.
+  /// stands by needs nothing but another one that leads.
   /// - Parameter elects: whether it works only while it holds the Lease.
   func watch(by monitor: Monitor, elects: Bool) {
     leads = !elects
     let readiness = monitor.readiness
     readiness.require("synced", for: .start) { [unowned self] in
-      !leads || publisher.hasAll ? nil : "pods, nodes and claims are not all listed"
+      if !leads { return anotherLeads ? nil : "neither this process leads nor is another known to" }
+      return publisher.hasAll ? nil : "pods, nodes and claims are not all listed"
     }
     readiness.require("kubernetes") { [unowned self] in leads ? client.trouble : nil }
     readiness.require("pbs-broker") { [unowned self] in

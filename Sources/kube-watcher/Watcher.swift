@@ -37,7 +37,9 @@ final class Watcher {
   private(set) var pods: [String: Pod] = [:]
   private(set) var nodes: [String: Node] = [:]
   /// Whether it is to watch: false while another process leads.
-  var leads = true { didSet { publisher.standsBy = !leads } }
+  var leads = true { didSet { anotherLeads = false } }
+  /// Whether another process is known to lead.
+  var anotherLeads = false { didSet { publisher.standsBy = anotherLeads } }
   /// Listings that are still to come before what we hold is complete.
   private var missing: Set<Part> = []
   private var hasBeenComplete = false

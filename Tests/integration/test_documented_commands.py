@@ -63,6 +63,7 @@ SHOWN = (
     Shown(r"kubectl get pod NAME -o jsonpath=.*", r"^pbs$"),
     Shown(r"kubectl get pods -l .*", r"No resources found"),
     Shown(r"kubectl get namespace .*", r"^[0-9a-f]{8}-[0-9a-f-]{27}$"),
+    Shown(r"kubectl get pv -o yaml", r"^kind: List$"),
     Shown(r"kubectl get nodes -L .*", r"SWITCH\n(?:.*\n)*node1 "),
     Shown(r"kubectl annotate .*", r"annotated"),
     Shown(r"kubectl label .*", r"node/node1 (?:not )?labeled"),

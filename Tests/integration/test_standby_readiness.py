@@ -36,3 +36,18 @@ def test_a_host_that_stands_by_is_ready_and_so_is_the_one_that_takes_over(site: 
     site.create("redis")
     site.wait_bound("redis", timeout=TAKEOVER * 2)
     assert get(place(BROKERS[1]), "/readyz")[0] == 200
+
+
+@pytest.mark.simulated_pbs("PBS plays no part")
+def test_who_knows_of_no_leader_is_not_ready(site: Site) -> None:
+    """The API does not answer from the start: to stand by would be to wait for nobody."""
+    connector = site.connector
+    (connector.directory / "config.yaml").write_text(connector.configuration + f"kube-watcher:\n  lease-namespace: {NAMESPACE}\n")
+    place = str(connector.socket("metrics"))
+    site.kubernetes.stop()
+    connector.start_process("kube-watcher", options=["--leader-elect", "--metrics-address", place])
+    connector["kube-watcher"].wait_for_log("serves /metrics")
+    wait_ready(place, status=503, text="neither this process leads nor is another known to")
+    site.kubernetes.start()
+    connector.start_process("pbs-broker")
+    wait_ready(place, timeout=TAKEOVER * 2)
