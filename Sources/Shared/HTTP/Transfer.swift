@@ -164,6 +164,9 @@ final class Transfer {
     // Without "Expect:" a body over 1 KiB costs a round trip for "100 Continue".
     setList(CURLOPT_HTTPHEADER, request.headers + ["Expect:"])
     if let body = request.body {
+      // The least. By default it is 64 KiB, allocated for each request, and to free so much has malloc
+      // look through all that is free.
+      set(CURLOPT_UPLOAD_BUFFERSIZE, 16 << 10)
       set(CURLOPT_POSTFIELDSIZE, body.count)
       body.withUnsafeBytes { bytes in
         _ = connector_curl_set_pointer(

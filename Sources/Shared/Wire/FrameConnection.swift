@@ -23,6 +23,11 @@ public final class FrameConnection {
     var life: Double?
   }
 
+  /// Where all connections read to, one after the other. Not allocated for each read: to free so much
+  /// has malloc look through all that is free.
+  private static let readBuffer = UnsafeMutableRawBufferPointer.allocate(
+    byteCount: 64 << 10, alignment: 1)
+
   private let descriptor: Int32
   private let limits: Limits
   private let clock: any Clock
@@ -154,18 +159,15 @@ public final class FrameConnection {
   func read() -> Bool {
     guard isOpen else { return false }
     var came = false
-    let alive = withUnsafeTemporaryAllocation(byteCount: 65536, alignment: 1) { buffer -> Bool in
-      let count = Glibc.read(descriptor, buffer.baseAddress, buffer.count)
-      if count > 0 {
-        came = true
-        reader.append(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
-        return true
-      }
-      if count < 0, errno == EAGAIN || errno == EINTR { return true }
+    let buffer = Self.readBuffer
+    let count = Glibc.read(descriptor, buffer.baseAddress, buffer.count)
+    if count > 0 {
+      came = true
+      reader.append(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+    } else if count == 0 || (errno != EAGAIN && errno != EINTR) {
       close(reader.pending > 0 ? "closed in the middle of a frame" : nil)
       return false
     }
-    guard alive else { return false }
     do throws(FrameError) {
       while isOpen, let json = try reader.next() {
         frameDeadline = nil

@@ -1,4 +1,5 @@
 import FoundationEssentials
+import JSONCoding
 import Logging
 import Messages
 import Runtime
@@ -49,7 +50,7 @@ final class HintListener {
 
   /// A message as a hint; nil when it is none.
   nonisolated static func hint(_ json: Data) -> Hint? {
-    guard let hint = try? JSONDecoder().decode(Hint.self, from: json), hint.type == "hint",
+    guard let hint = try? JSONDocument.decode(Hint.self, from: json), hint.type == "hint",
       JobID(hint.job) != nil
     else { return nil }
     return hint
