@@ -1,32 +1,56 @@
+import Glibc
+
 /// What tells whether a job has changed, found in one walk over what libpbs tells of it.
 struct JobGlance {
   /// When PBS changed a job last, in seconds.
   static let changeTime = "mtime"
+  /// The attributes that ``brief`` is made of.
+  static let briefly = ["job_state", "substate", "run_count", changeTime]
+  private static let substate: StaticString = "substate"
+  private static let runCount: StaticString = "run_count"
   private static let mtime: StaticString = "mtime"
 
+  /// What PBS changes of a job whenever it changes anything: its server sets mtime with each save
+  /// (OpenPBS, job_save_db), and within one second there is the rest.
+  struct Brief: Equatable {
+    var state: UInt8?
+    var substate: Int?
+    var runCount: Int?
+    /// PBS's second in which it changed last; nil where it does not say that.
+    var changedAt: Int?
+  }
+
+  private(set) var brief = Brief()
   /// A number that differs, all but certainly, when anything differs that the connector uses. Only
   /// good within this process.
   private(set) var fingerprint = 0
-  /// PBS's second in which it changed last; nil where it does not say that.
-  private(set) var changedAt: Int?
+
   /// It waits for its start.
-  private(set) var waits = false
+  var waits: Bool {
+    brief.state.flatMap { Job.State(rawValue: String(UnicodeScalar($0))) }?.waits ?? false
+  }
 
   init(_ job: PBSObjects.Item) {
     var hasher = Hasher()
     for attribute in job.attributes {
       if attribute.name.isSame(as: Self.mtime) {
-        changedAt = Int(String(flat: attribute.value))
+        brief.changedAt = Self.number(attribute)
         continue
       }
       if attribute.name.isSame(as: JobField.estimated) {
         // It changes by seconds all the time, and where it is to run is not used.
         guard attribute.resource?.isSame(as: JobField.startTime) == true else { continue }
-        hasher.combine(Int(String(flat: attribute.value)).map { $0 / 60 })
-        continue
+        if let seconds = Self.number(attribute) {
+          hasher.combine(seconds / 60)
+          continue
+        }
       }
-      if attribute.name.isSame(as: JobField.jobState), let letter = attribute.value.first {
-        waits = Job.State(rawValue: String(UnicodeScalar(letter)))?.waits ?? false
+      if attribute.name.isSame(as: JobField.jobState) {
+        brief.state = attribute.value.first
+      } else if attribute.name.isSame(as: Self.substate) {
+        brief.substate = Self.number(attribute)
+      } else if attribute.name.isSame(as: Self.runCount) {
+        brief.runCount = Self.number(attribute)
       }
       hasher.combine(bytes: attribute.name)
       if let resource = attribute.resource { hasher.combine(bytes: resource) }
@@ -35,5 +59,9 @@ struct JobGlance {
       hasher.combine(bytes: attribute.value)
     }
     fingerprint = hasher.finalize()
+  }
+
+  private static func number(_ attribute: PBSObjects.Attribute) -> Int? {
+    Int(String(flat: attribute.value))
   }
 }

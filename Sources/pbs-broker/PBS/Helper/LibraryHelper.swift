@@ -12,23 +12,14 @@ struct LibraryHelper {
   /// The first argument of a pbs-broker that is to be a helper; the second is the library.
   static let argument = "libpbs-helper"
 
-  /// The attributes of a job that are asked for.
-  private static let wanted = [
-    "job_state", "substate", "run_count", "exec_host", "exec_vnode", "comment", "Exit_status",
-    "Hold_Types", "Job_Owner", "Variable_List", "Resource_List", "Job_Name", "queue", "project",
-    "Account_Name", "group_list", "Priority", "estimated", JobGlance.changeTime,
-  ]
-  /// pbs_error.h: PBSE_JOBHISTNOTSET.
-  private static let noHistory = 15140
-  /// pbs_error.h: PBSE_UNKRESC.
-  private static let unknownResource = 15035
-
-  private let clock: any Clock
+  let clock: any Clock
   private let library: Result<PBSLibrary, LibraryFailure>
-  private var told = ToldJobs()
-  private var writer = AnswerWriter()
+  var told = ToldJobs()
+  var writer = AnswerWriter()
+  /// When a listing last asked for all of each job; monotonic seconds.
+  var completeAt = -Double.infinity
   /// PBS keeps ended jobs.
-  private var hasHistory = true
+  var hasHistory = true
 
   /// - Parameter path: libpbs.so.
   init(path: String, clock: any Clock) {
@@ -122,10 +113,7 @@ struct LibraryHelper {
     case .list(let which, let telling): try list(which, telling: Set(telling), library)
     case .changes(let which): try changes(which, library)
     case .stat(let ids):
-      let jobs = try withHistory { (withEnded) throws(LibraryFailure) in
-        try library.jobs(ids, wanted: Self.wanted, withEnded: withEnded)
-      }
-      for job in jobs { writer.tell(job: job, waits: JobGlance(job).waits) }
+      for job in try jobs(ids, library) { writer.tell(job: job, waits: JobGlance(job).waits) }
     case .server:
       for server in try library.server(wanted: ["default_qsub_arguments"]) {
         writer.tell(object: server)
@@ -151,80 +139,6 @@ struct LibraryHelper {
         resources.sorted { $0.key < $1.key }.map {
           JobAttribute("resources_available", $0.value, resource: $0.key)
         })
-    }
-  }
-
-  private mutating func list(
-    _ which: HelperRequest.Jobs, telling: Set<String>, _ library: PBSLibrary
-  ) throws(LibraryFailure) {
-    if told.isEmpty { writer.tellFresh() }
-    let now = clock.now
-    let jobs = try Self.select(which, [], withEnded: false, library)
-    told.begin()
-    for job in jobs { tellNews(of: job, now, telling: telling) }
-    for id in told.end(now: now) { writer.tell(gone: id) }
-  }
-
-  private mutating func changes(
-    _ which: HelperRequest.Jobs, _ library: PBSLibrary
-  ) throws(LibraryFailure) {
-    // What is a change, only a listing before can tell.
-    guard !told.isEmpty else { return writer.tellFresh() }
-    var criteria: [(JobAttribute, pbs_operator)] = []
-    let now = clock.now
-    let since = told.since(now: now)
-    if let since {
-      criteria.append((JobAttribute(JobGlance.changeTime, "\(since)"), pbs_at_least))
-    }
-    let jobs = try withHistory { (withEnded) throws(LibraryFailure) in
-      // Without a moment that would be all that PBS remembers.
-      try Self.select(which, criteria, withEnded: withEnded && since != nil, library)
-    }
-    for job in jobs { tellNews(of: job, now) }
-  }
-
-  /// Jobs of those meant that meet further criteria.
-  private static func select(
-    _ which: HelperRequest.Jobs, _ criteria: [(JobAttribute, pbs_operator)], withEnded: Bool,
-    _ library: PBSLibrary
-  ) throws(LibraryFailure) -> PBSObjects {
-    let ofUser = (JobAttribute("User_List", which.user), pbs_equal)
-    if which.byProof {
-      // Any text: what has no such resource counts as less than all.
-      let proven = (JobAttribute("Resource_List", "0", resource: "k8s_pod"), pbs_at_least)
-      do throws(LibraryFailure) {
-        return try library.select(
-          [proven] + criteria, wanted: wanted, withEnded: withEnded)
-      } catch {
-        // A server without the resource has no job with proof; those of our user are told of.
-        guard error.code == Self.unknownResource else { throw error }
-      }
-    }
-    return try library.select([ofUser] + criteria, wanted: Self.wanted, withEnded: withEnded)
-  }
-
-  /// Tells of a job that is not as it was told last.
-  /// - Parameter telling: jobs to tell of in any case.
-  private mutating func tellNews(
-    of job: PBSObjects.Item, _ now: Double, telling: Set<String> = []
-  ) {
-    let id = String(flat: job.name)
-    let glance = JobGlance(job)
-    let isNews = told.isNews(
-      id, fingerprint: glance.fingerprint, changedAt: glance.changedAt, now: now)
-    if isNews || telling.contains(id) { writer.tell(job: job, waits: glance.waits) }
-  }
-
-  /// Asks for ended jobs as well, where PBS keeps them.
-  private mutating func withHistory(
-    _ ask: (Bool) throws(LibraryFailure) -> PBSObjects
-  ) throws(LibraryFailure) -> PBSObjects {
-    do throws(LibraryFailure) {
-      return try ask(hasHistory)
-    } catch {
-      guard hasHistory, error.code == Self.noHistory else { throw error }
-      hasHistory = false
-      return try ask(false)
     }
   }
 }
