@@ -11,7 +11,7 @@ from typing import Callable
 from integration.connector import Connector
 from simulators.pbs import PBSSimulator
 
-from .played import played
+from .played import PlayedWatcher, played
 from .processes import children, memory_kb, own_seconds
 from .results import Results
 from .site import HOST, UNLIMITED, now
@@ -47,7 +47,8 @@ def _measure(results: Results, size: int, folder: Path) -> None:
                 _stand_still(results, meter, f"{size} run")
                 results.add(f"{size}: peak memory of pbs-broker", memory_kb(meter.pid, "VmHWM") / 1024, "MiB", "lower")
                 results.add(f"{size}: peak memory of the helper", memory_kb(meter.helper, "VmHWM") / 1024, "MiB", "lower")
-                meter.start()
+                _restart(results, connector, watcher, size)
+                meter = BrokerMeter(connector["pbs-broker"].pid)
                 watcher.delete_all()
                 pbs.wait(lambda p: not any(job.live for job in list(p.jobs.values())), PATIENCE)
                 meter.report(results, size, "deleted")
@@ -57,6 +58,18 @@ def _measure(results: Results, size: int, folder: Path) -> None:
             raise
         finally:
             connector.close()
+
+
+def _restart(results: Results, connector: Connector, watcher: PlayedWatcher, size: int) -> None:
+    """Until a new pbs-broker has taken in what kube-watcher tells, and compared it."""
+    connector["pbs-broker"].kill()
+    watcher.snapshot_seconds = None
+    connector.start("pbs-broker")
+    _settle(lambda: watcher.snapshot_seconds is not None)
+    assert watcher.snapshot_seconds is not None
+    results.add(f"{size} run: pbs-broker's restart, connected to all taken in", watcher.snapshot_seconds, "s", "lower")
+    results.add(f"{size} run: pbs-broker's restart, CPU until then", sum(own_seconds(connector["pbs-broker"].pid)), "s", "lower")
+    time.sleep(10)
 
 
 class BrokerMeter:

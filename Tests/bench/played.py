@@ -49,8 +49,14 @@ class PlayedWatcher:
         self._by_uid = {pod["metadata"]["uid"]: number for number, pod in enumerate(self.pods)}
         self._lock = threading.Lock()
         self._peer: Peer | None = None
-        self._owner = ""
+        self._owner = "pbs-broker"
+        self._frames = [frame(self._message(pod)) for pod in self.pods]
         self.bound = 0
+        # Pings since the connection began, and which of them came after the snapshot.
+        self._pings = 0
+        self._last_ping = 1 << 30
+        # Seconds from a connection to the broker's answer to the ping after the snapshot: it has taken in all of it.
+        self.snapshot_seconds: float | None = None
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._listener.bind(str(path))
         self._listener.listen()
@@ -58,20 +64,25 @@ class PlayedWatcher:
             threading.Thread(target=target, daemon=True, name="played kube-watcher").start()
 
     def say(self, *messages: Message) -> None:
+        self._send(b"".join(frame(message) for message in messages))
+
+    def _send(self, octets: bytes) -> None:
         with self._lock:
             if self._peer is not None:
-                self._peer.socket.sendall(b"".join(frame(message) for message in messages))
+                self._pings += octets.count(b'"ping"')
+                self._peer.socket.sendall(octets)
 
     def show_bound(self, uids: list[tuple[str, str, str]]) -> None:
         """These pods (their UIDs, nodes and jobs) are bound."""
-        told = []
+        told = b""
         for uid, node, job in uids:
             number = self._by_uid[uid]
             if "nodeName" not in self.pods[number]["spec"]:
                 self.bound += 1
             self.pods[number] = pod(number, node, job)
-            told.append(self._message(self.pods[number]))
-        self.say(*told)
+            self._frames[number] = frame(self._message(self.pods[number]))
+            told += self._frames[number]
+        self._send(told)
 
     def delete_all(self) -> None:
         """All pods are gone."""
@@ -89,21 +100,38 @@ class PlayedWatcher:
         return {"type": "ping", "ownsUntil": time.clock_gettime(time.CLOCK_BOOTTIME) + 100}
 
     def _serve(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
+        while True:
+            try:
                 connection, _ = self._listener.accept()
-                peer = Peer(connection=connection)
-                peer.hello("kube-watcher", "kube-watcher")
-                hello = peer.until("hello", 60)[-1]
-                self._owner = hello["instance"]
-                with self._lock:
-                    self._peer = peer
-                self.say(self._owns_until(), CLUSTER, _node("node1"), _node("node2"))
-                for pod in self.pods:
-                    self.say(self._message(pod))
-                self.say({"type": "synced"})
-                while connection.recv(1 << 16):
-                    pass
+            except OSError:
+                return
+            with contextlib.suppress(OSError):
+                self._tell(connection)
+
+    def _tell(self, connection: socket.socket) -> None:
+        peer = Peer(connection=connection)
+        peer.hello("kube-watcher", "kube-watcher")
+        peer.until("hello", 60)
+        began = time.monotonic()
+        with self._lock:
+            self._peer, self._pings, self._last_ping = peer, 0, 1 << 30
+        # What it answers is read meanwhile.
+        threading.Thread(target=self._listen, args=(connection, began), daemon=True, name="pongs").start()
+        self.say(self._owns_until(), CLUSTER, _node("node1"), _node("node2"))
+        for start in range(0, len(self._frames), 100):
+            self._send(b"".join(self._frames[start:start + 100]))
+        self.say({"type": "synced"})
+        with self._lock:
+            self._last_ping = self._pings + 1
+        self.say(self._owns_until())
+
+    def _listen(self, connection: socket.socket, began: float) -> None:
+        pongs = 0
+        with contextlib.suppress(OSError):
+            while octets := connection.recv(1 << 16):
+                pongs += octets.count(b'"pong"')
+                if self.snapshot_seconds is None and pongs >= self._last_ping:
+                    self.snapshot_seconds = time.monotonic() - began
 
     def _ping(self) -> None:
         while True:
