@@ -56,11 +56,8 @@ extension Broker {
 extension Decision {
   /// Nothing is to be done but to tell somebody something.
   fileprivate var isStill: Bool {
-    switch message {
-    case .bind, .evict, .withdraw, .markNode, .unknown: return false
-    case .report, nil: break
-    }
-    return submission == nil && edit == nil && deletions.isEmpty && unconfirmed == nil
+    let isReport = if case .report = message { true } else { message == nil }
+    return isReport && submission == nil && edit == nil && deletions.isEmpty && unconfirmed == nil
       && !needsHosts
   }
 }

@@ -15,7 +15,7 @@ final class Broker {
   static let settling = 1.0
   /// Seconds after which every pod that is not quiet is compared with its jobs, whether anything was
   /// heard or not.
-  private static let comparisonInterval = 10.0
+  static let comparisonInterval = 10.0
   /// The others, of which nothing was heard.
   var rounds = Rounds(period: Broker.round)
 
