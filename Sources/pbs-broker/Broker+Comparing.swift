@@ -65,6 +65,7 @@ extension Broker {
   /// Compares what should be with what is, for one pod, and acts.
   func compare(_ uid: String) {
     guard let record = world.pods[uid] else { return }
+    record.isQuiet = false
     guard let presence = presence(of: record) else { return }
     if case .present = presence {
       // Pods may be told before the nodes that they are bound to.
@@ -98,7 +99,9 @@ extension Broker {
     if case .evict(let evict) = decision.message, record.noteEviction(evict.message) {
       countEviction(of: record, evict.job)
     }
-    outbox.want(decision.message, for: uid, name: record.name, isGone: record.isGone)
+    let isTold = outbox.want(
+      decision.message, for: uid, name: record.name, isGone: record.isGone)
+    record.isQuiet = isQuiet(record, decision, isTold: isTold)
     if record.jobs.isEmpty, !record.isPresent, !record.isSubmitting {
       world.forget(uid)
       outbox.forget(uid)
@@ -183,7 +186,7 @@ extension Broker {
   func sharedWait(
     _ record: PodRecord, _ job: JobDescription, _ now: Double
   ) -> (until: Double, reason: String)? {
-    guard let pod = record.pod else { return nil }
+    guard !world.rejections.isEmpty, let pod = record.pod else { return nil }
     var keys = [RejectionBackoff.Key.ownerOrSelf(of: pod), .request(of: pod, job)]
     if world.rejections.hasPlacements { keys.append(.placement(of: pod, job)) }
     return keys.compactMap { world.rejections.wait($0, now: now) }.max { $0.until < $1.until }
@@ -194,9 +197,19 @@ extension Broker {
     guard let pod = record.pod, record.isPresent, pod.nodeName == nil || record.isResized,
       world.cluster != nil
     else { return nil }
-    if world.server.isEmpty, pod.metadata.annotations?[OptionKey.depend.annotation] != nil {
-      world.needsServer = true
+    let dependsOnOthers = pod.metadata.annotations?[OptionKey.depend.annotation] != nil
+    if world.server.isEmpty, dependsOnOthers { world.needsServer = true }
+    if let known = record.translated, known.epoch == world.translationEpoch {
+      return known.result
     }
+    let result = translation(of: pod)
+    // What depends on other pods or on claims is found anew each time.
+    let isOwn = pod.claimNames.isEmpty && !dependsOnOthers
+    record.translated = isOwn ? (world.translationEpoch, result) : nil
+    return result
+  }
+
+  private func translation(of pod: Pod) -> Result<JobDescription, Refusal> {
     let context = TranslationContext(
       policy: settings.policy, cluster: world.cluster?.id, hostMap: world.hostMap,
       claims: world.cluster?.claims == true ? world.claims : nil,

@@ -9,12 +9,19 @@ extension Broker {
     _ record: PodRecord, _ jobs: [JobRecord], _ translation: Result<JobDescription, Refusal>?
   ) -> [String: JobTerms] {
     guard case .success(let wanted) = translation else { return [:] }
+    let waiting = jobs.filter(\.job.isWaiting)
+    guard !waiting.isEmpty else {
+      record.asked = [:]
+      return [:]
+    }
     let terms = JobTerms(wanted)
     var asked: [String: AskedTerms] = [:]
-    for known in jobs where known.job.isWaiting {
+    for known in waiting {
       let id = known.job.id
       if var former = record.asked[id] {
-        former.terms = JobEdit.settled(former.terms, told: told(record, known), wanted: terms)
+        if former.terms != terms {
+          former.terms = JobEdit.settled(former.terms, told: told(record, known), wanted: terms)
+        }
         asked[id] = former
       } else if known.statAt > 0 {
         asked[id] = AskedTerms(
@@ -29,7 +36,7 @@ extension Broker {
   func withCurrentTerms(_ record: PodRecord, _ known: JobRecord) -> Job {
     guard isOutdated(record, known) else { return known.job }
     var job = known.job
-    job.terms = nil
+    job.toldTerms = nil
     job.select = nil
     return job
   }

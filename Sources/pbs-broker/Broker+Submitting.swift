@@ -75,7 +75,7 @@ extension Broker {
       if let user = description.user { users.noted(error, of: .submissions, as: user) }
       return submissionFailed(uid, error)
     }
-    world.rejections.accepted(.request(of: pod, description))
+    if !world.rejections.isEmpty { world.rejections.accepted(.request(of: pod, description)) }
     log.info(
       "associating job \(id) to pod \(record.name)",
       metadata: .about(pod: record.name, uid: uid, job: id))

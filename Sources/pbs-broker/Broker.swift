@@ -13,10 +13,13 @@ import Wire
 final class Broker {
   /// Seconds that commands of a broker that died may still take effect.
   static let settling = 1.0
-  /// Seconds after which every pod is compared with its jobs, whether anything was heard or not.
-  private static let comparisonInterval = 10.0
+  /// Seconds after which every pod that is not quiet is compared with its jobs, whether anything was
+  /// heard or not.
+  static let comparisonInterval = 10.0
+  /// The others, of which nothing was heard.
+  var rounds = Rounds(period: Broker.round)
 
-  var settings: BrokerSettings
+  var settings: BrokerSettings { didSet { world.forgetTranslations() } }
   let world: World
   let instance: String
   let subscription: Subscription
@@ -30,9 +33,9 @@ final class Broker {
   let hostWatch: HostWatch
   /// Pods are compared when it fires, since nodes' taints have changed.
   var taintTimer: (any Timer)?
-  private var comparedAt = -Double.infinity
+  var comparedAt = -Double.infinity
   /// PBS has been polled, and pods compared with their jobs since.
-  private(set) var comparedOnce = false
+  var comparedOnce = false
   /// Lines that many pods may cause.
   private(set) lazy var complaints = RepeatedLine(clock: clock, log: log)
   /// Lines about messages that cannot be read.
@@ -218,33 +221,5 @@ final class Broker {
     deleter.forget(id)
     alterer.ended(id)
     submitter.jobEnded()
-  }
-
-  /// A full poll of PBS has been entered: goes on with what waited for it, or for time to pass.
-  func polled(_ begun: Double, _ tellsOfAbsence: Bool) {
-    comparedOnce = true
-    if tellsOfAbsence {
-      for record in world.pods.values where record.pollTaken(begun: begun) {
-        world.markChanged(record.uid)
-        if record.isUnanswered, !record.jobs.isEmpty { submitter.jobFound() }
-        record.isUnanswered = false
-      }
-    }
-    if begun - comparedAt > Self.comparisonInterval {
-      comparedAt = begun
-      world.rejections.forgetCalm(clock.now)
-      world.markAllChanged()
-    } else {
-      for record in world.pods.values where !record.isPresent || record.pod?.isTerminating == true {
-        world.markChanged(record.uid)
-      }
-      for job in deleter.jobs {
-        if let uid = world.jobs[job]?.job.pod?.uid { world.markChanged(uid) }
-      }
-    }
-    submitter.start()
-    deleter.start()
-    sayCapacity()
-    alterer.start()
   }
 }

@@ -4,7 +4,8 @@ import Testing
 
 /// A job as libpbs takes it.
 @Suite struct JobAttributesTests {
-  private static let origin = [(name: "PBS_O_HOME", value: "/home/a,b")]
+  private static let origin = JobAttributes.origin(
+    environment: ["HOME": "/home/a,b"], folder: "/run")
 
   private func value(_ name: String, _ resource: String? = nil, of job: JobDescription) throws
     -> String?
@@ -26,7 +27,8 @@ import Testing
       texts == [
         "Job_Name=redis", "Rerunable=n", "Output_Path=/dev/null", "Error_Path=/dev/null",
         "Resource_List.select=1:ncpus=1:mem=640mb", "Resource_List.walltime=3600",
-        #"Variable_List=PBS_O_HOME=/home/a\,b,KUBERNETES_POD_UID=uid-1,KUBERNETES_POD_NAME=redis"#,
+        #"Variable_List=PBS_O_HOME=/home/a\,b,PBS_O_WORKDIR=/run,PBS_O_SYSTEM=Linux,"#
+          + "KUBERNETES_POD_UID=uid-1,KUBERNETES_POD_NAME=redis",
         "executable=/bin/sleep",
         "argument_list=<jsdl-hpcpa:Argument>infinity</jsdl-hpcpa:Argument>",
         "Checkpoint=u", "Hold_Types=n", "Join_Path=n", "Keep_Files=n", "Mail_Points=a",
@@ -59,9 +61,7 @@ import Testing
     let origin = JobAttributes.origin(
       environment: ["HOME": "/home/pbs-broker", "PATH": "/bin", "SECRET": "x"], folder: "/run")
     #expect(
-      origin.map { "\($0.name)=\($0.value)" } == [
-        "PBS_O_HOME=/home/pbs-broker", "PBS_O_PATH=/bin", "PBS_O_WORKDIR=/run",
-        "PBS_O_SYSTEM=Linux",
-      ])
+      origin
+        == "PBS_O_HOME=/home/pbs-broker,PBS_O_PATH=/bin,PBS_O_WORKDIR=/run,PBS_O_SYSTEM=Linux")
   }
 }

@@ -15,21 +15,22 @@ struct JobEditTests {
   }
 
   /// What PBS tells of it while nobody has changed anything.
-  private static let told = JobTerms(
-    told: PBSText.Object(
+  private static let told = Job(
+    PBSText.Object(
       name: "5.s",
       attributes: [
-        "Job_Name": "redis", "queue": "workq", "Priority": "0", "project": "_pbs_project_default",
+        "job_state": "Q", "Job_Name": "redis", "queue": "workq", "Priority": "0",
+        "project": "_pbs_project_default",
         "Hold_Types": "n", "Resource_List.walltime": "01:00:00",
         "Resource_List.select": "1:ncpus=2:mem=640mb", "Resource_List.place": "pack",
         "Resource_List.ncpus": "2",
-      ]))
+      ]))?.terms
 
   private static func plan(
     _ wanted: JobDescription, told: JobTerms? = told, asked: JobTerms? = nil, canMove: Bool = true
   ) -> JobEdit.Plan {
     var job = Job.with("5.s")
-    job.terms = told
+    job.toldTerms = told.map(ToldTerms.init)
     return JobEdit.plan(
       job, asked: asked ?? JobTerms(submitted), wanted: wanted, canMove: canMove)
   }
@@ -149,7 +150,7 @@ struct JobEditTests {
   // MARK: PBS's side
 
   private static func told(_ name: String, _ value: String?) -> JobTerms {
-    var terms = told
+    var terms = told ?? JobTerms()
     terms.values[name] = value
     return terms
   }

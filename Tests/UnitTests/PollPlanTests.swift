@@ -31,7 +31,7 @@ import Testing
     let jobs = [Self.record("1", .running, startingFor: starting), Self.record("2")]
     #expect(
       PollPlan.interval(
-        jobs: jobs, busySince: busy.map { Self.now - $0 }, expectsMore: false, interval: 1,
+        jobs: JobBook(jobs), busySince: busy.map { Self.now - $0 }, expectsMore: false, interval: 1,
         pace: Self.pace, now: Self.now) == interval)
   }
 
@@ -39,7 +39,8 @@ import Testing
     let old = (1...50).map { Self.record("\($0)", .running, startingFor: 60) }
     let interval = { (jobs: [JobRecord]) in
       PollPlan.interval(
-        jobs: jobs, busySince: nil, expectsMore: false, interval: 1, pace: Self.pace, now: Self.now)
+        jobs: JobBook(jobs), busySince: nil, expectsMore: false, interval: 1, pace: Self.pace,
+        now: Self.now)
     }
     #expect(interval(old) == 1)
     #expect(interval(old + [Self.record("51", .running, startingFor: 1)]) == 0.25)
@@ -52,7 +53,8 @@ import Testing
     let jobs = Array([Self.record("1")].prefix(jobs))
     #expect(
       PollPlan.interval(
-        jobs: jobs, busySince: nil, expectsMore: expectsMore, interval: interval, pace: Self.pace,
+        jobs: JobBook(jobs), busySince: nil, expectsMore: expectsMore, interval: interval,
+        pace: Self.pace,
         now: Self.now)
         == expected)
   }
@@ -60,7 +62,7 @@ import Testing
   @Test func aShorterIntervalOfTheSiteStays() {
     #expect(
       PollPlan.interval(
-        jobs: [Self.record("1")], busySince: Self.now, expectsMore: false, interval: 0.1,
+        jobs: JobBook([Self.record("1")]), busySince: Self.now, expectsMore: false, interval: 0.1,
         pace: Self.pace, now: Self.now) == 0.1)
   }
 
@@ -71,8 +73,8 @@ import Testing
     _ records: [JobRecord], listed: [String: Job.State]? = nil, foreign: Set<String> = [],
     unconfirmed: Set<String> = []
   ) -> Set<String> {
-    let jobs = Dictionary(uniqueKeysWithValues: records.map { ($0.job.id, $0) })
-    let states = listed ?? jobs.mapValues { $0.job.state }
+    let jobs = JobBook(records)
+    let states = listed ?? jobs.records.mapValues { $0.job.state }
     return PollPlan.jobsToStat(
       jobs,
       listing: JobListing(
@@ -148,7 +150,7 @@ extension PollPlanTests {
 
   @Test func whatTheListingTellsIsNotAskedAbout() {
     let records = [Self.record("1", told: 1000), Self.record("2", .running, told: 1000)]
-    let jobs = Dictionary(uniqueKeysWithValues: records.map { ($0.job.id, $0) })
+    let jobs = JobBook(records)
     let asked = { (listing: JobListing, unconfirmed: Set<String>) in
       PollPlan.jobsToStat(
         jobs, listing: listing, foreign: ["7"], unconfirmed: unconfirmed, begun: Self.now)
@@ -171,7 +173,8 @@ extension PollPlanTests {
   ) {
     #expect(
       PollPlan.interval(
-        jobs: [Self.record("1", state)], busySince: nil, expectsMore: false, interval: interval,
+        jobs: JobBook([Self.record("1", state)]), busySince: nil, expectsMore: false,
+        interval: interval,
         pace: LookPace(first: 0.05, second: 0.1, waiting: 0.25), now: Self.now) == expected)
   }
 }

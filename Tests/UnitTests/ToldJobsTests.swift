@@ -10,7 +10,7 @@ import Testing
   ) -> (news: Set<String>, gone: Set<String>) {
     told.begin()
     let news = jobs.filter {
-      told.isNews($0.key, fingerprint: $0.value.0, changedAt: $0.value.1, now: now)
+      told.isNews($0.key, fingerprint: $0.value.0, .init(changedAt: $0.value.1), now: now)
     }
     return (Set(news.keys), Set(told.end(now: now)))
   }
@@ -37,7 +37,7 @@ import Testing
   @Test func oneThatHasEndedIsNotNewsAgain() {
     var told = ToldJobs()
     _ = list(&told, ["1": (10, 100)])
-    let isNews = told.isNews("1", fingerprint: 99, changedAt: 101, now: 0)
+    let isNews = told.isNews("1", fingerprint: 99, .init(changedAt: 101), now: 0)
     #expect(isNews)
     expect(list(&told, [:]), ([], ["1"]))
     expect(list(&told, [:]), ([], []))
@@ -55,7 +55,7 @@ import Testing
     #expect(told.since(now: 61) == 1008)
     // A PBS that does not say when.
     var silent = ToldJobs()
-    _ = silent.isNews("1", fingerprint: 1, changedAt: nil, now: 0)
+    _ = silent.isNews("1", fingerprint: 1, .init(changedAt: nil), now: 0)
     #expect(silent.since(now: 10) == nil)
   }
 }

@@ -11,8 +11,17 @@ TICKS = os.sysconf("SC_CLK_TCK")
 
 def cpu_seconds(pid: int) -> float:
     """User and system time of a process, with that of its children: those that have ended, and those that run."""
-    fields = [int(field) for field in Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[11:15]]
-    return sum(fields) / TICKS + sum(cpu_seconds(child) for child in children(pid))
+    return sum(_ticks(pid)) / TICKS + sum(cpu_seconds(child) for child in children(pid))
+
+
+def own_seconds(pid: int) -> tuple[float, float]:
+    """User and system time of a process alone."""
+    user, system = _ticks(pid)[:2]
+    return user / TICKS, system / TICKS
+
+
+def _ticks(pid: int) -> list[int]:
+    return [int(field) for field in Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[11:15]]
 
 
 def children(pid: int) -> list[int]:

@@ -264,7 +264,8 @@ def test_a_helper_ends_with_its_socket_whatever_it_does(users: UsersSite) -> Non
     line = [program_folder() / "pbs-broker", "libpbs-helper", users.pbs.exec_dir / "lib" / "libpbs.so", ALICE, "1"]
     helper = subprocess.Popen(line, stdin=theirs, env={"PATH": "/usr/bin:/bin"})
     theirs.close()
-    request = b'{"server":{}}\n'
+    # The request of what PBS says of its server (HelperRequest+Flat.swift).
+    request = b"\x0b\n"
     ours.sendall(b"%d %s" % (len(request), request))
     awaited(lambda: users.calls("qstat"), 30)
     assert helper.poll() is None

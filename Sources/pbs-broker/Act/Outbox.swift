@@ -94,22 +94,24 @@ final class Outbox {
   /// - Parameters:
   ///   - isGone: whether the pod no longer exists, so that nothing can be told about it.
   ///   - name: the pod's, for the log.
-  func want(_ message: BrokerMessage?, for uid: String, name: String, isGone: Bool) {
-    guard message != nil || entries[uid] != nil else { return }
+  /// - Returns: false where it is to be said later, since something else was said a moment ago.
+  @discardableResult
+  func want(_ message: BrokerMessage?, for uid: String, name: String, isGone: Bool) -> Bool {
+    guard message != nil || entries[uid] != nil else { return true }
     let entry = entries[uid] ?? Entry(belief: belief, jitter: clock.jitter())
     entries[uid] = entry
-    guard message != entry.message else { return }
+    guard message != entry.message else { return true }
     if case .report(let report) = message, case .report = entry.message,
       !entry.throttle.allows(report.throttled, now: clock.now)
     {
       // The next comparison brings it again.
-      return
+      return false
     }
     if message == nil, !isGone, !entry.isAnswered, case .report(let report) = entry.message,
       !report.unscheduled
     {
       // What happened stays true, though nothing is to be done about it any more.
-      return
+      return true
     }
     let before = entry.message
     let wasAnswered = entry.isAnswered
@@ -145,6 +147,7 @@ final class Outbox {
     } else if let before, !wasAnswered, let pod = before.pod {
       publisher.announce(key: uid, uid: uid, BrokerMessage.withdraw(pod))
     }
+    return true
   }
 
   /// Says again what has not been answered: binders may not have heard it from us.

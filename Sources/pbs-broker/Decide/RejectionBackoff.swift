@@ -80,6 +80,9 @@ struct RejectionBackoff: Sendable {
     self.jitter = jitter
   }
 
+  /// Nobody waits.
+  var isEmpty: Bool { entries.count == 0 }
+
   /// Takes in what has become of a pod on a node.
   /// - Returns: a line for the log when kubelet has rejected it.
   mutating func note(_ pod: Pod, before: Pod, now: Double) -> String? {

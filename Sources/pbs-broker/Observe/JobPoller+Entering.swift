@@ -9,9 +9,9 @@ extension JobPoller {
   func enter(
     _ stat: JobStat, began: Double, expected: [String: Set<String>], isWhole: Bool
   ) {
-    let knownOnHosts = world.jobs.values.filter {
-      $0.isOnHost && !actions.isDeleting($0.job.id)
-    }.count
+    // Most looks raise no doubt and end none: then it matters to nobody how many there are.
+    let mayDoubt = !stat.unknown.isEmpty || !expected.isEmpty || judge.isDoubting
+    let knownOnHosts = mayDoubt ? world.jobs.onHosts.count { !actions.isDeleting($0) } : 0
     // Silence is not an end, and not every "unknown" is one.
     var vanished: Set<String> = []
     var missing: [String: Set<String>] = [:]

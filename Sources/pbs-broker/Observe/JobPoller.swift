@@ -161,7 +161,7 @@ final class JobPoller {
     var pace = backend.pace
     if isHinted { pace.waiting = .infinity }
     return PollPlan.interval(
-      jobs: world.jobs.values, busySince: isBusy ? busySince : nil,
+      jobs: world.jobs, busySince: isBusy ? busySince : nil,
       expectsMore: !world.expectedJobs(server: server).isEmpty, interval: fullInterval,
       pace: pace, now: now)
   }
@@ -176,9 +176,8 @@ final class JobPoller {
       guard let changes = try await backend.changes() else { return try await pollAll() }
       return enter(changes, began: began, expected: [:], isWhole: false)
     }
-    let hinted = hints.take().intersection(world.jobs.keys)
-    let starting = world.jobs.values.filter { $0.startingSince != nil }.map(\.job.id)
-    let ids = hinted.union(starting)
+    let hinted = hints.take().filter(world.jobs.contains)
+    let ids = hinted.union(world.jobs.starting.keys)
     guard !ids.isEmpty else { return }
     let before = hinted.compactMap { id in world.jobs[id].map { (id, $0.job) } }
     var stat: JobStat?
@@ -202,7 +201,7 @@ final class JobPoller {
       world.jobs, listing: listing, foreign: world.foreignJobs,
       unconfirmed: asked, begun: begun
     ).union(Set(expected.keys).subtracting(listing.changed.told))
-      .union(listing.tellsChanges ? [] : hinted.intersection(world.jobs.keys))
+      .union(listing.tellsChanges ? [] : hinted.filter(world.jobs.contains))
       .filter { unreadable[$0] ?? 0 <= begun }
     if !ids.isEmpty || !listing.changed.told.isEmpty {
       try await stat(ids, listing: listing, expected: expected, begun: begun)
@@ -217,7 +216,9 @@ final class JobPoller {
     // PBS may list nothing for a moment after its start: two polls have to agree on that.
     let isWaitedOut = emptySince.map { begun - $0 >= Broker.settling * 0.9 } ?? true
     // A job that is listed, new to us and not readable may be any pod's.
-    let isReadable = listing.all.subtracting(world.jobs.keys).isDisjoint(with: unreadable.keys)
+    let isReadable = !unreadable.keys.contains {
+      listing.all.contains($0) && !world.jobs.contains($0)
+    }
     let isCertain = isWaitedOut && isReadable
     actions.polled(begun, isCertain)
     if !isCertain, world.isAwaitingPoll { pollSoon(within: Broker.settling) }
@@ -243,7 +244,7 @@ final class JobPoller {
       // have been submitted for pods that wait for this poll.
       world.forgetForeign()
       let rest = listing.all.subtracting(ids)
-      unconfirmed.formUnion(rest.intersection(world.jobs.keys))
+      unconfirmed.formUnion(rest.filter(world.jobs.contains))
       let began = clock.now
       let stat = try await backend.stat(Array(rest))
       enter(stat, began: began, expected: [:], isWhole: false)

@@ -26,25 +26,24 @@ enum PollPlan {
 
   /// Seconds until the next poll of all jobs.
   /// - Parameters:
-  ///   - jobs: all that are known and ours.
+  ///   - jobs: those that are known and ours.
   ///   - busySince: since when submissions have followed each other; nil when the last one is old.
   ///   - expectsMore: whether pods name jobs that are to be found; asked for where it matters.
   ///   - interval: between polls when nothing is about to happen.
   static func interval(
-    jobs: some Collection<JobRecord>, busySince: Double?, expectsMore: @autoclosure () -> Bool,
+    jobs: JobBook, busySince: Double?, expectsMore: @autoclosure () -> Bool,
     interval: Double,
     pace: LookPace, now: Double
   ) -> Double {
-    let starting = jobs.compactMap(\.startingSince)
     // The newest of those that are about to start counts: one that never starts speeds up nothing.
-    if let since = [starting.max(), busySince].compactMap({ $0 }).max() {
+    if let since = [jobs.starting.values.max(), busySince].compactMap({ $0 }).max() {
       let age = now - since
       if age < firstFor { return min(pace.first, interval) }
       if age < secondFor { return min(pace.second, interval) }
     }
     if jobs.isEmpty, !expectsMore() { return max(idleInterval, interval) }
     let waiting = max(pace.waiting, interval * waitingShare)
-    if waiting < interval, jobs.contains(where: \.job.isWaiting) { return waiting }
+    if waiting < interval, jobs.waiting > 0 { return waiting }
     return interval
   }
 
@@ -54,20 +53,23 @@ enum PollPlan {
   ///   - unconfirmed: jobs that something waits to be told about.
   ///   - begun: when the listing began.
   static func jobsToStat(
-    _ jobs: [String: JobRecord], listing: JobListing, foreign: Set<String>,
+    _ jobs: JobBook, listing: JobListing, foreign: Set<String>,
     unconfirmed: Set<String>, begun: Double
   ) -> Set<String> {
     if listing.tellsChanges {
+      var ids = unconfirmed
+      for id in listing.all where !jobs.contains(id) && !foreign.contains(id) { ids.insert(id) }
       // One that was submitted after the listing had begun need not be in it.
-      let missing = jobs.filter { !listing.all.contains($0.key) && $0.value.addedAt < begun }
-      return listing.all.subtracting(foreign).subtracting(jobs.keys).union(missing.keys)
-        .union(unconfirmed).subtracting(listing.changed.told)
+      for id in jobs.keys where !listing.all.contains(id) {
+        if let known = jobs[id], known.addedAt < begun { ids.insert(id) }
+      }
+      return ids.isEmpty ? ids : ids.subtracting(listing.changed.told)
     }
     var ids = listing.all.subtracting(foreign).subtracting(jobs.keys).union(unconfirmed)
     var waiting: [(id: String, at: Double)] = []
     var running: [(id: String, at: Double)] = []
     var waitingCount = 0
-    for (id, known) in jobs {
+    for (id, known) in jobs.records {
       let age = begun - max(known.statAt, known.addedAt)
       if !listing.all.contains(id) {
         // Not there: ask, unless it was submitted after the listing had begun.

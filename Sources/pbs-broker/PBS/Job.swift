@@ -40,10 +40,10 @@ struct Job: Sendable, Equatable {
   /// estimated.start_time, in seconds since 1970 and whole minutes; nil where PBS estimates none.
   var estimatedStart: Int?
   /// What it asks for, as PBS tells it while the job waits; nil where that is not known.
-  var terms: JobTerms?
+  var toldTerms: ToldTerms?
   /// KUBERNETES_JOB_TERMS: what was asked for when it was submitted; nil as above, and for a job of
   /// before that.
-  var recorded: JobTerms?
+  var recordedTerms: String?
 
   /// "(node1:ncpus=2:mem=655360kb)": what a job holds on one vnode.
   struct AllocatedChunk: Sendable, Equatable {
@@ -66,6 +66,8 @@ struct Job: Sendable, Equatable {
     case moved = "M"
     case finished = "F"
     case expired = "X"
+
+    var waits: Bool { self == .queued || self == .held || self == .waiting }
   }
 
   /// The host of its first chunk, by exec_host; nil while it has none.
@@ -74,6 +76,10 @@ struct Job: Sendable, Equatable {
     return String(execHost.prefix { $0 != "/" && $0 != ":" && $0 != "+" })
   }
 
+  /// Both are read when they are needed, which is seldom.
+  var terms: JobTerms? { toldTerms?.terms }
+  var recorded: JobTerms? { JobTerms(recordedTerms) }
+
   /// This server has said its last word on it.
   var hasEnded: Bool { state == .finished || state == .expired || state == .moved }
 
@@ -81,7 +87,7 @@ struct Job: Sendable, Equatable {
   var isRunning: Bool { state == .running }
 
   /// Waits for its start, for whatever reason.
-  var isWaiting: Bool { state == .queued || state == .held || state == .waiting }
+  var isWaiting: Bool { state.waits }
 
   /// Whether this user of PBS has submitted it.
   func isOwned(by user: String) -> Bool { owner.prefix { $0 != "@" } == user }
@@ -96,48 +102,52 @@ struct Job: Sendable, Equatable {
 }
 
 extension Job {
-  /// From one object of `qstat -f -w`; nil when something of it has another form than PBS gives it.
-  init?(_ object: PBSText.Object) {
-    guard let letter = object.attributes["job_state"], let state = State(rawValue: letter),
-      let substate = Self.number("substate", of: object),
-      let runCount = Self.number("run_count", of: object),
-      let exitStatus = Self.number("Exit_status", of: object),
-      let chunks = object.attributes["exec_vnode"].map(Self.allocatedChunks) ?? []
+  /// From what a helper or qstat tells; nil when something of it has another form than PBS gives it.
+  init?(_ flat: FlatJob) {
+    guard let letter = flat.text(.state), let state = State(rawValue: letter),
+      let substate = flat.number(.substate), let runCount = flat.number(.runCount),
+      let exitStatus = flat.number(.exitStatus),
+      let chunks = flat.octets(.execVnode).map(Self.allocatedChunks) ?? []
     else { return nil }
-    id = object.name
+    id = String(flat: flat.id)
     self.state = state
     self.substate = substate ?? 0
-    execHost = object.attributes["exec_host"]
+    execHost = flat.text(.execHost)
     self.runCount = runCount ?? 0
-    comment = object.attributes["comment"]
+    comment = flat.text(.comment)
     self.exitStatus = exitStatus
-    holdTypes = object.attributes["Hold_Types"]
-    owner = object.attributes["Job_Owner"] ?? ""
-    let variables = object.list("Variable_List")
-    if let uid = variables[WellKnown.podUID], !uid.isEmpty {
+    holdTypes = flat.text(.holdTypes)
+    owner = flat.text(.owner) ?? ""
+    if let uid = flat.text(.podUID), !uid.isEmpty {
       pod = PodReference(
-        uid: uid, namespace: variables[WellKnown.podNamespace] ?? "",
-        name: variables[WellKnown.podName] ?? "")
+        uid: uid, namespace: flat.text(.podNamespace) ?? "", name: flat.text(.podName) ?? "")
     }
-    cluster = variables[WellKnown.cluster]
-    devices = Devices.names(in: variables[WellKnown.jobDevices])
-    scheduler = variables[WellKnown.podScheduler]
+    cluster = flat.text(.cluster)
+    devices = flat.text(.devices).flatMap(Devices.names)
+    scheduler = flat.text(.scheduler)
     self.chunks = chunks
-    select = object.attributes["Resource_List.select"]
-    proof = object.attributes["Resource_List.k8s_pod"]
-    execVnode = object.attributes["exec_vnode"]
-    queue = object.attributes["queue"]
+    select = flat.resource(JobField.select)
+    proof = flat.resource(JobField.proof)
+    execVnode = flat.text(.execVnode)
+    queue = flat.text(.queue)
     guard isWaiting else { return }
     // It changes by seconds all the time.
-    estimatedStart = object.attributes["estimated.start_time"].flatMap(LocalTime.told)
-      .map { $0 / 60 * 60 }
-    terms = JobTerms(told: object)
-    recorded = JobTerms(variables[WellKnown.jobTerms])
+    estimatedStart = flat.text(.estimatedStart).flatMap(LocalTime.told).map { $0 / 60 * 60 }
+    toldTerms = ToldTerms(flat)
+    recordedTerms = flat.text(.recordedTerms)
   }
 
-  /// A number that may be missing; nil when the text is none, or beyond what there can be.
-  private static func number(_ attribute: String, of object: PBSText.Object) -> Int?? {
-    guard let text = object.attributes[attribute] else { return .some(nil) }
-    return Int(text).flatMap { abs($0) <= Int(Int32.max) ? .some($0) : nil }
+  /// From one object of `qstat -f -w`; nil as above.
+  init?(_ object: PBSText.Object) {
+    var writer = FlatWriter()
+    writer.add(job: object)
+    let job = writer.octets.withUnsafeBytes { octets -> Job? in
+      var reader = FlatReader(octets)
+      var flat = FlatJob()
+      guard (try? flat.read(&reader)) != nil else { return nil }
+      return Job(flat)
+    }
+    guard let job else { return nil }
+    self = job
   }
 }

@@ -1,5 +1,5 @@
 /// An attribute of a job as libpbs takes it: "Resource_List", "walltime", "3600".
-struct JobAttribute: Codable, Sendable, Equatable {
+struct JobAttribute: Sendable, Equatable {
   var name: String
   /// The resource's name, of Resource_List; else nil.
   var resource: String?

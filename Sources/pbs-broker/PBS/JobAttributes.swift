@@ -5,10 +5,11 @@
 enum JobAttributes {
   /// - Parameters:
   ///   - placeholder: the program, with arguments, that the job runs.
-  ///   - origin: the variables in which PBS tells a job where it was submitted; see ``Origin``.
+  ///   - origin: the variables in which PBS tells a job where it was submitted; see
+  ///     ``origin(environment:folder:)``.
   /// - Throws: as ``QsubArguments/arguments(for:placeholder:)``.
   static func attributes(
-    for job: JobDescription, placeholder: [String], origin: [(name: String, value: String)]
+    for job: JobDescription, placeholder: [String], origin: String
   ) throws(PBSError) -> [JobAttribute] {
     try QsubArguments.check(job)
     var attributes = [
@@ -29,8 +30,8 @@ enum JobAttributes {
       if let value { attributes.append(JobAttribute(name, value)) }
     }
     let own = try QsubArguments.variables(job.environment)
-    let variables = origin.map { "\($0.name)=\(escaped($0.value))" } + (own.isEmpty ? [] : [own])
-    attributes.append(JobAttribute("Variable_List", variables.joined(separator: ",")))
+    let variables = own.isEmpty ? origin : "\(origin),\(own)"
+    attributes.append(JobAttribute("Variable_List", variables))
     // The library wraps the program itself in XML, but not its arguments.
     attributes.append(JobAttribute("executable", placeholder.first ?? ""))
     let arguments = placeholder.dropFirst().map {
@@ -49,23 +50,26 @@ enum JobAttributes {
   ]
 
   /// Variables that qsub adds to a job's (qsub.c, job_env_basic); the server adds PBS_O_HOST and
-  /// PBS_O_QUEUE.
+  /// PBS_O_QUEUE. As Variable_List has them.
   /// - Parameters:
   ///   - environment: the submitter's.
   ///   - folder: where it runs.
-  static func origin(
-    environment: [String: String], folder: String
-  ) -> [(name: String, value: String)] {
+  static func origin(environment: [String: String], folder: String) -> String {
     var variables = [("PBS_O_HOME", environment["HOME"] ?? "/")]
     for name in ["LANG", "LOGNAME", "PATH", "MAIL", "SHELL", "TZ"] {
       if let value = environment[name] { variables.append(("PBS_O_\(name)", value)) }
     }
     variables += [("PBS_O_WORKDIR", folder), ("PBS_O_SYSTEM", "Linux")]
-    return variables.map { (name: $0.0, value: $0.1) }
+    return variables.map { "\($0.0)=\(escaped($0.1))" }.joined(separator: ",")
   }
 
   private static func escaped(_ value: String) -> String {
-    String(value.unicodeScalars.flatMap { $0 == "," ? ["\\", $0] : [$0] }.map(Character.init))
+    var escaped = String.UnicodeScalarView()
+    for scalar in value.unicodeScalars {
+      if scalar == "," { escaped.append("\\") }
+      escaped.append(scalar)
+    }
+    return String(escaped)
   }
 
   private static func xml(_ text: String) -> String {

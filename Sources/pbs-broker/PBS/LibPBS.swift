@@ -22,8 +22,10 @@ final class LibPBS: PBSBackend {
   private let clock: any Clock
   private let log: Logger
   private let complaints: Complaints
-  /// The server's name; empty while it is not known.
-  private var serverName = ""
+  private lazy var ownOrigin = JobAttributes.origin(
+    environment: environment, folder: FileManager.default.currentDirectoryPath)
+  /// Whose jobs are followed.
+  private var ownServer = ServerOfJobs()
   /// Jobs that have not ended, as the helper has told.
   private var listed: Set<String> = []
   /// Seconds that the last listing took, and the last question for changes.
@@ -63,7 +65,7 @@ final class LibPBS: PBSBackend {
       throw .unavailable("pbs_submit told no job id: \((answer.job ?? "").prefix(200))")
     }
     if job.user == nil || job.user == users.own {
-      serverName = id.server
+      ownServer = ServerOfJobs(id.server)
     } else {
       // What another user's helper says is not what says which server is ours.
       try await learnServer()
@@ -76,12 +78,18 @@ final class LibPBS: PBSBackend {
 
   private func submission(of job: JobDescription) async throws(PBSError) -> HelperAnswer {
     let user = try await users.other(job.user)
-    let environment = user?.environment(own: environment) ?? environment
-    let origin = JobAttributes.origin(
-      environment: environment, folder: FileManager.default.currentDirectoryPath)
     let attributes = try JobAttributes.attributes(
-      for: job, placeholder: placeholder, origin: origin)
+      for: job, placeholder: placeholder, origin: origin(of: user))
     return try await ask(.submit(attributes: attributes, queue: job.queue), as: user)
+  }
+
+  /// Where jobs are submitted, as PBS tells them.
+  /// - Parameter user: who submits; nil for our own.
+  private func origin(of user: PBSUser?) -> String {
+    guard let user else { return ownOrigin }
+    return JobAttributes.origin(
+      environment: user.environment(own: environment),
+      folder: FileManager.default.currentDirectoryPath)
   }
 
   func delete(_ id: String, of owner: String?, force: Bool) async throws(PBSError) {
@@ -111,7 +119,7 @@ final class LibPBS: PBSBackend {
     listingCost = clock.now - began
     if answer.isFresh { listed = [] }
     listed.subtract(answer.gone)
-    let changed = read(answer.objects)
+    let changed = read(answer)
     note(changed)
     return JobListing(all: listed, tellsChanges: true, changed: changed)
   }
@@ -122,7 +130,7 @@ final class LibPBS: PBSBackend {
     let answer = try await ask(.changes(which))
     guard !answer.isFresh else { return nil }
     changesCost = clock.now - began
-    let changed = read(answer.objects)
+    let changed = read(answer)
     note(changed)
     return changed
   }
@@ -146,9 +154,11 @@ final class LibPBS: PBSBackend {
   /// - Returns: those of which PBS has told nothing, though it knows one of them.
   private func add(_ ids: [String], to stat: inout JobStat) async throws(PBSError) -> Set<String> {
     do throws(LibraryFailure) {
-      let answer = try await answer(.stat(ids))
+      var answer = try await answer(.stat(ids))
       let asked = Set(ids)
-      let told = read(answer.objects.filter { asked.contains($0.name) })
+      answer.jobs.removeAll { !asked.contains($0.id) }
+      answer.unreadable.removeAll { !asked.contains($0) }
+      let told = read(answer)
       stat.jobs += told.jobs
       stat.unreadable.formUnion(told.unreadable)
       return asked.subtracting(told.jobs.map(\.id)).subtracting(told.unreadable)
@@ -159,21 +169,24 @@ final class LibPBS: PBSBackend {
     }
   }
 
-  private func read(_ objects: [PBSText.Object]) -> JobStat {
+  private func read(_ answer: HelperAnswer) -> JobStat {
     var stat = JobStat(jobs: [], unknown: [])
-    for object in objects {
-      if !isOurs(object.name) {
-        complaints.say(of: object.name, "no job of this PBS server, and left alone")
-      } else if object.isWhole, let job = Job(object) {
-        stat.jobs.append(job)
-        complaints.end(of: object.name)
-      } else {
-        stat.unreadable.insert(object.name)
-        complaints.say(
-          of: object.name, "PBS says nothing of it that can be read; it counts as unchanged")
-      }
+    stat.jobs.reserveCapacity(answer.jobs.count)
+    for job in answer.jobs where isToBeRead(job.id) {
+      stat.jobs.append(job)
+      complaints.end(of: job.id)
+    }
+    for id in answer.unreadable where isToBeRead(id) {
+      stat.unreadable.insert(id)
+      complaints.say(of: id, "PBS says nothing of it that can be read; it counts as unchanged")
     }
     return stat
+  }
+
+  private func isToBeRead(_ id: String) -> Bool {
+    if isOurs(id) { return true }
+    complaints.say(of: id, "no job of this PBS server, and left alone")
+    return false
   }
 
   private func note(_ changed: JobStat) {
@@ -210,7 +223,7 @@ final class LibPBS: PBSBackend {
         "its default_qsub_arguments (\(arguments)) are not for pods' jobs: qsub follows them, libpbs does not (pbs-backend)"
       )
     }
-    serverName = server.name
+    ownServer = ServerOfJobs(server.name)
     return server.name
   }
 
@@ -234,13 +247,10 @@ final class LibPBS: PBSBackend {
   }
 
   private func learnServer() async throws(PBSError) {
-    if serverName.isEmpty { _ = try await server() }
+    if ownServer.name.isEmpty { _ = try await server() }
   }
 
-  private func isOurs(_ id: String) -> Bool {
-    guard let parsed = JobID(id), parsed.description == id else { return false }
-    return parsed.server == serverName
-  }
+  private func isOurs(_ id: String) -> Bool { ownServer.has(id) }
 
   // MARK: Asking
 

@@ -101,7 +101,7 @@ extension PBSBackend {
 }
 
 /// One change of a job: what a command of PBS can do at once, wholly or not at all.
-enum JobChange: Codable, Sendable, Equatable {
+enum JobChange: Sendable, Equatable {
   /// qalter. An empty value takes an attribute away.
   case alter([JobAttribute])
   /// qmove, to another queue of the same server.

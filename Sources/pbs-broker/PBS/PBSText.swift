@@ -8,42 +8,11 @@ import FoundationEssentials
 /// feed in a value as `\n`; without it a user's variable could hold whole objects of its own.
 enum PBSText {
   /// One job or node: its name and its attributes, the first of each name.
-  struct Object: Codable, Sendable, Equatable {
+  struct Object: Sendable, Equatable {
     var name: String
     var attributes: [String: String] = [:]
     /// Every line of it could be read, and the empty line that ends it was there.
     var isWhole = false
-
-    /// A list of NAME=VALUE items, such as Variable_List; a comma in a value is escaped.
-    func list(_ attribute: String) -> [String: String] {
-      var result: [String: String] = [:]
-      var name: String?
-      var octets: [UInt8] = []
-      var isEscaped = false
-      func end() {
-        // The first of each name: what follows may be a later value's text.
-        if let name, result[name] == nil { result[name] = String(decoding: octets, as: UTF8.self) }
-        name = nil
-        octets.removeAll(keepingCapacity: true)
-      }
-      for octet in (attributes[attribute] ?? "").utf8 {
-        if isEscaped {
-          octets.append(octet)
-          isEscaped = false
-        } else if octet == UInt8(ascii: "\\") {
-          isEscaped = true
-        } else if octet == UInt8(ascii: ",") {
-          end()
-        } else if octet == UInt8(ascii: "="), name == nil {
-          name = String(decoding: octets, as: UTF8.self)
-          octets.removeAll(keepingCapacity: true)
-        } else {
-          octets.append(octet)
-        }
-      }
-      end()
-      return result
-    }
   }
 
   /// Whether the output stops somewhere before its end: every object ends with an empty line.

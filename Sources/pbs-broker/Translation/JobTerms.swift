@@ -65,19 +65,6 @@ struct JobTerms: Sendable, Equatable {
 
   // MARK: What PBS says
 
-  /// From what PBS tells of a job; without what it tells in a form of its own.
-  init(told object: PBSText.Object) {
-    values = [:]
-    for name in Self.told { values[name] = object.attributes[name] }
-    for (name, value) in object.attributes where name.hasPrefix(Self.resourcePrefix) {
-      values[name] = value
-    }
-    // "n" is no hold; other kinds are not the pod's.
-    values[Self.hold] = values[Self.hold].flatMap { $0.contains("u") ? "u" : nil }
-  }
-
-  private static let told = [name, queue, project, account, group, priority, hold]
-
   /// Of these PBS's word is another than was asked for: job ids for pods, moments in words, users with
   /// their hosts.
   private static let untold: Set<String> = [depend, beginTime, owner]

@@ -9,6 +9,8 @@ struct NodeFacts: Sendable {
   private(set) var taints: [String: [Taint]] = [:]
   /// The same by hosts of PBS; nil until somebody asks.
   private var hosts: HostTaints?
+  /// How often taints, or the hosts that have them, have changed.
+  private(set) var changes = 0
 
   /// - Returns: whether its taints have changed.
   mutating func update(_ node: Node) -> Bool {
@@ -22,6 +24,7 @@ struct NodeFacts: Sendable {
     if !new.isEmpty { taints[node.metadata.name] = new }
     guard new != before else { return false }
     hosts?.set(new, of: node.metadata.name)
+    changes += 1
     return true
   }
 
@@ -34,7 +37,10 @@ struct NodeFacts: Sendable {
   }
 
   /// Hosts or nodes have other names.
-  mutating func forgetHosts() { hosts = nil }
+  mutating func forgetHosts() {
+    hosts = nil
+    changes += 1
+  }
 
   mutating func remove(_ node: Node) {
     taints[node.metadata.name] = nil

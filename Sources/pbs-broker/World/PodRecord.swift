@@ -8,7 +8,12 @@ import Text
 final class PodRecord {
   let uid: String
   /// As Kubernetes told it last; nil while only jobs with this UID are known.
-  var pod: Pod?
+  var pod: Pod? { didSet { translated = nil } }
+  /// What it needs as a job, as found when ``World/translationEpoch`` was that.
+  var translated: (epoch: Int, result: Result<JobDescription, Refusal>)?
+  /// Nothing follows for it until something is heard of it, as far as was seen when it was compared
+  /// with its jobs last.
+  var isQuiet = false
   /// Kubernetes has said that the pod was deleted, or it was missing after it had finished or
   /// had been deleted.
   var isGone = false

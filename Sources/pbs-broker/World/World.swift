@@ -16,9 +16,11 @@ final class World {
   private var jitter: Jitter
 
   private(set) var pods: [String: PodRecord] = [:]
-  private(set) var jobs: [String: JobRecord] = [:]
+  private(set) var jobs = JobBook()
   private(set) var nodes: [String: Node] = [:]
   var nodeFacts = NodeFacts()
+  /// Counts changes of what translations depend on, besides pods, their claims and node facts.
+  var changesOfSite = 0
   /// Which pods of ours use claims.
   var claimUsers = ClaimUsers()
   /// Pods by name.
@@ -27,10 +29,10 @@ final class World {
   var claims: [String: VolumeClaim] = [:]
   var claimReach = ClaimReach()
   /// Jobs of our user that are not ours: another cluster's, another connector's, or no pod's.
-  private(set) var foreignJobs: Set<String> = []
+  var foreignJobs: Set<String> = []
   /// nil while kube-watcher has not told it.
   private(set) var cluster: Cluster?
-  var hostMap = HostMap()
+  var hostMap = HostMap() { didSet { changesOfSite += 1 } }
   /// PBS's server by its name in jobs' ids; empty while it is not known, and whether some pod waits
   /// for it.
   var server = "" {
@@ -186,8 +188,9 @@ final class World {
       )
     }
     cluster = new
+    changesOfSite += 1
     foreignJobs.removeAll()
-    for (id, known) in jobs where ownership(of: known.job) == .foreign {
+    for (id, known) in jobs.records where ownership(of: known.job) == .foreign {
       drop(id)
       foreignJobs.insert(id)
     }
@@ -218,15 +221,6 @@ final class World {
     changed.formUnion(directory.dependants(of: record.name).union([uid]))
   }
 
-  /// A job that is not ours to follow.
-  func addForeign(_ id: String) {
-    foreignJobs.insert(id)
-  }
-
-  func keepForeign(among listed: Set<String>) { foreignJobs.formIntersection(listed) }
-
-  func forgetForeign() { foreignJobs.removeAll() }
-
   /// PBS does not know this job, with many others.
   func markUnconfirmed(_ id: String) {
     guard jobs[id]?.isUnconfirmed == false, let uid = jobs[id]?.job.pod?.uid else { return }
@@ -247,7 +241,7 @@ final class World {
   }
 
   private func drop(_ id: String) {
-    guard let uid = jobs.removeValue(forKey: id)?.job.pod?.uid else { return }
+    guard let uid = jobs.remove(id)?.job.pod?.uid else { return }
     pods[uid]?.jobs.remove(id)
     changed.insert(uid)
   }
@@ -258,7 +252,7 @@ final class World {
   ///   - byUs: whether we have asked for its deletion.
   func end(_ id: String, words: String, uid: String?, byUs: Bool, now: Double) {
     let isAnothers = uid != nil && jobs[id]?.job.pod?.uid != uid
-    let known = isAnothers ? nil : jobs.removeValue(forKey: id)
+    let known = isAnothers ? nil : jobs.remove(id)
     guard let uid = known?.job.pod?.uid ?? uid, let record = pods[uid] else { return }
     record.jobs.remove(id)
     changed.insert(uid)

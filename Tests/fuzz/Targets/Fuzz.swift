@@ -14,6 +14,8 @@ private let targets: [(name: String, run: Target)] = [
   ("binder-message", readBinderMessage),
   ("hint", readHint),
   ("qstat", readQstat),
+  ("helper-answer", readHelperAnswer),
+  ("helper-request", readHelperRequest),
   ("job-ids", readJobIDs),
   ("pbs-values", readPBSValues),
   ("names", readNames),

@@ -18,7 +18,6 @@ func readQstat(_ octets: UnsafeRawBufferPointer) {
       }
     }
     for object in objects {
-      _ = object.list("Variable_List")
       guard let job = Job(object) else { continue }
       _ = (job.host, job.sequence, job.hasEnded, job.isSuspended)
       checkOwnership(job)
@@ -53,9 +52,14 @@ func readPBSValues(_ octets: UnsafeRawBufferPointer) {
   let text = String(decoding: octets, as: UTF8.self)
   _ = Job.allocatedChunks(text)
   guard let value = QsubArguments.escaped(text) else { return }
-  let list = PBSText.Object(name: "1.s", attributes: ["Variable_List": "A=\(value),B=2"])
-  precondition(
-    list.list("Variable_List") == ["A": text, "B": "2"], "a value became something else")
+  var list = "A=\(value),B=2"
+  var items: [String] = []
+  list.withUTF8 {
+    VariableList.forEach(UnsafeRawBufferPointer($0)) {
+      items += [String(flat: $0), String(flat: $1)]
+    }
+  }
+  precondition(items == ["A", text, "B", "2"], "a value became something else")
 }
 
 /// The output of `qsub` and of `qselect`. Ids go into command lines and are compared.

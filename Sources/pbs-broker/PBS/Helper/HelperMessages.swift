@@ -1,5 +1,5 @@
 /// What the broker asks of its helper, one at a time.
-enum HelperRequest: Codable, Sendable, Equatable {
+enum HelperRequest: Sendable, Equatable {
   case submit(attributes: [JobAttribute], queue: String?)
   case delete(job: String, force: Bool)
   case change(job: String, JobChange)
@@ -19,7 +19,7 @@ enum HelperRequest: Codable, Sendable, Equatable {
   case setResources([String: String], vnode: String)
 
   /// Whose jobs are meant.
-  struct Jobs: Codable, Sendable, Equatable {
+  struct Jobs: Sendable, Equatable {
     /// Those of this user of PBS.
     var user: String
     /// In their place those of all users that have a proof of submission (k8s_pod), where the
@@ -32,6 +32,16 @@ enum HelperRequest: Codable, Sendable, Equatable {
     switch self {
     case .submit, .delete, .change: false
     case .list, .changes, .stat, .server, .hosts, .queues, .setOffline, .setResources: true
+    }
+  }
+
+  /// What its answer may tell.
+  var tells: HelperAnswer.Content {
+    switch self {
+    case .submit: .job
+    case .delete, .change, .setOffline, .setResources: .nothing
+    case .list, .changes, .stat: .jobs
+    case .server, .hosts, .queues: .objects
     }
   }
 
@@ -54,9 +64,22 @@ enum HelperRequest: Codable, Sendable, Equatable {
   }
 }
 
-/// What the helper answers: some objects in each of several frames, and at last how it ended.
-struct HelperAnswer: Codable, Sendable {
-  /// Jobs, hosts, or the server.
+/// What the helper answers: a part of it in each of several frames, and at last how it ended.
+struct HelperAnswer: Sendable {
+  /// What an answer may tell, by what was asked: a helper that acts as another user is in his hands,
+  /// and tells nothing else.
+  enum Content: Sendable {
+    case nothing
+    /// The id of a submitted job.
+    case job
+    case jobs
+    /// Hosts, or the server.
+    case objects
+  }
+
+  var jobs: [Job] = []
+  /// Ids of jobs of which something cannot be read.
+  var unreadable: [String] = []
   var objects: [PBSText.Object] = []
   /// Jobs that were listed before and are not any more.
   var gone: [String] = []
@@ -71,10 +94,10 @@ struct HelperAnswer: Codable, Sendable {
 }
 
 /// Why nothing came of a request.
-struct LibraryFailure: Error, Codable, Sendable, Equatable {
-  enum Kind: String, Codable, Sendable {
+struct LibraryFailure: Error, Sendable, Equatable {
+  enum Kind: UInt8, Sendable {
     /// The library cannot be used, and never will be.
-    case library
+    case library = 1
     /// We cannot be the user of PBS who is to ask.
     case user
     /// There is no connection: PBS was asked nothing.

@@ -121,14 +121,13 @@ final class LibraryClient {
     guard current == nil, !isResting, !looks.isEmpty || !actions.isEmpty else { return }
     guard let helper = helper ?? start(), let pending = looks.popFirst() ?? actions.popFirst()
     else { return }
-    let json: Data
-    do {
-      json = try JSONEncoder().encode(pending.request)
-      guard Frame.fits(json) else { throw FrameError.tooLong(json.count) }
-    } catch {
+    let request = Data(pending.request.octets)
+    guard Frame.fits(request) else {
       pending.continuation.resume(
         returning: .failure(
-          LibraryFailure(kind: .answered, code: Self.invalidRequest, words: "\(error)")))
+          LibraryFailure(
+            kind: .answered, code: Self.invalidRequest,
+            words: "\(FrameError.tooLong(request.count))")))
       return next()
     }
     current = pending
@@ -137,7 +136,7 @@ final class LibraryClient {
       self?.helper?.kill(
         "\(pending.request.name) did not answer within \(String(rounded: pending.timeout)) s")
     }
-    helper.send(json)
+    helper.send(request)
   }
 
   /// - Returns: the helper; nil when it cannot be started now, and all that waits has been told.
@@ -178,31 +177,30 @@ final class LibraryClient {
     helper = nil
   }
 
-  private func received(_ json: Data) {
-    guard let part = try? JSONDecoder().decode(HelperAnswer.self, from: json) else {
-      helper?.kill("its answer cannot be read")
+  private func received(_ octets: Data) {
+    guard let content = current?.request.tells else {
+      helper?.kill("it answers what it was not asked")
       return
     }
-    guard var pending = current else { return }
-    pending.answer.objects += part.objects
-    guard part.isLast else {
-      current = pending
+    do {
+      // In its place: a listing of many jobs comes in many frames.
+      try octets.withUnsafeBytes { try current?.answer.read($0, of: content) }
+    } catch {
+      helper?.kill("its answer cannot be read: \(error)")
       return
     }
+    guard let pending = current, pending.answer.isLast else { return }
     settle(isAnswered: true)
-    if part.failure == nil || part.failure?.kind == .answered {
+    if pending.answer.failure == nil || pending.answer.failure?.kind == .answered {
       hasServed = true
       backoff.reset()
     }
-    if let failure = part.failure {
+    if let failure = pending.answer.failure {
       // Such a helper ends; the next one is for whoever asks next.
       if failure.kind == .broken, repeats(pending) { return dismiss() }
       if [.broken, .library, .user].contains(failure.kind) { dismiss() }
       pending.continuation.resume(returning: .failure(failure))
     } else {
-      pending.answer.gone = part.gone
-      pending.answer.isFresh = part.isFresh
-      pending.answer.job = part.job
       pending.continuation.resume(returning: .success(pending.answer))
     }
     next()

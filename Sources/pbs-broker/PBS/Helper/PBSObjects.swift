@@ -27,53 +27,54 @@ final class PBSObjects: Sequence {
     fileprivate let object: UnsafeMutablePointer<pbs_object>
     fileprivate let owner: PBSObjects
 
-    var name: String { object.pointee.name.map { String(cString: $0) } ?? "" }
+    /// Its name's octets.
+    var name: UnsafeRawBufferPointer { UnsafeRawBufferPointer(text: object.pointee.name) }
 
-    /// Its texts, those that are not UTF-8 repaired.
-    var text: PBSText.Object {
-      var text = PBSText.Object(name: name, isWhole: true)
-      for attribute in attributes {
-        guard let name = attribute.name, let value = attribute.value else {
-          text.isWhole = false
-          continue
-        }
-        let full =
-          attribute.resource.map { "\(String(cString: name)).\(String(cString: $0))" }
-          ?? String(cString: name)
-        if text.attributes[full] == nil { text.attributes[full] = String(cString: value) }
+    /// Those that have a name and a value.
+    var attributes: Attributes { Attributes(rest: object.pointee.attributes) }
+
+    /// All of its attributes have a name and a value.
+    var isWhole: Bool {
+      var next = object.pointee.attributes
+      while let attribute = next {
+        if attribute.pointee.name == nil || attribute.pointee.value == nil { return false }
+        next = attribute.pointee.next
       }
-      return text
+      return true
     }
+  }
 
-    /// A number that differs, all but certainly, when anything of it does. Only good within this
-    /// process.
-    /// - Parameter unimportant: an attribute that does not count.
-    func fingerprint(without unimportant: String) -> Int {
-      var hasher = Hasher()
-      for attribute in attributes {
-        if let name = attribute.name, strcmp(name, unimportant) == 0 { continue }
-        for text in [attribute.name, attribute.resource, attribute.value] {
-          guard let text else { continue }
-          hasher.combine(bytes: UnsafeRawBufferPointer(start: text, count: strlen(text)))
-          hasher.combine(0 as UInt8)
-        }
-      }
-      return hasher.finalize()
-    }
+  /// The octets of one attribute, in libpbs's memory.
+  struct Attribute {
+    let name: UnsafeRawBufferPointer
+    let resource: UnsafeRawBufferPointer?
+    let value: UnsafeRawBufferPointer
+  }
 
-    /// An attribute that is a number; nil when it is none.
-    func number(_ name: String) -> Int? {
-      for attribute in attributes {
-        guard let found = attribute.name, strcmp(found, name) == 0, let value = attribute.value
-        else { continue }
-        return Int(String(cString: value))
+  struct Attributes: Sequence, IteratorProtocol {
+    fileprivate var rest: UnsafeMutablePointer<pbs_attribute>?
+
+    mutating func next() -> Attribute? {
+      while let attribute = rest?.pointee {
+        rest = attribute.next
+        guard attribute.name != nil, attribute.value != nil else { continue }
+        return Attribute(
+          name: UnsafeRawBufferPointer(text: attribute.name),
+          resource: attribute.resource.map { UnsafeRawBufferPointer(text: $0) },
+          value: UnsafeRawBufferPointer(text: attribute.value))
       }
       return nil
     }
+  }
+}
 
-    private var attributes: some Sequence<pbs_attribute> {
-      sequence(first: object.pointee.attributes) { $0?.pointee.next }
-        .lazy.prefix { $0 != nil }.compactMap { $0?.pointee }
-    }
+extension UnsafeRawBufferPointer {
+  /// The octets of a C text without its end; none of NULL.
+  fileprivate init(text: UnsafePointer<CChar>?) {
+    self.init(start: text, count: text.map { strlen($0) } ?? 0)
+  }
+
+  fileprivate init(text: UnsafeMutablePointer<CChar>?) {
+    self.init(text: UnsafePointer(text))
   }
 }

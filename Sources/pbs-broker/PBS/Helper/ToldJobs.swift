@@ -3,8 +3,7 @@
 struct ToldJobs {
   private struct Told {
     var fingerprint: Int
-    /// PBS's second in which it changed last.
-    var changedAt: Int?
+    var brief: JobGlance.Brief
     /// The listing that named it last.
     var listing: Int
     /// A later listing did not name it, which has been told.
@@ -39,12 +38,26 @@ struct ToldJobs {
 
   /// Whether this is to be told of a job.
   /// - Parameter now: monotonic seconds when it was asked for.
-  mutating func isNews(_ id: String, fingerprint: Int, changedAt: Int?, now: Double) -> Bool {
-    if let changedAt, changedAt > newest?.change ?? .min { newest = (changedAt, now) }
+  mutating func isNews(
+    _ id: String, fingerprint: Int, _ brief: JobGlance.Brief, now: Double
+  ) -> Bool {
+    if let changedAt = brief.changedAt, changedAt > newest?.change ?? .min {
+      newest = (changedAt, now)
+    }
     let former = jobs[id]
     let isNews = former?.fingerprint != fingerprint || former?.isGone == true
-    jobs[id] = Told(fingerprint: fingerprint, changedAt: changedAt, listing: listing)
+    jobs[id] = Told(fingerprint: fingerprint, brief: brief, listing: listing)
     return isNews
+  }
+
+  /// Whether this has been told of a job as it is, as far as PBS says that briefly.
+  func knows(_ id: String, _ brief: JobGlance.Brief) -> Bool {
+    jobs[id].map { !$0.isGone && $0.brief == brief } ?? false
+  }
+
+  /// The listing names a job of which it tells nothing else.
+  mutating func isThere(_ id: String) {
+    jobs[id]?.listing = listing
   }
 
   /// Ends a listing of all jobs.
@@ -56,7 +69,7 @@ struct ToldJobs {
       if !told.isGone { gone.append(id) }
       jobs[id]?.isGone = true
       // One that has ended is told among the changes for a while, and would be news each time.
-      if since.map({ told.changedAt ?? 0 < $0 }) ?? true { jobs[id] = nil }
+      if since.map({ told.brief.changedAt ?? 0 < $0 }) ?? true { jobs[id] = nil }
     }
     return gone
   }
