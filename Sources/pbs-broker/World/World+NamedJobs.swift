@@ -2,7 +2,7 @@ import Kubernetes
 import Messages
 import Monitoring
 
-/// The jobs that bound pods name in their annotation, which is the text of their owners.
+/// The jobs with which pods were bound. Their annotations name them, but are the text of their owners.
 extension World {
   /// Jobs that bound pods name and that PBS is to tell the state of: pods that have not finished
   /// and of which no job is known. By id, UIDs of the pods. None before all pods were told: of a
@@ -12,14 +12,28 @@ extension World {
     var expected: [String: Set<String>] = [:]
     guard syncedSince != nil else { return expected }
     for record in pods.values where record.isPresent && record.jobs.isEmpty {
-      guard let pod = record.pod, pod.nodeName != nil, !pod.isFinished, record.disownedJob == nil,
-        let text = pod.metadata.annotations?[WellKnown.jobID], let id = JobID(text),
-        id.server == server, !id.isArray, !isWrittenByUser(pod),
+      guard let pod = record.pod, pod.nodeName != nil, !pod.isFinished,
+        let id = namedJob(of: pod, record), id.server == server, !id.isArray,
         !record.ended.contains(where: { $0.id == id.description })
       else { continue }
       expected[id.description, default: []].insert(record.uid)
     }
     return expected
+  }
+
+  /// The job with which a pod was bound, by that job's own word where it has been heard: the
+  /// annotation may name an earlier one, or what the pod's owner likes.
+  private func namedJob(of pod: Pod, _ record: PodRecord) -> JobID? {
+    if let bound = record.boundJob { return JobID(bound) }
+    guard record.disownedJob == nil, !isWrittenByUser(pod) else { return nil }
+    return pod.metadata.annotations?[WellKnown.jobID].flatMap { JobID($0) }
+  }
+
+  /// A pod that waits was never bound, or is so no more, since etcd was restored: what it will be
+  /// bound with, nobody knows.
+  func forgetBinding(of record: PodRecord) {
+    (record.boundSince, record.boundJob, record.boundRunCount) = (nil, nil, nil)
+    record.disownedJob = nil
   }
 
   /// Disowns what bound pods name that can be no job of our PBS, after a poll of all jobs.

@@ -120,7 +120,11 @@ final class World {
     let record = record(uid)
     noteFate(of: pod, record, now: now)
     record.noteGrace(of: pod, before: record.pod, now: now)
-    if pod.nodeName != nil, record.boundSince == nil { record.boundSince = now }
+    if pod.nodeName == nil {
+      forgetBinding(of: record)
+    } else if record.boundSince == nil {
+      record.boundSince = now
+    }
     if record.pod?.nodeName != nil, record.pod?.spec != pod.spec { record.isResized = true }
     // Also while nobody watched.
     if pod.nodeName != nil, pod.metadata.resized == true { record.isResized = true }
