@@ -1,5 +1,4 @@
 import FoundationEssentials
-import JSONCoding
 import Logging
 import Messages
 import Runtime
@@ -50,7 +49,7 @@ final class HintListener {
 
   /// A message as a hint; nil when it is none.
   nonisolated static func hint(_ json: Data) -> Hint? {
-    guard let hint = try? JSONDocument.decode(Hint.self, from: json), hint.type == "hint",
+    guard let hint = try? JSONDecoder().decode(Hint.self, from: json), hint.type == "hint",
       JobID(hint.job) != nil
     else { return nil }
     return hint
