@@ -24,6 +24,8 @@ import Testing
     ("qsub-no-address.txt", .busy),
     ("qstat-no-address.txt", .busy),
     ("qsub-no-descriptors.txt", .busy),
+    // Also of a host that a job's id names as its server, which no pod's dependency may.
+    ("qsub-depend-on-another-host.txt", .busy),
     ("qsub-limit-user-queue.txt", .limit),
     ("qsub-limit-named-user-queue.txt", .limit),
     ("qsub-limit-group-queue.txt", .limit),
