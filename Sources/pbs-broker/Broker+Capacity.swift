@@ -5,6 +5,7 @@ import Runtime
 extension Broker {
   /// Compares all hosts with their nodes, now and then.
   func sayCapacity() {
+    hostWatch.tellNodes(world.nodes)
     guard world.syncedSince != nil, world.cluster?.nodeUse == true, world.hostMap.knowsHosts,
       hostWatch.isDue()
     else { return }

@@ -17,6 +17,8 @@ final class HostWatch {
   private let log: Logger
   private var news = CapacityNews()
   private var isLooking = false
+  /// What was found last, while no binder has heard of it.
+  private var untold: [HostReport]?
   /// What was found last, by host, finding and severity.
   private(set) var findings: [[String]: Double] = [:]
   /// What PBS's queues have said last.
@@ -37,8 +39,16 @@ final class HostWatch {
     for line in news.lines(of: reports) {
       log.log(level: line.isWarning ? .warning : .notice, "\(line.text)")
     }
-    notes.tell(reports, nodes: nodes, now: clock.now)
     findings = Self.counted(reports)
+    untold = reports
+    tellNodes(nodes)
+  }
+
+  /// Tells binders of what was found last, as soon as there is one that hears it.
+  func tellNodes(_ nodes: [String: Node]) {
+    guard let reports = untold, notes.isHeard else { return }
+    untold = nil
+    notes.tell(reports, nodes: nodes, now: clock.now)
   }
 
   /// Asks PBS for its queues, unless it is being asked.

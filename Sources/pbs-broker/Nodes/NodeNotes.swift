@@ -30,11 +30,12 @@ final class NodeNotes {
     self.publisher = publisher
   }
 
+  /// Whether there is a binder: an Event that nobody hears of is lost.
+  var isHeard: Bool { !publisher.sharers.isEmpty }
+
   /// Tells binders what is wrong, as far as it is their turn to hear it.
   /// - Parameter nodes: by name.
   func tell(_ reports: [HostReport], nodes: [String: Node], now: Double) {
-    // One that nobody hears would be lost.
-    guard !publisher.sharers.isEmpty else { return }
     var left = Self.most
     if told.count > Self.limit { told = told.filter { now - $0.value < Self.interval } }
     for report in reports {
