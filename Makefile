@@ -112,6 +112,10 @@ simulate: prepare
 	PBS_CONNECTOR_SIMULATE=1 swift build --product simulate
 	$(PYTHON) -m simulation --program .build/debug/simulate --hours $(HOURS) $(if $(SEED),--seed $(SEED))
 
+# Puts back what was mended, one after the other, in a copy: the simulator has to find each.
+simulate-defects: prepare
+	$(PYTHON) -m simulation.defects $(DEFECTS)
+
 # Each target for so many seconds, in a build of its own (.build-fuzz).
 fuzz: prepare-tests
 	$(PYTHON) -m fuzz --seconds $(SECONDS) $(TARGETS)

@@ -123,7 +123,9 @@ if Context.environment["PBS_CONNECTOR_SIMULATE"] != nil {
         "HTTP", "KubernetesClient", "ManualTime", "kube-watcher", "pbs-broker", "binder",
       ],
       path: "Tests/simulation",
-      exclude: ["test_simulation.py", "__init__.py", "__main__.py", "runs.py"]))
+      exclude: [
+        "test_simulation.py", "__init__.py", "__main__.py", "runs.py", "defects.py", "defects",
+      ]))
 }
 
 // `make fuzz`: its main function is libFuzzer's, so nothing else can link it.

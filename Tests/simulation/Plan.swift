@@ -27,6 +27,19 @@ struct Plan: Sendable {
     case podEdited, podResized, podTampered
     case hintsMissing, hintsBogus
 
+    /// How often it comes, as compared with others: most of what was ever wrong was so since processes
+    /// came and went while PBS or a peer could not be heard.
+    var weight: Int {
+      switch self {
+      case .killWatcher, .killBroker, .killBinder, .stopBroker, .stopBinder, .brokerDeaf,
+        .brokerBlind,
+        .pbsAway, .pbsUnreadable, .pbsLosesJobs:
+        4
+      case .secondBroker, .pbsListsNothing, .apiAway, .apiErrs: 2
+      default: 1
+      }
+    }
+
     /// The shortest and the longest that it lasts, in seconds.
     var lasts: (Double, Double) {
       switch self {
@@ -34,6 +47,8 @@ struct Plan: Sendable {
       // PBS gives up a host after 310 s (node_fail_requeue).
       case .hostDown: (0.5, 1000)
       case .pbsListsNothing, .pbsListsPart: (0.2, 100)
+      // Longer than a job may be without its pod.
+      case .brokerDeaf: (0.5, 1500)
       default: (0.5, 400)
       }
     }
@@ -68,8 +83,10 @@ struct Plan: Sendable {
 
   var faults: [Fault] = []
   var arrivals: [Arrival] = []
-  /// Seconds of faults and arrivals; after them there is peace.
+  /// Seconds of faults and arrivals, and those after them in which there is peace: what has to come
+  /// about does so then.
   var seconds: Double
+  var peace = 4 * 3600.0
   var site: Site
   /// Whether PBS's hooks send hints, and whether jobs belong to users by namespace, with proof.
   var hasHints: Bool
@@ -94,6 +111,15 @@ struct Plan: Sendable {
     drawFaults(&faultNumbers)
   }
 
+  /// The part of it from this moment on, as if it began then.
+  mutating func begin(at moment: Double) {
+    faults = faults.filter { $0.at >= moment }
+    arrivals = arrivals.filter { $0.at >= moment }
+    for index in faults.indices { faults[index].at -= moment }
+    for index in arrivals.indices { arrivals[index].at -= moment }
+    seconds -= moment
+  }
+
   private mutating func drawArrivals(_ numbers: inout Jitter) {
     var moment = 10.0
     while moment < seconds {
@@ -113,6 +139,7 @@ struct Plan: Sendable {
   }
 
   private mutating func drawFaults(_ numbers: inout Jitter) {
+    let kinds = Kind.allCases.flatMap { Array(repeating: $0, count: $0.weight) }
     // Near to what users do: most faults at other times meet nothing.
     var index = 0
     while index < arrivals.count {
@@ -120,7 +147,7 @@ struct Plan: Sendable {
         var moment = arrivals[index].at + Self.spread(0.05, 1800, &numbers)
         // They seldom come alone.
         repeat {
-          let kind = Kind.allCases.randomElement(using: &numbers) ?? .killBroker
+          let kind = kinds.randomElement(using: &numbers) ?? .killBroker
           let (least, most) = kind.lasts
           faults.append(
             Fault(
@@ -136,11 +163,15 @@ struct Plan: Sendable {
 
   /// A number between the two, each order of magnitude as probable as the others.
   private static func spread(_ least: Double, _ most: Double, _ numbers: inout Jitter) -> Double {
-    var result = least
     // Without a logarithm, whose last digit may differ between machines.
-    while result < most, Int.random(in: 0..<4, using: &numbers) > 0 {
-      result *= Double.random(in: 1...3, using: &numbers)
+    var steps = 0
+    var top = least
+    while top < most {
+      top *= 2
+      steps += 1
     }
-    return min(result, most)
+    var result = least
+    for _ in 0..<Int.random(in: 0...max(steps - 1, 0), using: &numbers) { result *= 2 }
+    return min(result * Double.random(in: 1...2, using: &numbers), most)
   }
 }

@@ -7,6 +7,10 @@ extension Run {
     let seconds = fault.lasts
     if trap?.first == fault.kind { trap?.removeFirst() }
     history.note("fault: \(fault.kind.rawValue) for \(Int(seconds)) s")
+    // A list that is empty for less than a second is none that a broker believes.
+    if fault.kind == .pbsListsNothing, seconds < 0.85 {
+      return pbs.restarted(listsLate: true)
+    }
     trouble.begin(fault.kind, for: seconds)
     switch fault.kind {
     case .killWatcher: restart(fault.one(of: up(watchers)), after: min(seconds, 60))

@@ -14,9 +14,6 @@ final class Run {
   nonisolated static let vanishLeast = 3
   /// Seconds between the polls that have to agree then.
   nonisolated static let vanishInterval = 30.0
-  /// Seconds without faults and new pods at the end: what has to come about does so in them.
-  static let peace = 4 * 3600.0
-
   /// How much slower than by default this site looks, pings and waits, so that an hour does not
   /// consist of polls. A Lease cannot be slower.
   let scale: Double
@@ -89,7 +86,7 @@ final class Run {
     }
     for fault in plan.faults { later(fault.at) { [unowned self] in begin(fault) } }
     look()
-    let end = Self.beginning + plan.seconds + Self.peace
+    let end = Self.beginning + plan.seconds + plan.peace
     while judge.violation == nil {
       steps += 1
       EventLoop.shared.runPending()

@@ -27,7 +27,7 @@ final class SimulatedPBS {
     /// As PBS tells it.
     var told: Job {
       var job = job
-      if job.isWaiting { job.terms = terms } else { job.recorded = nil }
+      if job.isWaiting { job.toldTerms = ToldTerms(terms) } else { job.recordedTerms = nil }
       return job
     }
   }
@@ -80,7 +80,7 @@ final class SimulatedPBS {
     job.cluster = value(WellKnown.cluster)
     job.scheduler = value(WellKnown.podScheduler)
     job.select = description.select
-    job.recorded = JobTerms(value(WellKnown.jobTerms))
+    job.recordedTerms = value(WellKnown.jobTerms)
     if run.plan.hasUsers, let cluster = job.cluster, let pod = job.pod {
       job.proof = ProvenPod(cluster: cluster, pod: pod).text
     }

@@ -3,9 +3,10 @@ import Glibc
 
 @testable import Runtime
 
-/// `simulate HOURS SEED [loud] [once] [trap=KIND,KIND]`: one run, and where it fails the shortest
-/// history that does. A trap is a defect that is none: it closes with the first binding after faults of
-/// these kinds, in this order, and shows that the shortest history is found.
+/// `simulate HOURS SEED [loud] [once] [plan] [from=HOUR] [trap=KIND,KIND]`: one run, and where it
+/// fails the shortest history that does; or the plan alone. `from` leaves out all before that hour. A
+/// trap is a defect that is none: it closes with the first binding after faults of these kinds, in
+/// this order, and shows that the shortest history is found.
 ///
 /// The order of sets and dictionaries depends on a secret of each process unless it is told not to.
 if ProcessInfo.processInfo.environment["SWIFT_DETERMINISTIC_HASHING"] == nil {
@@ -31,9 +32,24 @@ private enum Program {
     let folder = "/tmp/pbs-connector-simulation-\(getpid())"
     mkdir(folder, 0o700)
     defer { try? FileManager.default.removeItem(atPath: folder) }
-    let plan = Plan(seed: seed, hours: hours)
-    let trap = arguments.first { $0.hasPrefix("trap=") }?.dropFirst(5).split(separator: ",")
-      .compactMap { Plan.Kind(rawValue: String($0)) }
+    var plan = Plan(seed: seed, hours: hours)
+    if let from = value("from", arguments).flatMap({ Double($0) }) {
+      plan.begin(at: from * 3600)
+      plan.peace = 1800
+    }
+    let trap = value("trap", arguments)?.split(separator: ",").compactMap {
+      Plan.Kind(rawValue: String($0))
+    }
+    if arguments.contains("plan") {
+      for fault in plan.faults {
+        print("\(fault.at) \(fault.kind.rawValue) \(fault.lasts) \(fault.choice % 4)")
+      }
+      for arrival in plan.arrivals {
+        print("\(arrival.at) arrival \(arrival.life) \(arrival.cpus)")
+      }
+      print("site \(plan.site.rawValue) hosts \(plan.hosts) cpus \(plan.cpus)")
+      return 0
+    }
     let clock = SystemClock()
     let began = clock.now
     let make = { (plan: Plan, isLoud: Bool) in
@@ -45,7 +61,7 @@ private enum Program {
     print(
       "SEED=\(seed), \(plan.site.rawValue): \(plan.arrivals.count) pods, \(plan.faults.count) faults, \(run.history.count) events, "
         + "history \(String(run.history.digest, radix: 16)), \(run.steps) steps, \(Int(took)) s: "
-        + "\(Int(hours / took)) hours a second")
+        + "\(Int(plan.seconds / 3600 / took)) hours a second")
     guard let violation else { return 0 }
     print("SEED=\(seed) fails: \(violation)")
     for line in run.history.last.suffix(arguments.contains("once") ? 60 : 0) { print(line) }
@@ -66,6 +82,10 @@ private enum Program {
     _ = last.go()
     for line in last.history.last { print(line) }
     return 1
+  }
+
+  private static func value(_ name: String, _ arguments: [String]) -> Substring? {
+    arguments.first { $0.hasPrefix("\(name)=") }?.dropFirst(name.count + 1)
   }
 
   /// What was wrong, without the names and numbers.

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 
+from simulation.defects import ROOT, Defect, defects
 from simulation.runs import parts, run
 
 PROGRAM = Path(__file__).resolve().parents[2] / ".build" / "debug" / "simulate"
@@ -50,3 +53,13 @@ def test_of_a_failure_the_shortest_history_is_found() -> None:
 
 def test_many_hours_are_runs_of_a_hundred_each_with_a_seed_of_its_own() -> None:
     assert parts(250, 7) == [(100, 7), (100, 8), (50, 9)]
+
+
+@pytest.mark.skipif(shutil.which("patch") is None, reason="there is no patch(1)")
+@pytest.mark.parametrize("defect", defects(), ids=lambda defect: defect.patch.stem)
+def test_each_defect_can_be_put_back(defect: Defect) -> None:
+    """`make simulate-defects` builds each; that the sources have moved on is to be seen at once."""
+    assert re.compile(defect.words) and (defect.seed is None or defect.hours <= 100)
+    ended = subprocess.run(["patch", "--strip=1", "--dry-run", "--force", f"--input={defect.patch}"], cwd=ROOT,
+                           capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stdout
