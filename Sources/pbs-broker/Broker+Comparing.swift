@@ -102,6 +102,8 @@ extension Broker {
     let isTold = outbox.want(
       decision.message, for: uid, name: record.name, isGone: record.isGone)
     record.isQuiet = isQuiet(record, decision, isTold: isTold)
+    // Many stand still: what they need is found again when something is heard.
+    if record.isQuiet { record.translated = nil }
     if record.jobs.isEmpty, !record.isPresent, !record.isSubmitting {
       world.forget(uid)
       outbox.forget(uid)

@@ -21,7 +21,7 @@ extension Broker {
       world.rejections.forgetCalm(clock.now)
     }
     markForRound(isDue: isDue, now: begun)
-    for job in deleter.jobs {
+    for job in deleter.due {
       if let uid = world.jobs[job]?.job.pod?.uid { world.markChanged(uid) }
     }
     submitter.start()
@@ -34,7 +34,7 @@ extension Broker {
   /// - Parameter isDue: whether it is time for all those that are not quiet.
   func markForRound(isDue: Bool, now: Double) {
     for record in world.pods.values where !record.isQuiet {
-      if isDue || !record.isPresent || record.pod?.isTerminating == true {
+      if isDue || !(record.isGone || record.isPresent) || record.pod?.isTerminating == true {
         world.markChanged(record.uid)
       }
     }
@@ -44,6 +44,8 @@ extension Broker {
   /// Whether nothing follows for a pod until something is heard of it.
   /// - Parameter isTold: whether its owner was told what he is to know now.
   func isQuiet(_ record: PodRecord, _ decision: Decision, isTold: Bool) -> Bool {
+    // The deleter goes on by itself, and the job's end is heard.
+    if record.isGone { return record.jobs.allSatisfy(deleter.isDeleting) }
     guard isTold, decision.isStill, record.isPresent, let pod = record.pod, !pod.isTerminating
     else { return false }
     if pod.isFinished { return record.jobs.isEmpty }

@@ -93,6 +93,12 @@ final class Deleter {
   /// Jobs whose deletion has been asked for, or is to be.
   var jobs: Set<String> { Set(entries.keys) }
 
+  /// Those that wait for nothing but to be asked for again.
+  var due: [String] {
+    let now = clock.now
+    return entries.filter { !$0.value.isQueued && now >= $0.value.notBefore }.map(\.key)
+  }
+
   /// Whether the deletion of this job has been asked for, or is to be.
   func isDeleting(_ job: String) -> Bool { entries[job] != nil }
 

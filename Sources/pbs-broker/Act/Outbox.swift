@@ -94,7 +94,7 @@ final class Outbox {
   /// - Parameters:
   ///   - isGone: whether the pod no longer exists, so that nothing can be told about it.
   ///   - name: the pod's, for the log.
-  /// - Returns: false where it is to be said later, since something else was said a moment ago.
+  /// - Returns: false where the next comparison is to bring it again: too much was said lately.
   @discardableResult
   func want(_ message: BrokerMessage?, for uid: String, name: String, isGone: Bool) -> Bool {
     guard message != nil || entries[uid] != nil else { return true }
@@ -104,7 +104,6 @@ final class Outbox {
     if case .report(let report) = message, case .report = entry.message,
       !entry.throttle.allows(report.throttled, now: clock.now)
     {
-      // The next comparison brings it again.
       return false
     }
     if message == nil, !isGone, !entry.isAnswered, case .report(let report) = entry.message,
@@ -293,9 +292,8 @@ final class Outbox {
   }
 
   private func published(_ uid: String) -> Published? {
-    guard let entry = entries[uid], let message = entry.message, !entry.isAnswered, owns(uid) else {
-      return nil
-    }
+    guard let entry = entries[uid], let message = entry.message, !entry.isAnswered, owns(uid)
+    else { return nil }
     let numbered = NumberedMessage(id: entry.id, message: message)
     return Published(key: uid, uid: uid) { try JSONEncoder().encode(numbered) }
   }

@@ -72,10 +72,12 @@ enum JobAttributes {
     return String(escaped)
   }
 
+  private static let escapes: [Unicode.Scalar: String] = [
+    "<": "&lt;", ">": "&gt;", "&": "&amp;", "\"": "&quot;", "'": "&apos;",
+  ]
+
   private static func xml(_ text: String) -> String {
-    let escapes: [Unicode.Scalar: String] = [
-      "<": "&lt;", ">": "&gt;", "&": "&amp;", "\"": "&quot;", "'": "&apos;",
-    ]
+    guard text.unicodeScalars.contains(where: { escapes[$0] != nil }) else { return text }
     return text.unicodeScalars.map { escapes[$0] ?? String($0) }.joined()
   }
 }

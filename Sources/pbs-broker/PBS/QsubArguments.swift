@@ -118,6 +118,11 @@ enum QsubArguments {
   /// doubled twice on its way, a quote begins or ends a quoted part whatever stands before it, and
   /// blanks at the end are lost. Control characters arrive, but what prints a job prints them too.
   static func escaped(_ value: String) -> String? {
+    // As nearly all are.
+    let isPlain = value.utf8.allSatisfy {
+      (0x20...0x7E).contains($0) && !"\\\"',".utf8.contains($0)
+    }
+    if isPlain { return value.utf8.last == UInt8(ascii: " ") ? nil : value }
     let isForbidden: (Unicode.Scalar) -> Bool = { scalar in
       scalar.properties.generalCategory == .control || "\\\"'".unicodeScalars.contains(scalar)
     }

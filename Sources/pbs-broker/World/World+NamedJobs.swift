@@ -11,7 +11,7 @@ extension World {
   func expectedJobs(server: String) -> [String: Set<String>] {
     var expected: [String: Set<String>] = [:]
     guard syncedSince != nil else { return expected }
-    for record in pods.values where record.isPresent && record.jobs.isEmpty {
+    for record in pods.values where record.jobs.isEmpty && record.isPresent {
       guard let pod = record.pod, pod.nodeName != nil, !pod.isFinished,
         let id = namedJob(of: pod, record), id.server == server, !id.isArray,
         !record.ended.contains(where: { $0.id == id.description })
@@ -39,7 +39,7 @@ extension World {
   /// Disowns what bound pods name that can be no job of our PBS, after a poll of all jobs.
   func disownWhatIsNoJob(server: String) {
     guard syncedSince != nil else { return }
-    for record in pods.values where record.isPresent && record.jobs.isEmpty {
+    for record in pods.values where record.jobs.isEmpty && record.isPresent {
       guard let pod = record.pod, pod.nodeName != nil, !pod.isFinished,
         let text = pod.metadata.annotations?[WellKnown.jobID], record.ended.isEmpty
       else { continue }

@@ -12,7 +12,7 @@ extension World {
   /// Whether some bound pod names a job of which nothing is known.
   var hasNamedJobs: Bool {
     pods.values.contains { record in
-      record.isPresent && record.jobs.isEmpty && record.pod?.nodeName != nil
+      record.jobs.isEmpty && record.isPresent && record.pod?.nodeName != nil
         && record.pod?.metadata.annotations?[WellKnown.jobID] != nil
     }
   }
