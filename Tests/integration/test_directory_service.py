@@ -72,7 +72,7 @@ def test_while_a_directory_service_is_away_pods_wait_and_others_are_served(
     wait_words(users, "waits", words)
     assert users.owners() == {served: BOB}
     service.knows(ALICE)
-    users.site.wait(lambda _: uid in users.owners(), 120)
+    users.pbs.wait(lambda _: uid in users.owners(), 240, "the job")
     assert users.owners() == {uid: ALICE, served: BOB}
 
 

@@ -26,7 +26,7 @@ final class UserDirectory {
     var timer: (any Timer)?
 
     init(jitter: Jitter) {
-      backoff = Backoff(first: 5, longest: 60, jitter: jitter)
+      backoff = Backoff(first: 5, longest: 30, jitter: jitter)
     }
   }
 
