@@ -30,7 +30,8 @@ import Testing
   }
 
   @Test(arguments: [
-    (PBSError.limit("x"), PBSError.refused("x")), (.unauthorized("x"), .refused("x")),
+    (PBSError.limit("x"), PBSError.limit("x")), (.unauthorized("x"), .refused("x")),
+    (.limit("qsub: Unknown queue"), .refused("qsub: Unknown queue")),
     (.refused("x"), .refused("x")), (.busy("x"), .busy("x")),
     (.unavailable("x"), .unavailable("x")),
   ])

@@ -58,6 +58,8 @@ struct StoppedHelperTests {
         try await helpers.ask(.delete(job: "1.pbsserver", force: false), as: Self.user("daemon"))
       }
     }
+    // His request has his helper before the other one comes.
+    #expect(await soon { helpers.busy == 1 })
     _ = try await helpers.ask(.server, as: Self.user("bin"))
     #expect(helpers.count == 1)
     await task.value

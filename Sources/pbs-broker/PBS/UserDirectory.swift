@@ -60,6 +60,9 @@ final class UserDirectory {
     }
   }
 
+  /// Whether nobody is being asked about at the moment.
+  var isIdle: Bool { underWay == 0 && queue.isEmpty }
+
   /// What is known of a user; nil where nothing is yet.
   func answer(for name: String) -> UserAnswer? { entries[name]?.answer }
 

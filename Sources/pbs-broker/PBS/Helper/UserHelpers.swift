@@ -67,6 +67,9 @@ final class UserHelpers {
   /// How many helpers of others there are.
   var count: Int { others.count }
 
+  /// How many of them have something to answer.
+  var busy: Int { others.values.count { $0.pending > 0 } }
+
   /// Asks our own helper.
   func ask(
     _ request: HelperRequest, within seconds: Double? = nil
