@@ -24,9 +24,9 @@ struct ProofToken: Sendable, Equatable {
     if !Self.isUID(uid) { return "uid" }
     if !Self.isNamespace(namespace) { return "namespace" }
     if !Self.isName(name) { return "name" }
-    if !Self.matches(user, /[^@\s\/]{1,64}@[A-Za-z0-9._-]{1,255}/) { return "user" }
+    if !Self.isUser(user) { return "user" }
     if !(0...999_999_999_999).contains(expiry) { return "expiry" }
-    if !Self.matches(nonce, /[A-Za-z0-9_-]{16,64}/) { return "nonce" }
+    if !Self.isNonce(nonce) { return "nonce" }
     return nil
   }
 
@@ -59,21 +59,57 @@ struct ProofToken: Sendable, Equatable {
   // MARK: What its parts may be
 
   static func isCluster(_ text: String) -> Bool {
-    matches(text, /[A-Za-z0-9][A-Za-z0-9._-]{0,252}/)
+    consists(text, 1...253) { isLetterOrDigit($0) || isOneOf("._-", $0) }
+      && text.utf8.first.map(isLetterOrDigit) == true
   }
 
-  static func isUID(_ text: String) -> Bool { matches(text, /[A-Za-z0-9-]{1,64}/) }
+  static func isUID(_ text: String) -> Bool {
+    consists(text, 1...64) { isLetterOrDigit($0) || isOneOf("-", $0) }
+  }
 
   static func isNamespace(_ text: String) -> Bool {
-    matches(text, /[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?/)
+    consists(text, 1...63) { isSmallOrDigit($0) || isOneOf("-", $0) }
+      && isSmallOrDigit(atBothEndsOf: text)
   }
 
   static func isName(_ text: String) -> Bool {
-    matches(text, /[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?/)
+    consists(text, 1...253) { isSmallOrDigit($0) || isOneOf(".-", $0) }
+      && isSmallOrDigit(atBothEndsOf: text)
   }
 
-  private static func matches(_ text: String, _ rule: Regex<Substring>) -> Bool {
-    // Some signs outside of ASCII count as equal to letters of it.
-    text.utf8.allSatisfy { $0 < 0x80 } && text.wholeMatch(of: rule) != nil
+  /// "pbs-broker@pbsserver".
+  static func isUser(_ text: String) -> Bool {
+    let parts = text.split(separator: "@", omittingEmptySubsequences: false)
+    return parts.count == 2
+      && consists(parts[0], 1...64) { $0 < 0x80 && !isOneOf("/ \t\n\u{B}\u{C}\r", $0) }
+      && consists(parts[1], 1...255) { isLetterOrDigit($0) || isOneOf("._-", $0) }
+  }
+
+  static func isNonce(_ text: String) -> Bool {
+    consists(text, 16...64) { isLetterOrDigit($0) || isOneOf("_-", $0) }
+  }
+
+  // Octet by octet, since each job that PBS tells of is looked at so, again and again: a Regex costs
+  // a hundred times as much.
+  private static func consists(
+    _ text: some StringProtocol, _ lengths: ClosedRange<Int>, of isAllowed: (UInt8) -> Bool
+  ) -> Bool {
+    lengths.contains(text.utf8.count) && text.utf8.allSatisfy(isAllowed)
+  }
+
+  private static func isOneOf(_ signs: StaticString, _ octet: UInt8) -> Bool {
+    signs.withUTF8Buffer { $0.contains(octet) }
+  }
+
+  private static func isSmallOrDigit(_ octet: UInt8) -> Bool {
+    (0x30...0x39).contains(octet) || (0x61...0x7A).contains(octet)
+  }
+
+  private static func isLetterOrDigit(_ octet: UInt8) -> Bool {
+    isSmallOrDigit(octet) || (0x41...0x5A).contains(octet)
+  }
+
+  private static func isSmallOrDigit(atBothEndsOf text: String) -> Bool {
+    text.utf8.first.map(isSmallOrDigit) == true && text.utf8.last.map(isSmallOrDigit) == true
   }
 }
