@@ -79,7 +79,9 @@ kubernetes: prepare-tests
 # On the kube-apiserver that is built here; then what needs a real one also on that in $KUBEBUILDER_ASSETS.
 test: prepare-tests build kubernetes
 	swift test --no-parallel
-	$(MAKE) simulate HOURS=100 SEED=
+	$(MAKE) simulate HOURS=30 SEED=13
+	$(MAKE) simulate HOURS=30 SEED=11
+	$(MAKE) simulate HOURS=12 SEED=12
 	$(call beside,KUBEBUILDER_ASSETS=,Tests)
 	$(call beside,KUBEBUILDER_ASSETS= PBS_CONNECTOR_BACKEND=libpbs,$(BY_LIBRARY) -m "not real_pbs")
 ifneq ($(wildcard $(KUBEBUILDER_ASSETS)/kube-apiserver),)
