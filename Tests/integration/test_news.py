@@ -62,7 +62,8 @@ def test_pods_whose_jobs_wait_for_a_connection_say_so(tmp_path: Path, pbs: PBSSi
                              configuration="pbs-broker:\n  connections-per-minute: 30\n"):
         site.connector.start()
         site.create("first")
-        site.wait_bound("first", 30)
+        # Ten looks a minute, several of them at the start.
+        site.wait_bound("first", 60)
         for index in range(40):
             site.create(f"pod-{index}")
         site.wait_condition("pod-39", "PodScheduled", "connections-per-minute", 60)
