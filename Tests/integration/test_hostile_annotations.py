@@ -26,6 +26,7 @@ def deleted(site: Site) -> set[str]:
     """The names of the pods that somebody has deleted."""
     return {entry.name for entry in site.kubernetes.record if entry.kind == "deleting"}
 
+
 # What pbs-broker asks by itself, with an option that a user may write as well.
 OWN = ("-Q", "-f")
 
