@@ -305,8 +305,12 @@ class SitePBS:
     def let_submitter_operate(self) -> None:
         """The submitter is an operator of PBS."""
         self._change_server()
-        self._undo.callback(self._qmgr, f"set server operators -= {self.submitter}@*")
-        self._qmgr(f"set server operators += {self.submitter}@*")
+        entry = f"{self.submitter}@*"
+        if entry in self._real.run("qmgr", "-c", "list server operators"):
+            # Left behind by a run that was killed; PBS takes no entry twice.
+            self._qmgr(f"set server operators -= {entry}")
+        self._undo.callback(self._qmgr, f"set server operators -= {entry}")
+        self._qmgr(f"set server operators += {entry}")
 
     def let_submitter_set_hosts(self) -> None:
         """The submitter is an operator and finds the resource k8s_capacity, which stays; all else of the hosts is put back."""
