@@ -134,8 +134,8 @@ def test_nobody_resizes_a_pod_of_ours_on_its_node(guarded: Guarded) -> None:
     larger = {"spec": {"containers": [{"name": "main", "resources": {"requests": {"cpu": "2"}}}]}}
     guarded.refused("alice", "resize", "PATCH", f"{path('resized')}/resize", larger, STRATEGIC)
     # The job of one that waits gets the new size.
-    guarded.create("waits")
-    resized = guarded.clients["alice"].json("PATCH", f"{path('waits')}/resize", larger, STRATEGIC)
+    guarded.create("waits-for-more")
+    resized = guarded.clients["alice"].json("PATCH", f"{path('waits-for-more')}/resize", larger, STRATEGIC)
     assert resized["spec"]["containers"][0]["resources"]["requests"]["cpu"] == "2"
 
 
