@@ -38,9 +38,9 @@ class LoneBinder:
         return next((each for each in self.pod(name)["status"].get("conditions", []) if each["type"] == kind), None)
 
     def events_of(self, name: str) -> list[dict[str, Any]]:
-        """Those of the pod that has the name now."""
+        """Those of the pod that has the name now. Those of a server's own, about no object, have no UID."""
         uid = self.pod(name)["metadata"]["uid"]
-        return [event for event in self.kubernetes.events("default") if event["involvedObject"]["uid"] == uid]
+        return [event for event in self.kubernetes.events("default") if event["involvedObject"].get("uid") == uid]
 
     def wait_event(self, name: str, reason: str) -> dict[str, Any]:
         self.kubernetes.wait(lambda _: any(event["reason"] == reason for event in self.events_of(name)), 15)

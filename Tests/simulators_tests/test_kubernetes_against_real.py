@@ -16,6 +16,7 @@ import pytest
 
 from real.kubernetes import RealKubernetes
 from simulators.kubernetes import KubernetesSimulator
+from simulators.kubernetes.release import RELEASES
 
 from .kubernetes_client import request
 from .test_kubernetes_recordings import VARYING
@@ -41,7 +42,9 @@ ALWAYS_VARYING = (
     (re.compile(r"too old resource version: \d+ \(\d+\)"), "too old resource version: N (N)"),
     (re.compile(r'"(?:\d+s|\d+m\d+s|\d+h(?:\d+m)?|\d+d(?:\d+h)?|\d+y(?:\d+d)?)"'), '"AGE"'),
     # A difference of two specs as Go prints them.
-    (re.compile(r"\\n[\xa0 ]+core\.PodSpec\{.*?(?=\",\s*\"(?:reason|field)\")"), ""),
+    (re.compile(r"\\n(?:[\xa0 ]+core\.PodSpec\{|@@ ).*?(?=\",\s*\"(?:reason|field)\")"), ""),
+    # Which build of the release it is.
+    (re.compile(r'"(gitVersion|gitCommit|goVersion)":\s*"[^"]*"'), r'"\1": "BUILD"'),
     (re.compile(r"ResourceVersion in (the precondition|record) \(\d+\)"), r"ResourceVersion in \1 (N)"),
 )
 
@@ -284,26 +287,40 @@ def run(send: Send, nodes: Callable[[str], Any]) -> dict[str, tuple[int, str]]:
 
 
 @pytest.fixture(scope="module")
-def real_answers() -> Iterator[dict[str, tuple[int, str]]]:
+def cluster() -> Iterator[RealKubernetes]:
     reason = RealKubernetes.missing()
     if reason is not None:
         pytest.skip(f"real Kubernetes: {reason}")
     with RealKubernetes() as cluster:
-        clients = {user: cluster.client_of(user) for user in cluster.tokens}
-
-        def send(step: Step, body: bytes | None) -> tuple[int, str]:
-            answer = clients[step.user].request(step.method, step.path, body, step.content_type,
-                                                 {"Accept": step.accept})
-            return answer.status, answer.body.decode()
-
-        yield run(send, cluster.create_node)
+        yield cluster
 
 
 @pytest.fixture(scope="module")
-def simulated_answers() -> Iterator[dict[str, tuple[int, str]]]:
+def release(cluster: RealKubernetes) -> str:
+    """Of the simulator: the one of the server, or none, and then there is nothing to compare."""
+    version = cluster.client.json("GET", "/version")
+    for release in RELEASES.values():
+        if (version["major"], version["minor"]) == (release.version_document["major"], release.version_document["minor"]):
+            return release.name
+    pytest.skip(f"the simulator has the releases {', '.join(RELEASES)}, the server here is {version['gitVersion']}")
+
+
+@pytest.fixture(scope="module")
+def real_answers(cluster: RealKubernetes) -> dict[str, tuple[int, str]]:
+    clients = {user: cluster.client_of(user) for user in cluster.tokens}
+
+    def send(step: Step, body: bytes | None) -> tuple[int, str]:
+        answer = clients[step.user].request(step.method, step.path, body, step.content_type, {"Accept": step.accept})
+        return answer.status, answer.body.decode()
+
+    return run(send, cluster.create_node)
+
+
+@pytest.fixture(scope="module")
+def simulated_answers(release: str) -> Iterator[dict[str, tuple[int, str]]]:
     tokens = {"admin": ("admin", ["system:masters"]), "binder": ("binder", []),
               "node1": ("system:node:node1", ["system:nodes"]), "node2": ("system:node:node2", ["system:nodes"])}
-    with KubernetesSimulator(version="1.20", tokens=tokens, rbac=True) as simulator:
+    with KubernetesSimulator(version=release, tokens=tokens, rbac=True) as simulator:
         for node in ("node1", "node2"):
             simulator.authorise(f"system:node:{node}", [
                 {"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list", "watch", "delete"]}])

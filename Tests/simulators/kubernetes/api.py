@@ -113,7 +113,7 @@ class API:
             case "get", "" | "status":
                 return self._get(call)
             case "list", "":
-                return Response(200, lists.answer(self.store, request, info, resource, self._view(call)) + b"\n")
+                return Response(200, lists.answer(self.store, request, info, resource, self._view(call), self.release) + b"\n")
             case "watch", "":
                 return self._watch(call)
             case "create", "":
@@ -143,7 +143,7 @@ class API:
 
     def _view(self, call: _Call) -> View:
         return views.for_request(call.resource, call.request.headers.get("accept", ""),
-                                 call.request.query.get("includeObject", "Metadata"), self.release.restarts_column)
+                                 call.request.query.get("includeObject", "Metadata"), self.release)
 
     def _object(self, call: _Call, stored: Stored, status: int = 200) -> Response:
         return Response(status, self._view(call).object(stored) + b"\n")
@@ -160,7 +160,7 @@ class API:
     def _watch(self, call: _Call) -> watches.Watch:
         return watches.begin(self.store, call.request, call.resource, self._view(call),
                              lists.prefix_of(call.info, call.resource), lists.selected(call.request, call.resource),
-                             lists.resource_version(call.request), self.release, self._random)
+                             lists.resource_version(call.request, self.release), self.release, self._random)
 
     # Writing
 
@@ -216,7 +216,7 @@ class API:
         if not given.get("resourceVersion") and call.resource not in _UNCONDITIONAL_UPDATE:
             raise errors.invalid(call.resource.name, call.resource.group, call.info.name, [FieldProblem(
                 "metadata.resourceVersion", "FieldValueInvalid",
-                "Invalid value: 0x0: must be specified for an update")])
+                f"Invalid value: {self.release.missing_version}: must be specified for an update")])
         new = self._strategies[call.resource].decoded({**body, "metadata": given}, call.request.body)
         return self._object(call, self._replaced(call, stored, new))
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from . import errors, selector
 from .errors import APIError
+from .release import Release
 from .requests import Request, RequestInfo
 from .resources import Resource
 from .selector import Predicate
@@ -51,15 +52,17 @@ def number(text: str | None, name: str) -> int:
         raise errors.bad_request(f'strconv.ParseInt: parsing "{text}": invalid syntax ({name})') from None
 
 
-def resource_version(request: Request) -> int:
+def resource_version(request: Request, release: Release) -> int:
     text = request.query.get("resourceVersion", "")
     if text and not text.isdecimal():
-        raise APIError(500, "", f'resourceVersion: Invalid value: "{text}": strconv.ParseUint: '
-                                f'parsing "{text}": invalid syntax')
+        words = f'resourceVersion: Invalid value: "{text}": strconv.ParseUint: parsing "{text}": invalid syntax'
+        if release.refuses_bad_versions:
+            raise errors.bad_request(f"invalid resource version: {words}")
+        raise APIError(500, "", words)
     return int(text or 0)
 
 
-def answer(store: Store, request: Request, info: RequestInfo, resource: Resource, view: View) -> bytes:
+def answer(store: Store, request: Request, info: RequestInfo, resource: Resource, view: View, release: Release) -> bytes:
     """The body of a list."""
     predicate = selected(request, resource)
     prefix = prefix_of(info, resource)
@@ -69,7 +72,7 @@ def answer(store: Store, request: Request, info: RequestInfo, resource: Resource
     if token:
         snapshot, start = _continued(store, resource, token, prefix)
     else:
-        snapshot, start = _at(store, request, resource), ""
+        snapshot, start = _at(store, request, resource, release), ""
     items: list[Stored] = []
     more, left = "", 0
     for index in range(keys_after(snapshot.keys, prefix + start) if start else 0, len(snapshot.keys)):
@@ -95,8 +98,8 @@ def answer(store: Store, request: Request, info: RequestInfo, resource: Resource
     return view.list(items, metadata)
 
 
-def _at(store: Store, request: Request, resource: Resource) -> Snapshot:
-    wanted = resource_version(request)
+def _at(store: Store, request: Request, resource: Resource, release: Release) -> Snapshot:
+    wanted = resource_version(request, release)
     if wanted > store.revision:
         raise errors.too_large_resource_version(wanted, store.revision)
     if request.query.get("resourceVersionMatch") == "Exact" and wanted != store.revision:

@@ -228,7 +228,7 @@ def bound(pod: Object, binding: Object, release: Release) -> Object:
     metadata = dict(pod["metadata"])
     for field in ("labels", "annotations") if release.binding_sets_labels else ("annotations",):
         if given.get(field):
-            metadata[field] = {**(metadata.get(field) or {}), **given[field]}
+            metadata[field] = dict(sorted({**(metadata.get(field) or {}), **given[field]}.items()))
     spec = in_order({**pod["spec"], "nodeName": binding["target"]["name"]}, _SPEC_ORDER)
     return {"metadata": metadata, "spec": spec, "status": set_condition(pod["status"], "PodScheduled", "True")}
 

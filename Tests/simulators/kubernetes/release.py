@@ -36,6 +36,14 @@ class Release:
     limit_in_request_error: bool
     # printers.go before 1.22: the number alone; later a text that may say when
     restarts_column: str
+    # printers.go, printPod: one that has ended and is being deleted is not called Terminating
+    shows_end_of_terminating_pods: bool
+    # pkg/apis/core/v1/defaults.go since 1.21: kubernetes.io/metadata.name
+    labels_namespaces: bool
+    # apiserver/pkg/storage/interfaces.go: 400 in place of 500
+    refuses_bad_versions: bool
+    # apimachinery/pkg/util/validation/field: how the value 0 is written
+    missing_version: str
     # pkg/apis/core/validation: ValidatePodUpdate
     changeable_pod_fields: str
 
@@ -53,6 +61,7 @@ RELEASES: dict[str, Release] = {
         delete_answers_final_revision=False, subresource_managed_fields=False, decode_error_has_context=True,
         bookmark_has_creation_timestamp=True, knows_scheduling_gates=False, watch_list=False,
         terminating_pods_end_first=False, limit_in_request_error=False, restarts_column="integer",
+        shows_end_of_terminating_pods=False, labels_namespaces=False, refuses_bad_versions=False, missing_version="0x0",
         changeable_pod_fields="`spec.containers[*].image`, `spec.initContainers[*].image`, "
         "`spec.activeDeadlineSeconds` or `spec.tolerations` (only additions to existing tolerations)",
     ),
@@ -69,6 +78,7 @@ RELEASES: dict[str, Release] = {
         delete_answers_final_revision=True, subresource_managed_fields=True, decode_error_has_context=False,
         bookmark_has_creation_timestamp=False, knows_scheduling_gates=True, watch_list=True,
         terminating_pods_end_first=True, limit_in_request_error=True, restarts_column="string",
+        shows_end_of_terminating_pods=True, labels_namespaces=True, refuses_bad_versions=True, missing_version="0",
         changeable_pod_fields="`spec.containers[*].image`,`spec.initContainers[*].image`,"
         "`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),"
         "`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)",

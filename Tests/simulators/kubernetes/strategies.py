@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from . import events, nodes, pods
 from .errors import FieldProblem, invalid
-from .objects import name_problems
+from .objects import METADATA_ORDER, in_order, name_problems
 from .quantities_in_objects import canonical_node, canonical_pod
 from .release import Release
 from .resources import (EVENTS, EVENTS_V1, LEASES, NAMESPACES, NODES, PERSISTENT_VOLUME_CLAIMS, PERSISTENT_VOLUMES, PODS,
@@ -126,11 +126,18 @@ class _LeaseStrategy:
 
 
 class _NamespaceStrategy:
+    def __init__(self, release: Release) -> None:
+        self._release = release
+
     def decoded(self, data: Object, raw: bytes) -> Object:
         return data
 
     def completed(self, data: Object) -> Object:
-        return {"metadata": data["metadata"], "spec": {"finalizers": ["kubernetes"]}, "status": {"phase": "Active"}}
+        metadata = data["metadata"]
+        if self._release.labels_namespaces:
+            labels = {**(metadata.get("labels") or {}), "kubernetes.io/metadata.name": metadata["name"]}
+            metadata = in_order({**metadata, "labels": dict(sorted(labels.items()))}, METADATA_ORDER)
+        return {"metadata": metadata, "spec": {"finalizers": ["kubernetes"]}, "status": {"phase": "Active"}}
 
     def problems(self, data: Object) -> list[FieldProblem]:
         return name_problems(data["metadata"])
@@ -179,7 +186,7 @@ def for_release(release: Release) -> dict[Resource, Strategy]:
     return {
         PODS: _PodStrategy(release),
         NODES: _NodeStrategy(release),
-        NAMESPACES: _NamespaceStrategy(),
+        NAMESPACES: _NamespaceStrategy(release),
         EVENTS: _EventStrategy(EVENTS),
         EVENTS_V1: _EventStrategy(EVENTS_V1),
         LEASES: _LeaseStrategy(),

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .clock import age
+from .release import Release
 from .resources import EVENTS, LEASES, NAMESPACES, NODES, PERSISTENT_VOLUME_CLAIMS, PODS, STORAGE_CLASSES
 
 Object = dict[str, Any]
@@ -35,7 +36,7 @@ _ENDED: dict[str, Object] = {
 }
 
 
-def pod_status(pod: Object) -> str:
+def pod_status(pod: Object, release: Release) -> str:
     """The STATUS column of kubectl get pods (printPod)."""
     status = pod["status"]
     text: str = status.get("reason") or status.get("phase", "")
@@ -55,25 +56,21 @@ def pod_status(pod: Object) -> str:
     if text == "Completed" and running:
         text = "Running"
     if pod["metadata"].get("deletionTimestamp") and status.get("reason") != "NodeLost":
-        return "Terminating"
+        if not (release.shows_end_of_terminating_pods and status.get("phase") in ("Succeeded", "Failed")):
+            return "Terminating"
     return text
 
 
-def _pod_with_restarts_as_text(pod: Object) -> list[Any]:
-    cells = _pod(pod)
-    cells[3] = str(cells[3])
-    return cells
-
-
-def _pod(pod: Object) -> list[Any]:
+def _pod(pod: Object, release: Release) -> list[Any]:
     metadata, spec, status = pod["metadata"], pod["spec"], pod["status"]
     containers = status.get("containerStatuses") or []
     ready = sum(1 for container in containers if container.get("ready") and "running" in container.get("state", {}))
     conditions = {condition["type"]: condition["status"] for condition in status.get("conditions") or []}
     gates = spec.get("readinessGates") or []
     passed = sum(1 for gate in gates if conditions.get(gate["conditionType"]) == "True")
-    return [metadata["name"], f"{ready}/{len(spec.get('containers') or [])}", pod_status(pod),
-            sum(container.get("restartCount", 0) for container in containers),
+    restarts = sum(container.get("restartCount", 0) for container in containers)
+    return [metadata["name"], f"{ready}/{len(spec.get('containers') or [])}", pod_status(pod, release),
+            str(restarts) if release.restarts_column == "string" else restarts,
             age(metadata.get("creationTimestamp")), status.get("podIP") or "<none>", spec.get("nodeName") or "<none>",
             status.get("nominatedNodeName") or "<none>", f"{passed}/{len(gates)}" if gates else "<none>"]
 
@@ -153,14 +150,14 @@ _PRINTERS: dict[str, Printer] = {
 }
 
 
-def printer(resource: str, restarts_column: str) -> Printer:
-    """The printer of a resource; the type of a pod's restarts differs between releases."""
+def printer(resource: str, release: Release) -> Printer:
+    """The printer of a resource; that of pods differs between releases."""
     if resource != PODS.stored_as:
         return _PRINTERS[resource]
     return Printer((
-        ("Name", "string", 0), ("Ready", "string", 0), ("Status", "string", 0), ("Restarts", restarts_column, 0),
+        ("Name", "string", 0), ("Ready", "string", 0), ("Status", "string", 0), ("Restarts", release.restarts_column, 0),
         ("Age", "string", 0), ("IP", "string", 1), ("Node", "string", 1), ("Nominated Node", "string", 1),
-        ("Readiness Gates", "string", 1)), _pod if restarts_column == "integer" else _pod_with_restarts_as_text)
+        ("Readiness Gates", "string", 1)), lambda pod: _pod(pod, release))
 
 
 def row(cells: list[Any], item: Object, include_object: str, kind: Object) -> Object:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from . import events, tables
+from .release import Release
 from .resources import EVENTS_V1, Resource
 from .store import Stored, encode
 
@@ -39,10 +40,10 @@ class View:
 class TableView(View):
     """Objects as a Table; in a watch only the first event names the columns."""
 
-    def __init__(self, resource: Resource, include_object: str, restarts_column: str) -> None:
+    def __init__(self, resource: Resource, include_object: str, release: Release) -> None:
         super().__init__(resource)
         self._include_object = include_object
-        self._printer = tables.printer(resource.stored_as, restarts_column)
+        self._printer = tables.printer(resource.stored_as, release)
         self._columns: list[Object] | None = self._printer.definitions()
 
     def _row(self, stored: Stored) -> Object:
@@ -57,12 +58,12 @@ class TableView(View):
         return encode(tables.table(self._columns, [self._row(stored) for stored in items], metadata))
 
 
-def for_request(resource: Resource, accept: str, include_object: str, restarts_column: str) -> View:
+def for_request(resource: Resource, accept: str, include_object: str, release: Release) -> View:
     """The view that the first acceptable media type of an Accept header asks for."""
     for media_type in accept.split(","):
         parameters = dict(part.strip().partition("=")[::2] for part in media_type.split(";")[1:])
         if parameters.get("as") == "Table" and parameters.get("g") == "meta.k8s.io" and parameters.get("v") == "v1":
-            return TableView(resource, include_object, restarts_column)
+            return TableView(resource, include_object, release)
         if media_type.split(";")[0].strip() in ("application/json", "*/*") and "as" not in parameters:
             break
     return View(resource)
