@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import re
 import subprocess
 import time
 import uuid
@@ -306,10 +307,14 @@ class SitePBS:
         """The submitter is an operator of PBS."""
         self._change_server()
         entry = f"{self.submitter}@*"
-        if entry in self._real.run("qmgr", "-c", "list server operators"):
+        operators = re.search(r"operators = (.*)", self._real.run("qmgr", "-c", "list server operators"))
+        others = set(operators[1].split(",")) - {entry} if operators else set()
+        # The last one is not taken off the list: a server that is started again has it again.
+        off = f"set server operators -= {entry}" if others else "unset server operators"
+        if operators and entry in operators[1].split(","):
             # Left behind by a run that was killed; PBS takes no entry twice.
-            self._qmgr(f"set server operators -= {entry}")
-        self._undo.callback(self._qmgr, f"set server operators -= {entry}")
+            self._qmgr(off)
+        self._undo.callback(self._qmgr, off)
         self._qmgr(f"set server operators += {entry}")
 
     def let_submitter_set_hosts(self) -> None:

@@ -259,12 +259,14 @@ class RealPBS:
             time.sleep(LAB_POLL_SECONDS if lab_program() else SITE_POLL_SECONDS)
         return result
 
-    def wait_idle(self, timeout: float = 60.0) -> bool:
-        """Whether no job is left: those that just end, of a test before perhaps, are waited for."""
+    def await_idle(self, timeout: float = 60.0) -> str | None:
+        """What is left, for a test that wants no job; None for nothing. Those that just end, of a test before perhaps,
+        are waited for."""
         try:
-            return bool(self.wait(lambda site: not site.jobs(), timeout if lab_program() else 0))
-        except TimeoutError:
-            return False
+            self.wait(lambda site: not site.jobs(), timeout if lab_program() else 0)
+        except TimeoutError as error:
+            return str(error)
+        return None
 
     def wait_for_state(self, job_id: str, state: str, substate: int | None = None, timeout: float = 30.0) -> Attributes:
         """Waits until the job is in a state (R, Q, H, S, F ...), and in a substate if one is given; returns the job."""

@@ -95,8 +95,8 @@ def pbs(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     if reason is not None:
         pytest.skip(f"comparison with a real PBS: {reason}")
     with RealPBS(folder) as real:
-        if not real.wait_idle():
-            pytest.skip("comparison with a real PBS: others' jobs are there, its hosts cannot say the same")
+        if left := real.await_idle():
+            pytest.skip(f"comparison with a real PBS: others' jobs are there, its hosts cannot say the same: {left}")
         library = LibpbsProcess(real.installed / "lib" / "libpbs.so", os.environ, real.as_submitter(), Path("/tmp"))
         yield Side(real, library, real.submitter)
         library.close()

@@ -225,8 +225,8 @@ def sides(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Side, Side
 def test_same_answers(sides: tuple[Side, Side], scenario: str) -> None:
     """Each command of the scenario answers alike on both sides."""
     real, simulated = sides
-    if scenario == "an idle site" and isinstance(real.site, RealPBS) and not real.site.wait_idle():
-        pytest.skip("comparison with a real PBS: others' jobs are there, the listings cannot be the same")
+    if scenario == "an idle site" and isinstance(real.site, RealPBS) and (left := real.site.await_idle()):
+        pytest.skip(f"comparison with a real PBS: others' jobs are there, the listings cannot be the same: {left}")
     differences: list[str] = []
     try:
         for line in SCENARIOS[scenario]:
