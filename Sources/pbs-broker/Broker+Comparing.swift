@@ -6,10 +6,11 @@ import Monitoring
 import Runtime
 
 extension BrokerMessage {
-  /// Whether a pod is as this asks for.
+  /// Whether a pod is as this asks for, or is told what it says.
   /// - Parameter record: what is known of the pod; nil for nothing.
   @EventLoop
   func isDone(_ record: PodRecord?) -> Bool {
+    if case .report(let report) = self { return report.stands(on: record?.pod) }
     guard let pod = record?.pod else { return false }
     return switch self {
     case .bind: pod.nodeName != nil

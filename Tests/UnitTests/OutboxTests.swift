@@ -81,6 +81,7 @@ struct OutboxTests {
 
   @Test @EventLoop func aReportThatWasTakenIsNotRepeated() async throws {
     let outbox = try outbox(belief: 1)
+    outbox.shows = { $0 == Self.report }
     want(Self.report, outbox)
     _ = outbox.settle(answer("report", .reported), from: "binder-1", name: "default/redis")
     await clock.advance(by: 100)

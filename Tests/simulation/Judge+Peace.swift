@@ -45,7 +45,8 @@ extension Judge {
   /// Nothing waits in silence.
   private func lookWhetherTold(_ pod: SimulatedPod, _ entry: SimulatedPBS.Entry) {
     let isTold = pod.conditions.contains {
-      $0.type == "PodScheduled" && $0.status == "False" && $0.message.contains(entry.job.id)
+      $0.type == "PodScheduled" && $0.status == "False"
+        && $0.message.split(separator: " ").contains { $0.hasPrefix(entry.job.id) }
     }
     if !isTold, entry.job.comment != nil || entry.job.state == .held {
       wrong("\(pod.name) waits with job \(entry.job.id), and is not told why")

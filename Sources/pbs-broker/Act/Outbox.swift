@@ -8,7 +8,8 @@ import Text
 import Wire
 
 /// What binders are asked for: one message a pod, sent until it is answered by the pod's owner. What
-/// it says to have done is believed when kube-watcher shows it, and asked for again until then.
+/// it says to have done is believed while kube-watcher shows it, and asked for again when it does not:
+/// other brokers and binders may have undone it.
 @EventLoop
 final class Outbox {
   /// What has become of a message.
@@ -17,43 +18,17 @@ final class Outbox {
     var outcome: BinderMessage.Outcome
   }
 
-  private final class Entry {
-    var message: BrokerMessage?
-    /// Told with the message, and repeated by its outcome: a late answer to an older message is
-    /// told apart, also where both say the same.
-    var id = 0
-    var isAnswered = false
-    var throttle = ReportThrottle()
-    var backoff: Backoff
-    var retryTimer: (any Timer)?
-    /// What the last failure said; the same words are logged once.
-    var complaint: String?
-    /// The binder that was last found to be the one to answer, and since when; monotonic seconds.
-    var asked: (binder: String, since: Double)?
-    /// The binder that has answered, and when.
-    var answer: (binder: String, at: Double)?
-    /// It was answered that there is no such pod, which kube-watcher tells of all the same.
-    var isAnsweredGone = false
-    /// Seconds after which what was answered must show.
-    var belief: Double
-
-    init(belief: Double, jitter: Jitter) {
-      self.belief = belief
-      backoff = Backoff(first: 0.5, longest: 300, jitter: jitter)
-    }
-  }
-
   /// Seconds after which what a binder says to have done must show, the first time and at most.
   static nonisolated let belief = 30.0
-  private static let longestBelief = 600.0
+  static let longestBelief = 600.0
   /// Seconds between looks at what binders bring about, at most.
   private static let lookInterval = 1.0
 
   private let publisher: Publisher
   private let belief: Double
-  private let clock: any Clock
+  let clock: any Clock
   private let log: Logger
-  private let complaints: RepeatedLine
+  let complaints: RepeatedLine
   private var entries: [String: Entry] = [:]
   private var lastID = 0
   private var progress: BinderProgress
@@ -70,7 +45,7 @@ final class Outbox {
   /// Since when all that has happened to pods is heard at once, monotonic; nil while it is not.
   var hearsSince: @EventLoop () -> Double? = { nil }
 
-  /// Whether a pod is as a message asks for, by kube-watcher's word.
+  /// Whether a pod is as a message asks for, or is told what it says, by kube-watcher's word.
   var shows: @EventLoop (BrokerMessage) -> Bool = { _ in false }
 
   /// - Parameters:
@@ -100,8 +75,12 @@ final class Outbox {
     guard message != nil || entries[uid] != nil else { return true }
     let entry = entries[uid] ?? Entry(belief: belief, jitter: clock.jitter())
     entries[uid] = entry
-    guard message != entry.message else { return true }
-    if case .report(let report) = message, case .report = entry.message,
+    let standing = standing(of: entry)
+    guard message != entry.message else {
+      if standing == .overdue { tellAgain(entry, uid, name) }
+      return standing == .stands
+    }
+    if case .report(let report) = message, case .report = entry.message, standing != .overdue,
       !entry.throttle.allows(report.throttled, now: clock.now)
     {
       return false
@@ -115,7 +94,9 @@ final class Outbox {
     let before = entry.message
     let wasAnswered = entry.isAnswered
     // kube-watcher may show it before the answer is here.
-    if let before, shows(before), let binder = entry.answer?.binder ?? ownerOf(uid) {
+    if let before, before.changesPod, shows(before),
+      let binder = entry.answer?.binder ?? ownerOf(uid)
+    {
       progress.advanced(binder, now: clock.now)
     }
     lastID += 1
@@ -283,7 +264,7 @@ final class Outbox {
     entry.belief = min(entry.belief * 2, Self.longestBelief)
   }
 
-  private func ask(again entry: Entry, _ uid: String) {
+  func ask(again entry: Entry, _ uid: String) {
     lastID += 1
     entry.id = lastID
     entry.isAnswered = false
