@@ -77,6 +77,7 @@ extension Broker {
     let situation = situation(record, presence, jobs)
     let decision = Reconciliation.decide(situation)
     world.noteRoom(of: record, decision, now: clock.now)
+    world.noteTrial(of: record, decision, now: clock.now)
     announceStart(jobs)
     noteProof(of: jobs)
     notePlace(of: record, decision, situation.translation)
@@ -158,9 +159,9 @@ extension Broker {
       submissionHindrance: submitter.hindrance(of: record.uid, try? translation?.get())
         ?? record.waitsFor.map { "\($0), so that its job is submitted later" },
       hostMap: world.hostMap,
-      nodeHindrance: { node in
+      nodeHindrance: { [uid = record.uid] node in
         let asked = pod.map { Amounts(of: PodNeeds($0.spec)) }
-        return rejections.wait(.node(node), now: now, asked: asked).map { wait in
+        return rejections.wait(.node(node), now: now, asked: asked, pod: uid).map { wait in
           "it waits to be bound, since \(wait.reason)"
         }
       },
@@ -189,10 +190,16 @@ extension Broker {
   func sharedWait(
     _ record: PodRecord, _ job: JobDescription, _ now: Double
   ) -> (until: Double, reason: String)? {
-    guard !world.rejections.isEmpty, let pod = record.pod else { return nil }
+    sharedKeys(record, job).compactMap { world.rejections.wait($0, now: now, pod: record.uid) }
+      .max { $0.until < $1.until }
+  }
+
+  /// Who else may have to wait when a pod's job or the pod itself is turned away.
+  func sharedKeys(_ record: PodRecord, _ job: JobDescription) -> [RejectionBackoff.Key] {
+    guard !world.rejections.isEmpty, let pod = record.pod else { return [] }
     var keys = [RejectionBackoff.Key.ownerOrSelf(of: pod), .request(of: pod, job)]
     if world.rejections.hasPlacements { keys.append(.placement(of: pod, job)) }
-    return keys.compactMap { world.rejections.wait($0, now: now) }.max { $0.until < $1.until }
+    return keys
   }
 
   /// What the pod needs as a job; nil where that does not matter (any more).

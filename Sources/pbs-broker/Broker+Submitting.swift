@@ -45,6 +45,11 @@ extension Broker {
     description.token = try signer?.token(
       for: reference, cluster: cluster, select: description.submittedSelect,
       as: description.user)
+    if let record = world.pods[uid] {
+      for key in sharedKeys(record, description) {
+        world.rejections.tries(key, pod: uid, now: clock.now)
+      }
+    }
     return description
   }
 
@@ -101,6 +106,7 @@ extension Broker {
 
   func submissionFailed(_ uid: String, _ error: PBSError) {
     guard let record = world.pods[uid] else { return }
+    world.rejections.endTrials(of: uid)
     Metric.submissions.count(1, record.namespace, error.word)
     switch error {
     case .refused(let words):

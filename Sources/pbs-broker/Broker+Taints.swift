@@ -16,7 +16,7 @@ extension Broker {
       case .success(let job) = translation
     {
       // PBS has chosen another host this time.
-      world.rejections.accepted(.placement(of: pod, job))
+      world.rejections.accepted(.placement(of: pod, job), pod: record.uid)
     }
     guard let misplacement = decision.misplacement, record.misplacement?.job != misplacement.job,
       let pod = record.pod

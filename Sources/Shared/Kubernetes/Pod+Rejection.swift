@@ -18,6 +18,17 @@ extension Pod {
     }
   }
 
+  /// Whether its kubelet has admitted it: it runs or has run, or kubelet has written its condition Ready,
+  /// which it does before it pulls images, and not for a pod that it rejects.
+  public var isTakenByKubelet: Bool {
+    guard nodeName != nil, let status else { return false }
+    return switch status.phase {
+    case "Running", "Succeeded": true
+    case "Pending": status.conditions?.contains { $0.type == "Ready" } ?? false
+    default: false
+    }
+  }
+
   /// Why its kubelet has rejected it; nil when it has not. A pod of reason Evicted may have run:
   /// kubelet uses that word for pods under way and for new ones, while the node lacks memory or disk.
   /// (Kubernetes: reasons of pkg/kubelet/lifecycle, of pkg/kubelet/eviction and of kubelet's other

@@ -133,7 +133,7 @@ public enum Process {
 
   /// Prints an error on one line and ends the process.
   public static func fail(_ program: String, _ error: any Error) -> Never {
-    LogOutput.say(program, "\(error)")
+    LogOutput.say(program, StartupError.text(of: error))
     exit(1)
   }
 

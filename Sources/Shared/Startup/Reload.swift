@@ -20,8 +20,7 @@ struct Reload: Sendable {
       log.notice(
         "read the configuration again: log-level is \(level.level.rawValue); \(words)")
     } catch {
-      let line = (error as? StartupError)?.line.map { " (line \($0))" } ?? ""
-      log.error("\(error)\(line); all stays as it was")
+      log.error("\(StartupError.text(of: error)); all stays as it was")
     }
   }
 

@@ -4,6 +4,12 @@ public struct StartupError: Error, CustomStringConvertible {
   /// The line of the configuration file that it is about, where that is known.
   public let line: Int?
 
+  /// For whoever reads it in a log: with its line.
+  public static func text(of error: any Error) -> String {
+    guard let line = (error as? StartupError)?.line else { return "\(error)" }
+    return "\(error) (line \(line))"
+  }
+
   public init(_ description: String, line: Int? = nil) {
     self.description = description
     self.line = line

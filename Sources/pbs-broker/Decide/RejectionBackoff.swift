@@ -71,7 +71,9 @@ struct RejectionBackoff: Sendable {
   /// Seconds after its binding within which the end of a pod's job counts.
   static let earlyEnd = 60.0
 
-  private var entries = RejectionTable()
+  var entries = RejectionTable()
+  /// Where each pod is on trial, by its UID.
+  var trials: [String: Set<Key>] = [:]
   private var jitter: Jitter
   /// Whether some pods wait for their place: spares all others the question.
   private(set) var hasPlacements = false
@@ -84,17 +86,21 @@ struct RejectionBackoff: Sendable {
   var isEmpty: Bool { entries.count == 0 }
 
   /// Takes in what has become of a pod on a node.
+  /// - Parameter boundSince: when it was first seen there; nil for now.
   /// - Returns: a line for the log when kubelet has rejected it.
-  mutating func note(_ pod: Pod, before: Pod, now: Double) -> String? {
+  mutating func note(_ pod: Pod, before: Pod, boundSince: Double? = nil, now: Double) -> String? {
     guard let node = pod.nodeName else { return nil }
     let owner = Key.owner(of: pod)
+    let uid = pod.metadata.uid
     guard let rejection = pod.rejection, before.rejection == nil else {
-      if pod.status?.phase == "Running", before.status?.phase != "Running" {
-        accepted(.node(node), asked: Amounts(of: PodNeeds(pod.spec)))
-        if let owner { accepted(owner) }
+      if pod.isTakenByKubelet, !before.isTakenByKubelet {
+        let asked = Amounts(of: PodNeeds(pod.spec))
+        accepted(.node(node), asked: asked, pod: uid, boundSince: boundSince)
+        if let owner { accepted(owner, pod: uid, boundSince: boundSince) }
       }
       return nil
     }
+    defer { if let uid { endTrials(of: uid) } }
     // What is wrong with one pod is no trouble of the node's other pods.
     if let owner {
       rejected(
@@ -154,11 +160,13 @@ struct RejectionBackoff: Sendable {
       entries[key]
       ?? RejectionTable.Entry(
         backoff: Backoff(first: key.firstWait, longest: key.longestWait, jitter: jitter.split()))
-    if entry.isCalm(now) {
-      entry.backoff.reset()
+    if entry.isCalm(now) { entry.backoff.reset() }
+    if entry.isCalm(now) || entry.isOver {
       entry.sizes = [:]
       entry.concernsAll = false
+      entry.isOver = false
     }
+    entry.passed = 0
     // Pods that were under way together are one rejection.
     if now >= entry.until { entry.until = now + entry.backoff.delay() }
     entry.at = now
@@ -174,29 +182,38 @@ struct RejectionBackoff: Sendable {
     if case .placement = key { hasPlacements = true }
   }
 
-  /// A pod of this owner, or on this node, runs: the wait ends. The next one is longer all the same,
-  /// until there has been a calm: where some fit and others do not, each that runs would let one more
-  /// be rejected.
-  /// - Parameter asked: what it asks for; of a node, only one as large as those that were rejected
-  ///   shows that they would run.
-  mutating func accepted(_ key: Key, asked: Amounts? = nil) {
+  /// A pod of this owner, or on this node, was taken: the wait ends. The next one is longer all the
+  /// same, until there has been a calm: where some fit and others do not, each that runs would let one
+  /// more be rejected.
+  /// - Parameters:
+  ///   - asked: what it asks for; of a node, only one as large as those that were rejected shows that
+  ///     they would run.
+  ///   - uid: the pod, which may have been on trial.
+  ///   - boundSince: when it was bound; nil for after the last rejection. One that was bound before says
+  ///     nothing: it may be what fills the node.
+  mutating func accepted(
+    _ key: Key, asked: Amounts? = nil, pod uid: String? = nil, boundSince: Double? = nil
+  ) {
     guard var entry = entries[key], !entry.isEarlyEnd else { return }
     if case .request = key {
       entries[key] = nil
       return
     }
+    defer { entries[key] = entry }
+    let wasTrial = uid.map { entry.trials.removeValue(forKey: $0) != nil } ?? false
+    if let uid { forgetTrial(of: uid, key) }
+    guard boundSince ?? .infinity >= entry.at else { return }
+    if wasTrial { entry.passed += 1 }
     if let asked, !entry.sizes.isEmpty {
-      entry.sizes = entry.sizes.filter { asked[$0.key] < $0.value }
-      guard entry.sizes.isEmpty else {
+      let rest = entry.sizes.filter { asked[$0.key] < $0.value }
+      guard rest.isEmpty else {
+        entry.sizes = rest
         entry.concernsAll = false
-        entries[key] = entry
         return
       }
     }
     entry.until = -.infinity
-    entry.sizes = [:]
-    entry.concernsAll = false
-    entries[key] = entry
+    entry.isOver = true
   }
 
   /// How much is remembered.
@@ -229,13 +246,17 @@ struct RejectionBackoff: Sendable {
     hasPlacements = false
   }
 
-  /// Until when to wait, and why; nil when there is nothing to wait for.
-  /// - Parameter asked: what the pod that is to wait asks for; nil for one of which that is not known.
-  func wait(_ key: Key, now: Double, asked: Amounts? = nil) -> (until: Double, reason: String)? {
-    guard let entry = entries[key], now < entry.until else { return nil }
-    if let asked, !entry.concernsAll, !entry.sizes.contains(where: { asked[$0.key] >= $0.value }) {
-      return nil
-    }
-    return (entry.until, entry.reason)
+  /// Until when to wait, and why; nil when there is nothing to wait for. After the wait itself, until it
+  /// is known what becomes of those that try first.
+  /// - Parameters:
+  ///   - asked: what the pod that is to wait asks for; nil for one of which that is not known.
+  ///   - uid: that pod, which may be on trial itself.
+  func wait(_ key: Key, now: Double, asked: Amounts? = nil, pod uid: String? = nil)
+    -> (until: Double, reason: String)?
+  {
+    guard let entry = entries[key], entry.concerns(asked) else { return nil }
+    // The words stay: that somebody tries is no news for those that wait.
+    if now < entry.until { return (entry.until, entry.reason) }
+    return entry.trialsEnd(besides: uid, now: now).map { ($0, entry.reason) }
   }
 }

@@ -18,12 +18,25 @@ struct RejectionTable: Sendable {
     var concernsAll = false
     var at = 0.0
     var until = 0.0
+    /// A pod as large was taken since the last rejection, so that nobody waits for that one any more.
+    var isOver = false
+    /// Pods that try whether it goes well now, by their UIDs, and since when.
+    var trials: [String: Double] = [:]
+    /// How many trials went well since the last rejection.
+    var passed = 0
     /// Nodes that PBS has chosen and whose taints keep the pod off.
     var nodes: Set<String> = []
 
     /// Whether the next rejection starts over: not right after a wait that is longer than the calm.
     func isCalm(_ now: Double) -> Bool {
       now - at > RejectionBackoff.calm && now - until > RejectionBackoff.calm / 2
+    }
+
+    /// Whether a pod that asks for this much may fare like those that were rejected.
+    /// - Parameter asked: nil where that is not known.
+    func concerns(_ asked: Amounts?) -> Bool {
+      guard let asked, !concernsAll else { return true }
+      return sizes.contains { asked[$0.key] >= $0.value }
     }
   }
 

@@ -52,7 +52,7 @@ struct DoctorCommand: ParsableCommand {
         }
       }
     } catch {
-      StandardError.print("pbs-broker: \(error)")
+      StandardError.print("pbs-broker: \(StartupError.text(of: error))")
       Glibc.exit(Self.cannotLook)
     }
     Glibc.exit(EventLoop.shared.run())

@@ -38,7 +38,7 @@ struct ExplainCommand: ParsableCommand {
       try file.finish()
       manifest = try Self.manifest(self.file, namespace)
     } catch {
-      StandardError.print("pbs-broker: \(error)")
+      StandardError.print("pbs-broker: \(StartupError.text(of: error))")
       throw ExitCode(2)
     }
     var isRefused = false

@@ -50,7 +50,7 @@ struct StatusCommand: ParsableCommand {
         try settings.text("socket", flag: broker.socket)
         ?? "\(Process.runDirectory)/pbs-broker.sock"
     } catch {
-      StandardError.print("pbs-broker: \(error)")
+      StandardError.print("pbs-broker: \(StartupError.text(of: error))")
       throw ExitCode(2)
     }
     let clock = SystemClock()

@@ -63,6 +63,8 @@ final class PodRecord {
   /// Why its submission waited last for what was said of other pods; until a job is submitted, so
   /// that its owner is told one thing between the tries.
   var waitsFor: String?
+  /// The node that it is to be bound to.
+  var triedOn: String?
   /// The last job that PBS started where a taint keeps the pod off.
   var misplacement: Decision.Misplacement?
   var misplacedBackoff: Backoff

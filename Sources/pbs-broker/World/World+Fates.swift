@@ -7,7 +7,9 @@ extension World {
   func noteFate(of pod: Pod, _ record: PodRecord, now: Double) {
     guard let before = record.pod else { return }
     // What kubelet says of a pod that PBS has not sent there is no trouble of other pods.
-    if !record.jobs.isEmpty, let line = rejections.note(pod, before: before, now: now) {
+    if !record.jobs.isEmpty,
+      let line = rejections.note(pod, before: before, boundSince: record.boundSince, now: now)
+    {
       log.warning("\(line)")
       record.rejection = pod.rejectionWords
     }
@@ -17,6 +19,19 @@ extension World {
     } else if pod.isFinished, !pod.isTerminating {
       rejections.finished(pod)
     }
+  }
+
+  /// Enters what was decided: a pod that is to be bound where a kubelet has rejected others tries first.
+  func noteTrial(of record: PodRecord, _ decision: Decision, now: Double) {
+    guard !rejections.isEmpty, let pod = record.pod, pod.nodeName == nil else { return }
+    let bindsTo = if case .bind(let bind) = decision.message { bind.node } else { nil as String? }
+    if let node = record.triedOn, node != bindsTo {
+      rejections.endTrials(of: record.uid, only: .node(node))
+    }
+    record.triedOn = bindsTo
+    guard let bindsTo else { return }
+    rejections.tries(
+      .node(bindsTo), pod: record.uid, asked: Amounts(of: PodNeeds(pod.spec)), now: now)
   }
 
   /// What was told as a pod's job is none: its next one is not submitted at once.

@@ -266,6 +266,7 @@ final class World {
     guard !record.isGone else { return }
     record.addEnded(EndedJob(id: id, words: words))
     if !byUs { noteEnd(of: record, now: now) }
+    rejections.endTrials(of: uid)
     // The broker of a kube-watcher that stands by knows of jobs, but of no pods.
     guard let pod = record.pod, pod.nodeName == nil else { return }
     // Also after a job that we have deleted since it does not fit: the next one may not, either.
@@ -290,6 +291,7 @@ final class World {
 
   func forget(_ uid: String) {
     claimUsers.remove(uid)
+    rejections.endTrials(of: uid)
     releaseRoom(of: uid)
     lackingRoom[uid] = nil
     directory.remove(uid)
