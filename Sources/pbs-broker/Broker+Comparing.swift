@@ -171,6 +171,7 @@ extension Broker {
         return policy.untolerated(by: pod, of: taints)
       },
       shortage: settings.checksCapacity ? shortage(of: record, jobs, now) : nil,
+      isOutsideCluster: isOutsideCluster(record, jobs, now),
       isHostAway: world.isHostAway(of: record), bindWhen: settings.bindWhen,
       patience: settings.terminatingPatience, pastGrace: record.pastGrace(now: now),
       now: clock.date)
@@ -183,6 +184,13 @@ extension Broker {
       let job = Reconciliation.keeper(of: jobs.map(\.job)), job.isRunning
     else { return nil }
     return world.shortage(of: record, job, patience: settings.roomPatience, now: now)
+  }
+
+  private func isOutsideCluster(_ record: PodRecord, _ jobs: [JobRecord], _ now: Double) -> Bool {
+    guard record.pod?.nodeName == nil, record.isPresent,
+      let job = Reconciliation.keeper(of: jobs.map(\.job)), job.isRunning
+    else { return false }
+    return world.isOutsideCluster(job, patience: settings.roomPatience, now: now)
   }
 
   /// Until when the pod's job waits for what was said of others, and why: its owner's, or those that

@@ -16,6 +16,11 @@ extension Broker {
       world.nodeFacts.owners[uid] = owner
     }
     if world.nodeFacts.update(node) { taintsChanged(of: node.metadata.name) }
+    if before == nil, world.rejections.hasPlacements,
+      let host = world.hostMap.match(node: node.metadata.name).only
+    {
+      taintsChanged(of: world.hostMap.hostName(host))
+    }
     nodeSync.nodeChanged(node, before: before)
   }
 

@@ -32,6 +32,7 @@ public struct HeldPod: Decodable, Sendable, Equatable {
     }
     var uid: String
     var deletionTimestamp: String?
+    var deletionGracePeriodSeconds: Int?
     var ownerReferences: [Owner]?
   }
 
@@ -61,7 +62,11 @@ public struct HeldPod: Decodable, Sendable, Equatable {
     } else {
       holder = .others
     }
-    amounts = Amounts(
-      of: PodNeeds(spec.containers, spec.initContainers, spec.resources, spec.overhead))
+    // As in Pod.isKeptByFinalizers: its kubelet counts it no more.
+    let isOver = metadata.deletionTimestamp != nil && metadata.deletionGracePeriodSeconds == 0
+    amounts =
+      isOver
+      ? Amounts()
+      : Amounts(of: PodNeeds(spec.containers, spec.initContainers, spec.resources, spec.overhead))
   }
 }

@@ -41,6 +41,13 @@ public struct Pod: Codable, Sendable, Equatable {
   /// Deleted, but perhaps still using its node.
   public var isTerminating: Bool { metadata.deletionTimestamp != nil }
 
+  /// Deleted to the end, and still there: its kubelet has said that its containers have ended, or
+  /// somebody has deleted it by force, and only finalizers keep the object.
+  /// (Kubernetes: "Finalizers"; pkg/registry/core/pod, CheckGracefulDelete.)
+  public var isKeptByFinalizers: Bool {
+    isTerminating && metadata.deletionGracePeriodSeconds == 0
+  }
+
   /// The node that the pod is bound to, if it is.
   public var nodeName: String? { spec.nodeName.flatMap { $0.isEmpty ? nil : $0 } }
 

@@ -17,11 +17,12 @@ struct Decision: Sendable, Equatable {
   /// The pod asks for a host or node that is not known (yet).
   var needsHosts = false
 
-  /// The job that PBS has started where a taint keeps the pod off.
+  /// The job that PBS has started where a taint keeps the pod off, or on no node.
   var misplacement: Misplacement?
 
   struct Misplacement: Sendable, Equatable {
     var job: String
+    /// Its node, or the host where that is none.
     var node: String
     /// For the pod's owner.
     var words: String

@@ -18,8 +18,14 @@ extension Reconciliation {
     }
   }
 
-  /// That PBS has started the job where a taint keeps the pod off; nil where none does.
+  /// That PBS has started the job where a taint keeps the pod off, or outside of the cluster; nil
+  /// where neither is so.
   static func misplacement(_ job: Job, _ situation: Situation) -> Decision.Misplacement? {
+    if situation.isOutsideCluster, let host = job.host {
+      return .init(
+        job: job.id, node: situation.hostMap.hostName(host),
+        words: "PBS chose \(host), which is not a node of this cluster")
+    }
     guard let node = situation.hostMap.node(of: job), let taint = situation.untolerated(node)
     else { return nil }
     return .init(

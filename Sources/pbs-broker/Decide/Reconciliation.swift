@@ -16,6 +16,9 @@ enum Reconciliation {
       if pod.isFinished {
         return telling(of: situation.rejection, reference, situation)
       }
+      if pod.isKeptByFinalizers {
+        return releasing(situation.jobs, "only finalizers keep its pod")
+      }
       if pod.nodeName != nil {
         return noting(
           pod, reference, longGrace: situation.longGrace, bound(pod, reference, situation))

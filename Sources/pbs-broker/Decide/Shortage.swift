@@ -17,15 +17,21 @@ struct Shortage: Sendable, Equatable {
   var mayPass: Bool
 
   /// nil when it fits.
-  /// - Parameter asked: the pod's effective request.
-  init?(asked: Amounts, allocatable: Amounts, holders: [Holder]) {
+  /// - Parameters:
+  ///   - asked: the pod's effective request.
+  ///   - isOfNodes: whether any node has some of a resource of this name.
+  init?(
+    asked: Amounts, allocatable: Amounts, isOfNodes: (String) -> Bool = { _ in false },
+    holders: [Holder]
+  ) {
     var lacking: [String] = []
     mayPass = true
     for name in asked.names {
       let all = allocatable[name]
       let held = holders.reduce(0) { $0 &+ $1.amounts[name] }
-      // Kubelet passes over extended resources that its node does not have: they may be the cluster's.
-      guard all > 0, all &- held < asked[name] else { continue }
+      // What no node has may be the cluster's, such as a licence. Kubelet passes over that, and also
+      // over a device whose plugin has not started yet: the pod would run without.
+      guard all > 0 || isOfNodes(name), all &- held < asked[name] else { continue }
       let staying = holders.reduce(0) { $1.isPassing ? $0 : $0 &+ $1.amounts[name] }
       if all &- staying < asked[name] { mayPass = false }
       let text = { AmountText.text($0, name) }

@@ -66,6 +66,8 @@ struct Situation: Sendable {
   var untolerated: @Sendable (String) -> Taint? = { _ in nil }
   /// That the node on which its job runs has too little left for the pod, by Kubernetes' own account.
   var shortage: Shortage?
+  /// That the pod's job has been running on a host that is no node for long enough.
+  var isOutsideCluster = false
   /// Whether the pod's node is NotReady, or PBS calls its host down.
   var isHostAway = false
   /// From a job's state to a binding.

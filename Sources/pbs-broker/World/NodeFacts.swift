@@ -9,6 +9,8 @@ struct NodeFacts: Sendable {
   private(set) var taints: [String: [Taint]] = [:]
   /// The same by hosts of PBS; nil until somebody asks.
   private var hosts: HostTaints?
+  /// Since when jobs of pods that wait have been seen on hosts that are no nodes, by host.
+  var hostsWithoutNode: [String: Double] = [:]
   /// How often taints, or the hosts that have them, have changed.
   private(set) var changes = 0
 
@@ -39,6 +41,7 @@ struct NodeFacts: Sendable {
   /// Hosts or nodes have other names.
   mutating func forgetHosts() {
     hosts = nil
+    hostsWithoutNode = [:]
     changes += 1
   }
 

@@ -13,6 +13,8 @@ struct NodeLedger: Sendable {
   }
 
   private var allocatable: [String: Amounts] = [:]
+  /// How many nodes have some of a resource, by its name.
+  private var nodesWith: [String: Int] = [:]
   private(set) var uses: [String: NodeUse] = [:]
   private var holdings: [String: Holding] = [:]
   /// Sums of ``holdings`` by node: of pods that stay, and of those that are being deleted.
@@ -22,11 +24,17 @@ struct NodeLedger: Sendable {
   // MARK: What is told
 
   mutating func update(_ node: Node) {
-    allocatable[node.metadata.name] = node.status?.allocatable
+    removeNode(node.metadata.name)
+    guard let all = node.status?.allocatable else { return }
+    allocatable[node.metadata.name] = all
+    for name in all.others.keys { nodesWith[name, default: 0] += 1 }
   }
 
   mutating func removeNode(_ name: String) {
-    allocatable[name] = nil
+    for name in allocatable.removeValue(forKey: name)?.others.keys ?? [:].keys {
+      let count = (nodesWith[name] ?? 1) - 1
+      nodesWith[name] = count > 0 ? count : nil
+    }
   }
 
   mutating func update(_ use: NodeUse) {
@@ -41,7 +49,7 @@ struct NodeLedger: Sendable {
   /// Enters a pod of ours as it is.
   mutating func update(_ pod: Pod) {
     guard let uid = pod.metadata.uid else { return }
-    guard let node = pod.nodeName, !pod.isFinished else {
+    guard let node = pod.nodeName, !pod.isFinished, !pod.isKeptByFinalizers else {
       // One that is about to be bound holds its place until ``release(_:)``.
       if pod.isFinished || pod.isTerminating { release(uid) }
       return
@@ -85,7 +93,7 @@ struct NodeLedger: Sendable {
     guard let all = allocatable[node] else { return nil }
     let use = uses[node] ?? NodeUse(node: node)
     return Shortage(
-      asked: amounts, allocatable: all,
+      asked: amounts, allocatable: all, isOfNodes: { nodesWith[$0] != nil },
       holders: [
         .init(who: "DaemonSets and static pods", amounts: use.daemons),
         .init(who: "native jobs", amounts: use.native, isPassing: true),
