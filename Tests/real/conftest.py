@@ -1,4 +1,4 @@
-"""Fixtures: one real cluster and one real PBS for all tests of a run."""
+"""Fixtures: one real cluster for all tests of a run, and the real PBS."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ def kubernetes() -> Iterator[RealKubernetes]:
         yield cluster
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def pbs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealPBS]:
-    """The PBS of this machine; skips where there is none. What the tests submitted is deleted at the end."""
+    """The PBS of this machine; skips where there is none. What a module's tests submitted is deleted at its end:
+    those of the next may want an idle one."""
     reason = RealPBS.missing()
     if reason is not None:
         pytest.skip(f"real PBS: {reason}")
