@@ -31,8 +31,10 @@ def request(kubernetes: Any, method: str, path: str, body: Object | None = None,
 class Provisioner:
     """Serves one storage class until it is closed, which takes away all that it and the test have made of it."""
 
-    def __init__(self, kubernetes: Any, name: str = "late", provisioner: str = "example.org/local", **members: Any) -> None:
+    def __init__(self, kubernetes: Any, name: str = "late", provisioner: str = "example.org/local", binds: bool = True, **members: Any) -> None:
+        """`binds`: there are no controllers that bind volumes and claims, so that this does it."""
         self.name = name
+        self._binds = binds
         # Whether claims get volumes; while not, they stay as they are.
         self.is_working = True
         # Nodes for which no volume can be made.
@@ -40,6 +42,7 @@ class Provisioner:
         # Claim and node of each volume that was made, or could not be, in their order.
         self.made: list[tuple[str, str]] = []
         self.given_up: list[tuple[str, str]] = []
+        self._volumes: set[str] = set()
         self._kubernetes = kubernetes
         self._ends = threading.Event()
         self._failure: Exception | None = None
@@ -63,10 +66,22 @@ class Provisioner:
         if self._failure is not None:
             raise self._failure
 
-    def claim(self, name: str, **metadata: Any) -> Object:
-        """Make a claim of the class."""
+    def claim(self, name: str, volume: str | None = None, **metadata: Any) -> Object:
+        """Make a claim of the class, for one volume if that is given."""
         return request(self._kubernetes, "POST", CLAIMS, {"metadata": {"name": name, **metadata}, "spec": {
-            "accessModes": ["ReadWriteOnce"], "storageClassName": self.name, "resources": {"requests": {"storage": "1Gi"}}}})
+            "accessModes": ["ReadWriteOnce"], "storageClassName": self.name, "resources": {"requests": {"storage": "1Gi"}},
+            **({"volumeName": volume} if volume else {})}})
+
+    def volume(self, name: str, node: str, claim: Object | None = None) -> Object:
+        """Make a volume of the class that one node reaches, for one claim if that is given."""
+        terms = [{"matchExpressions": [{"key": "kubernetes.io/hostname", "operator": "In", "values": [node]}]}]
+        reference = {} if claim is None else {"claimRef": {
+            "kind": "PersistentVolumeClaim", "apiVersion": "v1", "namespace": "default", "name": claim["metadata"]["name"],
+            "uid": claim["metadata"]["uid"]}}
+        return request(self._kubernetes, "POST", VOLUMES, {"metadata": {"name": name}, "spec": {
+            "capacity": {"storage": "1Gi"}, "accessModes": ["ReadWriteOnce"], "storageClassName": self.name,
+            "persistentVolumeReclaimPolicy": "Retain", "local": {"path": f"/volumes/{name}"},
+            "nodeAffinity": {"required": {"nodeSelectorTerms": terms}}, **reference}})
 
     def delete(self, name: str) -> None:
         """Delete a claim, as if no pod used it."""
@@ -108,15 +123,14 @@ class Provisioner:
             self.given_up.append((name, node))
             return
         volume = f"pvc-{claim['metadata']['uid']}"
-        terms = [{"matchExpressions": [{"key": "kubernetes.io/hostname", "operator": "In", "values": [node]}]}]
-        request(self._kubernetes, "POST", VOLUMES, {"metadata": {"name": volume}, "spec": {
-            "capacity": {"storage": "1Gi"}, "accessModes": ["ReadWriteOnce"], "storageClassName": self.name,
-            "persistentVolumeReclaimPolicy": "Delete", "local": {"path": f"/volumes/{volume}"},
-            "nodeAffinity": {"required": {"nodeSelectorTerms": terms}},
-            "claimRef": {"kind": "PersistentVolumeClaim", "apiVersion": "v1", "namespace": "default", "name": name,
-                         "uid": claim["metadata"]["uid"]}}})
+        if volume in self._volumes:
+            return  # It is about to be bound.
+        self._volumes.add(volume)
+        self.volume(volume, node, claim)
+        self.made.append((name, node))
+        if not self._binds:
+            return
         request(self._kubernetes, "PATCH", path, {"metadata": {"annotations": {"pv.kubernetes.io/bind-completed": "yes"}},
                                                   "spec": {"volumeName": volume}}, MERGE)
         request(self._kubernetes, "PATCH", f"{path}/status", {"status": {
             "phase": "Bound", "accessModes": ["ReadWriteOnce"], "capacity": {"storage": "1Gi"}}}, MERGE)
-        self.made.append((name, node))
