@@ -50,7 +50,7 @@ extension Binder {
     case .bind: Metric.bindings.count(1, namespace, result)
     case .evict: Metric.deletions.count(1, namespace, result)
     case .report: Metric.reports.count(1, namespace, result)
-    case .markNode, .noteNode, .withdraw, .unknown: break
+    case .markNode, .noteNode, .selectNode, .withdraw, .unknown: break
     }
   }
 }

@@ -21,6 +21,7 @@ final class Binder {
   private let pods: PodActions
   let events: EventRecorder
   private let nodes: NodeMarker
+  private let claims: ClaimSelector
   private let requestsInFlight: Int
   private let most: Int
   private let clock: any Clock
@@ -80,8 +81,10 @@ final class Binder {
     self.clock = clock
     self.log = log
     nodes = NodeMarker(instance: instance, access: access, log: log)
-    access.onReady = { [unowned self, nodes] in
+    claims = ClaimSelector(instance: instance, access: access, pods: pods, log: log)
+    access.onReady = { [unowned self, nodes, claims] in
       nodes.start()
+      claims.start()
       start()
     }
     troubleTimer = clock.timer { [unowned self] in tellOfTrouble() }
@@ -97,6 +100,7 @@ final class Binder {
     subscription.onDisconnected = { [unowned self] in
       for item in wanted.keys where item.broker == broker { forget(item) }
       nodes.forget(of: subscription)
+      claims.forget(of: subscription)
     }
     subscription.start()
   }
@@ -120,6 +124,7 @@ final class Binder {
     case .markNode(let mark): nodes.want(mark, owned, by: subscriptions[broker])
     case .noteNode(let note) where owned.owner == instance: events.record(note)
     case .noteNode: break
+    case .selectNode(let select): claims.want(select, owned, by: subscriptions[broker])
     case .unknown(let type):
       if let type = unknownTypes.new(type) {
         log.warning("pbs-broker: message \(type) is unknown, ignored")
@@ -153,6 +158,9 @@ final class Binder {
   /// Answers what no honest broker asks for. Nothing of it reaches the API server.
   private func refuse(_ owned: OwnedBrokerMessage, _ problem: String, _ broker: Int) {
     let message = owned.message.shortened
+    if case .selectNode(let select) = message {
+      claims.refuse(select, owned, problem, by: subscriptions[broker])
+    }
     guard owned.owner == instance, message.urgency < BrokerMessage.unanswered else {
       return complain("message \(message.request) is ignored: \(problem)")
     }
@@ -241,7 +249,7 @@ final class Binder {
         events.record(
           report.pod, reason: report.reason, message: report.message, warning: report.warning)
       }
-    case .withdraw, .markNode, .noteNode, .unknown:
+    case .withdraw, .markNode, .noteNode, .selectNode, .unknown:
       return
     }
     settle(work, item, answer)

@@ -17,7 +17,7 @@ extension BrokerMessage {
     case .bind: 0
     case .evict: 1
     case .report: Self.reports
-    case .withdraw, .markNode, .noteNode, .unknown: Self.unanswered
+    case .withdraw, .markNode, .noteNode, .selectNode, .unknown: Self.unanswered
     }
   }
 
@@ -31,7 +31,7 @@ extension BrokerMessage {
     case .report(var report):
       report.message = PlainText.escaped(report.message, limit: limit)
       return .report(report)
-    case .bind, .withdraw, .markNode, .noteNode, .unknown:
+    case .bind, .withdraw, .markNode, .noteNode, .selectNode, .unknown:
       return self
     }
   }

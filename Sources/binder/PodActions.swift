@@ -219,13 +219,15 @@ final class PodActions {
     }
   }
 
-  /// The refusal of a pod that is another scheduler's; nil for one of ours.
   private func foreign(_ pod: Pod) -> Answer? {
+    foreignWords(pod).map { Answer(result: .refused, words: $0) }
+  }
+
+  /// Why nothing is done to a pod that is another scheduler's; nil for one of ours.
+  func foreignWords(_ pod: Pod) -> String? {
     let name = pod.spec.schedulerName ?? "default-scheduler"
     if limits.schedulerNames.contains(name) { return nil }
-    return Answer(
-      result: .refused,
-      words: "its scheduler is \(PlainText.quoted(name)), which is not in binder's scheduler-name")
+    return "its scheduler is \(PlainText.quoted(name)), which is not in binder's scheduler-name"
   }
 
   private func set(
@@ -239,7 +241,7 @@ final class PodActions {
   }
 
   /// The pod of this UID; nil when there is none.
-  private func get(_ reference: PodReference) async throws -> Pod? {
+  func get(_ reference: PodReference) async throws -> Pod? {
     do {
       let pod = try await access.send(
         .getPods, KubernetesPath.pod(reference), of: reference, as: Pod.self)

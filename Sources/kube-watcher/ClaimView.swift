@@ -23,7 +23,7 @@ final class ClaimView {
   private let log: Logger
   private var claims: [String: PersistentVolumeClaim] = [:]
   /// The classes whose claims wait for a consumer.
-  private var waitingClasses: Set<String> = []
+  private var waitingClasses: [String: StorageClass] = [:]
   /// Volumes by name, and the claims that name them.
   private var volumes: [String: VolumeClaim.Volume] = [:]
   private var claimsOfVolume: [String: Set<String>] = [:]
@@ -116,26 +116,29 @@ final class ClaimView {
   // MARK: Classes
 
   private func replace(_ listing: Listing<StorageClass>) {
-    var waiting = Set(listing.objects.lazy.filter(\.waitsForConsumer).map(\.name))
-    waiting.formUnion(listing.unreadable.lazy.map(\.name).filter(waitingClasses.contains))
-    let changed = waiting.symmetricDifference(waitingClasses)
+    var waiting = Dictionary(
+      listing.objects.lazy.filter(\.waitsForConsumer).map { ($0.name, $0) },
+      uniquingKeysWith: { $1 })
+    for object in listing.unreadable { waiting[object.name] = waitingClasses[object.name] }
+    let names = Set(waiting.keys).union(waitingClasses.keys)
+    let changed = names.filter { waiting[$0] != waitingClasses[$0] }
     waitingClasses = waiting
     tellClaims(of: changed)
     complete(.classes)
   }
 
   private func change(_ change: Reflector<StorageClass>.Change) {
-    let changed: Bool
     let name: String
+    let before: StorageClass?
     switch change {
     case .present(let one) where one.waitsForConsumer:
       name = one.name
-      changed = waitingClasses.insert(name).inserted
+      before = waitingClasses.updateValue(one, forKey: name)
     case .present(let one), .gone(let one):
       name = one.name
-      changed = waitingClasses.remove(name) != nil
+      before = waitingClasses.removeValue(forKey: name)
     }
-    if changed { tellClaims(of: [name]) }
+    if waitingClasses[name] != before { tellClaims(of: [name]) }
   }
 
   private func tellClaims(of classes: Set<String>) {
@@ -182,7 +185,11 @@ final class ClaimView {
 
   private func resolved(_ claim: PersistentVolumeClaim) -> VolumeClaim {
     var result = claim.claim
-    result.waitsForConsumer = waitingClasses.contains(claim.className)
+    if let waiting = waitingClasses[claim.className], result.isBound || claim.volumeName == nil {
+      result.waitsForConsumer = true
+      result.provisioner = result.isBound ? nil : waiting.provisioner
+      result.topology = result.isBound ? nil : waiting.topology
+    }
     if result.isBound { result.volume = claim.volumeName.flatMap { volumes[$0] } }
     return result
   }

@@ -15,7 +15,7 @@ extension BrokerMessage {
     return switch self {
     case .bind: pod.nodeName != nil
     case .evict: pod.isTerminating || pod.isFinished || record?.isGone == true
-    case .report, .withdraw, .markNode, .noteNode, .unknown: false
+    case .report, .withdraw, .markNode, .noteNode, .selectNode, .unknown: false
     }
   }
 }
@@ -37,8 +37,14 @@ extension Broker {
     postponed.removeAll()
     for uid in uids {
       compare(uid)
-      outbox.repeatMessage(for: uid)
+      repeatMessages(for: uid)
     }
+  }
+
+  /// Says again what binders have not answered about a pod.
+  func repeatMessages(for uid: String) {
+    outbox.repeatMessage(for: uid)
+    selections.repeatMessages(for: uid)
   }
 
   func compareAll() {
@@ -82,6 +88,7 @@ extension Broker {
     noteProof(of: jobs)
     notePlace(of: record, decision, situation.translation)
     noteKillDelay(of: record, decision)
+    noteVolumes(of: record, decision)
     countRefusal(of: record, situation)
     for deletion in decision.deletions {
       deleter.delete(deletion, ofPod: record.name, in: record.namespace)
@@ -109,6 +116,7 @@ extension Broker {
     if record.jobs.isEmpty, !record.isPresent, !record.isSubmitting {
       world.forget(uid)
       outbox.forget(uid)
+      selections.want([], for: uid)
     }
   }
 
@@ -172,6 +180,7 @@ extension Broker {
       },
       shortage: settings.checksCapacity ? shortage(of: record, jobs, now) : nil,
       isOutsideCluster: isOutsideCluster(record, jobs, now),
+      volumes: volumes(of: record, jobs, now), selectionTrouble: selections.trouble(of: record.uid),
       isHostAway: world.isHostAway(of: record), bindWhen: settings.bindWhen,
       patience: settings.terminatingPatience, pastGrace: record.pastGrace(now: now),
       now: clock.date)
@@ -220,20 +229,22 @@ extension Broker {
     if let known = record.translated, known.epoch == world.translationEpoch {
       return known.result
     }
-    let result = translation(of: pod)
+    let result = translation(of: pod, avoiding: avoidedNodes(of: record))
     // What depends on other pods or on claims is found anew each time.
     let isOwn = pod.claimNames.isEmpty && !dependsOnOthers
     record.translated = isOwn ? (world.translationEpoch, result) : nil
     return result
   }
 
-  private func translation(of pod: Pod) -> Result<JobDescription, Refusal> {
+  private func translation(
+    of pod: Pod, avoiding avoided: Set<String>
+  ) -> Result<JobDescription, Refusal> {
     let context = TranslationContext(
       policy: settings.policy, cluster: world.cluster?.id, hostMap: world.hostMap,
       claims: world.cluster?.claims == true ? world.claims : nil,
       claimReach: world.claimReach, claimUsers: world.claimUsers,
       namedPods: world.namedPods(of: pod), server: world.server,
-      taints: world.nodeFacts.taints(of: world.hostMap))
+      taints: world.nodeFacts.taints(of: world.hostMap), avoidedNodes: avoided)
     do throws(Refusal) {
       var job = try PodTranslation.job(for: pod, in: context)
       if job.user == backend.user { job.user = nil }

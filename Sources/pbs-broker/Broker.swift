@@ -46,6 +46,7 @@ final class Broker {
   private(set) lazy var alterer = makeAlterer()
   private(set) lazy var poller = makePoller()
   let nodeMarks: NodeMarks
+  let selections: ClaimSelections
   private(set) lazy var nodeSync = makeNodeSync()
   let backend: any PBSBackend
   /// Signs what is submitted; nil where there are no keys.
@@ -69,10 +70,12 @@ final class Broker {
     absence = AbsenceGuard(share: settings.vanishShare, least: settings.vanishLeast)
     outbox = Outbox(publisher: publisher, patience: settings.binderPatience, clock: clock, log: log)
     nodeMarks = NodeMarks(publisher: publisher, clock: clock, log: log)
+    selections = ClaimSelections(publisher: publisher, clock: clock, log: log)
     hostWatch = HostWatch(backend: backend, publisher: publisher, clock: clock, log: log)
     nodeMarks.owns = { [unowned self] in ownsNode($0) }
     hostWatch.notes.owns = { [unowned self] in ownsNode($0) }
     outbox.owns = { [unowned self] in owns($0) }
+    selections.owns = { [unowned self] in owns($0) }
     outbox.shows = { $0.isDone(world.pods[$0.pod?.uid ?? ""]) }
     outbox.hearsSince = { [subscription] in subscription.ownsItsShare ? world.syncedSince : nil }
     subscription.onConnected = { world.watcherConnected() }
@@ -162,7 +165,7 @@ final class Broker {
     }
     compareChanged()
     // A share that has come back: binders may not have heard it from us.
-    if owner == instance, before != instance { outbox.repeatMessage(for: record.uid) }
+    if owner == instance, before != instance { repeatMessages(for: record.uid) }
   }
 
   /// Every message that a binder may send, and what follows.
@@ -177,6 +180,8 @@ final class Broker {
     switch message {
     case .outcome(let outcome): settle(outcome, from: name)
     case .nodeOutcome(let outcome): nodeMarks.settle(outcome, from: name)
+    case .claimOutcome(let outcome):
+      if selections.settle(outcome, from: name) { compare(outcome.pod.uid) }
     case .unknown(let type):
       if let type = unknownTypes.new(type) {
         log.warning("binder \(name): message \(type) is unknown, ignored")

@@ -20,7 +20,7 @@ struct BrokerConfiguration {
     "priority-classes", "project", "queue", "resources", "room-patience", "sync-down",
     "sync-interval", "sync-nodes", "sync-not-ready", "sync-resources", "sync-rest", "sync-taints",
     "taint-resources",
-    "terminating-patience", "unsupported", "user",
+    "terminating-patience", "unsupported", "user", "volume-patience",
   ]
 
   let watcher: String

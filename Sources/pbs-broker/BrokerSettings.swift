@@ -26,6 +26,9 @@ struct BrokerSettings: Sendable {
   var checksCapacity = true
   /// Seconds for which a job keeps its place while what is ending on its node still takes the room.
   var roomPatience = 60.0
+  /// Seconds for which a job keeps its place while its pod's volumes are provisioned.
+  /// (kube-scheduler: VolumeBindingArgs, bindTimeoutSeconds.)
+  var volumePatience = 600.0
   /// When jobs vanish in numbers: see ``VanishGuard``.
   var vanishShare = 0.2
   var vanishLeast = 10
@@ -76,6 +79,7 @@ struct BrokerSettings: Sendable {
       try settings.number("terminating-patience", in: 0...86400) ?? terminatingPatience
     checksCapacity = try settings.flag("check-capacity") ?? checksCapacity
     roomPatience = try settings.number("room-patience", in: 0...3600) ?? roomPatience
+    volumePatience = try settings.number("volume-patience", in: 1...86400) ?? volumePatience
     vanishShare = try settings.number("vanish-share", in: 0...1) ?? vanishShare
     vanishLeast = try settings.count("vanish-least", in: 1...1_000_000) ?? vanishLeast
     vanishInterval = try settings.number("vanish-interval", in: 0...3600) ?? vanishInterval

@@ -117,7 +117,8 @@ private struct Manifest {
       let isLate = late.contains(spec?["storageClassName"]?.text ?? "")
       let modes = spec?["accessModes"]?.items?.compactMap(\.text) ?? []
       let claim = VolumeClaim(
-        namespace: "default", name: name, isBound: !isLate, waitsForConsumer: isLate,
+        namespace: "default", name: name, uid: "uid-\(name)", isBound: !isLate,
+        waitsForConsumer: isLate,
         isForOnePod: modes.contains("ReadWriteOncePod"))
       claims[claim.fullName] = claim
     }

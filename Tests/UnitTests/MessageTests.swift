@@ -141,6 +141,19 @@ import Testing
       #"{"job":"5.s","message":"exceeded resource walltime","pod":\#(reference),"type":"evict"}"#
     ),
     (.withdraw(redis), #"{"pod":\#(reference),"type":"withdraw"}"#),
+    (
+      .selectNode(
+        .init(
+          pod: redis, claim: ClaimReference(uid: "uid-3", name: "data"), node: "node1",
+          job: "5.s")),
+      #"{"claim":{"name":"data","uid":"uid-3"},"job":"5.s","node":"node1","pod":\#(reference),"type":"select-node"}"#
+    ),
+    (
+      .selectNode(
+        .init(
+          pod: redis, claim: ClaimReference(uid: "uid-3", name: "data"), node: nil, job: "5.s")),
+      #"{"claim":{"name":"data","uid":"uid-3"},"job":"5.s","pod":\#(reference),"type":"select-node"}"#
+    ),
     (.unknown(type: "weather"), #"{"type":"weather"}"#),
   ]
 
@@ -166,6 +179,8 @@ import Testing
     #"{"type":"report","pod":\#(reference),"reason":"R"}"#,
     #"{"type":"evict","pod":"redis","job":"5.s","message":""}"#,
     #"{"type":"withdraw"}"#, #"{"type":"withdraw","pod":{"name":"redis"}}"#,
+    #"{"type":"select-node","pod":\#(reference),"node":"node1","job":"5.s"}"#,
+    #"{"type":"select-node","pod":\#(reference),"claim":{"name":"data"},"job":"5.s"}"#,
   ])
   func aBrokerMessageOfTheWrongShapeIsAnError(_ json: String) {
     #expect(throws: DecodingError.self) { try Self.decode(json, as: BrokerMessage.self) }
@@ -189,6 +204,13 @@ import Testing
         .outcome(.init(pod: redis, request: "report", job: nil, result: .reported)),
         #"{"pod":\#(reference),"request":"report","result":"reported","type":"outcome"}"#
       ),
+      (
+        .claimOutcome(
+          .init(
+            pod: redis, claim: ClaimReference(uid: "uid-3", name: "data"), id: 7,
+            result: .selected)),
+        #"{"claim":{"name":"data","uid":"uid-3"},"id":7,"pod":\#(reference),"result":"selected","type":"claim-outcome"}"#
+      ),
       (.unknown(type: "weather"), #"{"type":"weather"}"#),
     ]
 
@@ -201,6 +223,7 @@ import Testing
   @Test(arguments: [
     "{}", #"{"type":"outcome"}"#,
     #"{"type":"outcome","pod":\#(reference),"request":"bind","result":"perhaps"}"#,
+    #"{"type":"claim-outcome","pod":\#(reference),"result":"selected"}"#,
     #"{"type":"outcome","pod":\#(reference),"result":"bound"}"#,
   ])
   func anOutcomeOfTheWrongShapeIsAnError(_ json: String) {

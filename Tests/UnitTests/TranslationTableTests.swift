@@ -31,6 +31,21 @@ import Testing
       volume: .init(nodes: NodeSelector(nodeSelectorTerms: [term])))
   }
 
+  /// A claim that waits for a consumer.
+  /// - Parameters:
+  ///   - label: which its class lets volumes be provisioned for, with one of these values.
+  private static func late(
+    _ name: String, provisioner: String = "example.org/local", in label: String? = nil,
+    _ values: [String] = []
+  ) -> VolumeClaim {
+    let term = label.map {
+      NodeSelectorTerm(matchExpressions: [.init(key: $0, operator: "In", values: values)])
+    }
+    return VolumeClaim(
+      namespace: "default", name: name, uid: "uid-of-\(name)", waitsForConsumer: true,
+      provisioner: provisioner, topology: term.map { NodeSelector(nodeSelectorTerms: [$0]) })
+  }
+
   /// The surroundings that the file's first lines describe.
   static func context() throws -> TranslationContext {
     let platform = ["kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64"]
@@ -49,7 +64,12 @@ import Testing
     let claims = [
       VolumeClaim(namespace: "default", name: "bound", isBound: true),
       VolumeClaim(namespace: "default", name: "unbound"),
-      VolumeClaim(namespace: "default", name: "late", waitsForConsumer: true),
+      late("late"), late("late-by-hand", provisioner: "kubernetes.io/no-provisioner"),
+      late("late-local", in: "kubernetes.io/hostname", ["node3"]),
+      late("late-here", in: "kubernetes.io/arch", ["amd64", "s390x"]),
+      late("late-two", in: "kubernetes.io/hostname", ["node1", "node3"]),
+      late("late-far", in: "topology.example/zone", ["z"]),
+      VolumeClaim(namespace: "default", name: "late-untold", waitsForConsumer: true),
       VolumeClaim(
         namespace: "default", name: "late-selected", waitsForConsumer: true, selectedNode: "node1"),
       VolumeClaim(

@@ -73,6 +73,15 @@ def node(*taints: Object, labels: Object | None = None, **spec: Any) -> Object:
             "status": {"allocatable": {"cpu": "8"}}}
 
 
+def claim(annotations: Object | None = None, namespace: str = "project", **metadata: Any) -> Object:
+    return {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {
+        "name": "a", "namespace": namespace, "uid": "1-2-3", "annotations": {"example.org/x": "y", **(annotations or {})}, **metadata},
+            "spec": {"accessModes": ["ReadWriteOnce"], "storageClassName": "late", "resources": {"requests": {"storage": "1Gi"}}},
+            "status": {"phase": "Pending"}}
+
+
+SELECTED = {"volume.kubernetes.io/selected-node": "node1"}
+CLAIMS = "persistentvolumeclaims"
 OFFLINE = {"key": "pbs-connector/offline", "value": "down", "effect": "NoSchedule"}
 REPAIR = {"key": "example.org/repair", "effect": "NoExecute"}
 
@@ -126,6 +135,10 @@ ORDINARY = {
     "binder takes its taint off": update("binder", node(OFFLINE), "nodes", spec__taints=None),
     "binder labels a node": update("binder", node(), "nodes", metadata__labels={
         "kubernetes.io/hostname": "node1", "pbs.example/switch": "s1"}),
+    "binder gives a claim its node": update("binder", claim(), CLAIMS, metadata__annotations={"example.org/x": "y", **SELECTED}),
+    "binder gives the first annotation to a claim": request(
+        "binder", "UPDATE", CLAIMS, changed(claim(), metadata__annotations=SELECTED), changed(claim(), metadata__annotations=None)),
+    "provisioner gives a node up": update("admin", claim(SELECTED), CLAIMS, metadata__annotations={"example.org/x": "y"}),
     "administrator taints a node": update("admin", node(), "nodes", spec__taints=[REPAIR]),
     "kubelet writes its node's status": update("kubelet", node(), "nodes/status", status={}),
     "user creates a pod": create("alice", pod()),
@@ -203,6 +216,21 @@ ATTACKS = {
     "binder annotates a node": (update("binder", node(), "nodes", metadata__annotations={"x": "y"}), "binder-nodes"),
     "binder writes a node's status": (update("binder", node(), "nodes/status", status={}), "binder-nodes"),
     "binder creates a node": (create("binder", node(), "nodes"), "binder-nodes"),
+    "binder gives a claim another node": (update("binder", claim(SELECTED), CLAIMS, metadata__annotations={
+        "example.org/x": "y", "volume.kubernetes.io/selected-node": "node2"}), "binder-claims"),
+    "binder takes a claim's node away": (update("binder", claim(SELECTED), CLAIMS, metadata__annotations={"example.org/x": "y"}), "binder-claims"),
+    "binder annotates a claim": (update("binder", claim(), CLAIMS, metadata__annotations={"example.org/x": "y", "a": "b"}), "binder-claims"),
+    "binder changes a claim's annotation": (update("binder", claim(), CLAIMS, metadata__annotations={"example.org/x": "z"}), "binder-claims"),
+    "binder names a claim's volume": (update("binder", claim(), CLAIMS, spec__volumeName="pv-of-others"), "binder-claims"),
+    "binder asks for more for a claim": (update("binder", claim(), CLAIMS, spec__resources={"requests": {"storage": "1Ti"}}), "binder-claims"),
+    "binder labels a claim": (update("binder", claim(), CLAIMS, metadata__labels={"app": "x"}), "binder-claims"),
+    "binder takes a claim's protection off": (update("binder", claim(finalizers=["kubernetes.io/pvc-protection"]), CLAIMS,
+                                                     metadata__finalizers=None), "binder-claims"),
+    "binder gives a claim an owner": (update("binder", claim(), CLAIMS, metadata__ownerReferences=[{"uid": "1"}]), "binder-claims"),
+    "binder writes a claim's status": (update("binder", claim(), f"{CLAIMS}/status", status={"phase": "Bound"}), "binder-claims"),
+    "binder creates a claim": (create("binder", claim(), CLAIMS), "binder-claims"),
+    "binder writes a claim of kube-system": (update("binder", claim(namespace="kube-system"), CLAIMS, metadata__annotations={
+        "example.org/x": "y", **SELECTED}), "binder-claims"),
     # By users, and by controllers on their behalf.
     **{f"{who} creates a pod with annotation {key}": (create(who, pod(annotations={f"pbs-connector/{key}": "5.pbsserver"})),
                                                       "protected-keys") for who in ("alice", "job-controller") for key in KEYS},

@@ -99,6 +99,39 @@ def test_the_binders_token_writes_and_takes_off_one_taint(guarded: Guarded) -> N
         assert [each["key"] for each in changed["spec"].get("taints") or []] == [each["key"] for each in taints]
 
 
+def make_claim(guarded: Guarded, name: str, namespace: str = "project") -> str:
+    folder = f"/api/v1/namespaces/{namespace}/persistentvolumeclaims"
+    guarded.server.client.json("POST", folder, {"metadata": {"name": name, "annotations": {"example.org/x": "y"}}, "spec": {
+        "accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}})
+    return f"{folder}/{name}"
+
+
+SELECTED = {"metadata": {"annotations": {"volume.kubernetes.io/selected-node": "node1"}}}
+CLAIM_ATTACKS: dict[str, Object] = {
+    "volume": {"spec": {"volumeName": "pv-of-others"}},
+    "annotation": {"metadata": {"annotations": {"example.org/x": "z"}}},
+    "other-annotation": {"metadata": {"annotations": {"volume.kubernetes.io/storage-provisioner": "x"}}},
+    "finalizer": {"metadata": {"finalizers": None}},
+    "label": {"metadata": {"labels": {"app": "x"}}},
+}
+
+
+@pytest.mark.parametrize("attack", CLAIM_ATTACKS)
+def test_the_binders_token_writes_nothing_of_a_claim_but_its_node(guarded: Guarded, attack: str) -> None:
+    claim = make_claim(guarded, f"claim-{attack}")
+    guarded.refused("binder", "binder-claims", "PATCH", claim, CLAIM_ATTACKS[attack], MERGE)
+
+
+def test_the_binders_token_gives_a_claim_its_first_node_alone(guarded: Guarded) -> None:
+    claim, binder = make_claim(guarded, "claim-once"), guarded.clients["binder"]
+    assert binder.json("PATCH", claim, SELECTED, MERGE)["metadata"]["annotations"] == {
+        "example.org/x": "y", **SELECTED["metadata"]["annotations"]}
+    for node in ("node2", None):
+        other = {"metadata": {"annotations": {"volume.kubernetes.io/selected-node": node}}}
+        guarded.refused("binder", "binder-claims", "PATCH", claim, other, MERGE)
+    guarded.refused("binder", "binder-claims", "PATCH", make_claim(guarded, "claim", "kube-system"), SELECTED, MERGE)
+
+
 # Users
 
 

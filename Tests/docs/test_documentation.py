@@ -34,13 +34,15 @@ MESSAGES = (
     ("withdraw", "### withdraw", None),
     ("mark-node", "### mark-node", ("Shared/Messages/MarkNode.swift", "MarkNode")),
     ("note-node", "### note-node", ("Shared/Messages/NoteNode.swift", "NoteNode")),
+    ("select-node", "### select-node", ("Shared/Messages/SelectNode.swift", "SelectNode")),
+    ("claim-outcome", "### claim-outcome", ("Shared/Messages/SelectNode.swift", "ClaimOutcome")),
     ("node-outcome", "### node-outcome", ("Shared/Messages/MarkNode.swift", "NodeOutcome")),
     ("outcome", "### outcome", ("Shared/Messages/BinderMessage.swift", "Outcome")),
     ("hint", "## Hints", ("pbs-broker/Observe/HintListener.swift", "Hint")),
 )
 
 # Messages that carry the broker's number for them, which stands beside the struct (NumberedMessage).
-NUMBERED = ("bind", "report", "evict", "mark-node")
+NUMBERED = ("bind", "report", "evict", "mark-node", "select-node")
 
 # Structs of the Kubernetes objects, and where the protocol names their members.
 KUBERNETES_OBJECTS = (
@@ -193,7 +195,7 @@ def test_a_messages_fields_are_the_documented_ones(type: str, heading: str, stru
     assert documented["type"][1] == f"`{type}`"
     if structure is None:
         return
-    assert ("id" in documented) == (type in (*NUMBERED, "outcome", "node-outcome"))
+    assert ("id" in documented) == (type in (*NUMBERED, "outcome", "node-outcome", "claim-outcome"))
     # `owner` is added by the publisher, `type` by the enum around the struct, `id` by the outbox.
     added = {"type", "owner"} | ({"id"} if type in NUMBERED else set())
     declared = {name: optional for name, optional in swift_sources.fields(*structure).items() if name != "type"}

@@ -3,7 +3,7 @@
 
     replacement_binder.py --broker /run/pbs-connector/pbs-broker.sock --kubeconfig FILE
 
-It binds, reports and evicts, one request after the other. The kubeconfig must be JSON, since Python has no reader
+It binds, reports, evicts and gives volume claims their node, one request after the other. The kubeconfig must be JSON, since Python has no reader
 for YAML; `kubectl config view --raw --minify -o json` prints any kubeconfig so. Server, certificate authority, token
 and client certificate are understood, inline or as files.
 """
@@ -30,14 +30,17 @@ from datetime import datetime, timezone
 from typing import Any, Callable
 
 Message = dict[str, Any]
+Key = tuple[str, str]
 
 PROTOCOL = 1
 FRAME_LIMIT = 4 << 20  # octets (docs/protocol.md, "Limits and errors")
 # Seconds. Pings are answered between requests only: one that hangs longer costs the connection, and no more than that.
 REQUEST_TIMEOUT = 4
 ANOTHER = (409, 422)  # what a change answers when the pod is another one, or in another state, than it says
+MERGE_PATCH = "application/merge-patch+json"
 STRATEGIC_MERGE_PATCH = "application/strategic-merge-patch+json"
 ROUNDS = 5  # how often a pod is looked at again that changes while it is acted on
+SELECTED_NODE = "volume.kubernetes.io/selected-node"
 TEXT_LIMIT = 1024  # octets of a condition's or an Event's message
 EVENT_INTERVAL = 300.0  # seconds before an Event of the same words is written again
 EVENTS_REMEMBERED = 4096
@@ -151,8 +154,8 @@ class Broker:
         self._buffer = b""
         self._owns_until = 0.0
         self._unknown: set[str] = set()
-        # The newest message of each pod that is ours to act on, by UID.
-        self.wanted: OrderedDict[str, Message] = OrderedDict()
+        # The newest message of each pod, or of each claim of a pod, that is ours to act on.
+        self.wanted: OrderedDict[Key, Message] = OrderedDict()
         self.send({"type": "hello", "protocol": PROTOCOL, "role": "binder", "instance": instance})
 
     def close(self) -> None:
@@ -166,7 +169,7 @@ class Broker:
 
     def owns(self, message: Message) -> bool:
         """Whether this message still stands, and is still ours to act on, at this moment."""
-        return (self.wanted.get(message["pod"]["uid"]) is message
+        return (self.wanted.get(key_of(message)) is message
                 and time.clock_gettime(time.CLOCK_BOOTTIME) < self._owns_until)
 
     def receive(self, timeout: float | None) -> None:
@@ -213,25 +216,32 @@ class Broker:
             self.send({"type": "pong"})
         elif kind == "goodbye":
             raise ProtocolError(message["reason"])
-        elif kind in ("bind", "report", "evict"):
-            uid = message["pod"]["uid"]
-            self.wanted.pop(uid, None)
-            if message.get("owner") == self.instance:
-                self.wanted[uid] = message
+        elif kind in ("bind", "report", "evict", "select-node"):
+            key = key_of(message)
+            self.wanted.pop(key, None)
+            is_withdrawn = kind == "select-node" and "node" not in message
+            if message.get("owner") == self.instance and not is_withdrawn:
+                self.wanted[key] = message
         elif kind == "withdraw":
-            self.wanted.pop(message["pod"]["uid"], None)
+            self.wanted.pop(key_of(message), None)
         elif kind != "synced" and kind not in self._unknown:
             self._unknown.add(kind)
             log(f"message {kind} is unknown, ignored")
 
     def answer(self, message: Message, result: str, words: str | None) -> None:
         """Send the outcome of a message, unless it was replaced or withdrawn meanwhile."""
-        uid = message["pod"]["uid"]
-        if self.wanted.get(uid) is not message:
+        key = key_of(message)
+        if self.wanted.get(key) is not message:
             return
-        del self.wanted[uid]
-        outcome = {"type": "outcome", "pod": message["pod"], "request": message["type"], "result": result}
-        for member in ("id", "job"):
+        del self.wanted[key]
+        outcome = {"pod": message["pod"], "result": result}
+        if message["type"] == "select-node":
+            outcome |= {"type": "claim-outcome", "claim": message["claim"]}
+            members: tuple[str, ...] = ("id",)
+        else:
+            outcome |= {"type": "outcome", "request": message["type"]}
+            members = ("id", "job")
+        for member in members:
             if message.get(member) is not None:
                 outcome[member] = message[member]
         if words:
@@ -251,7 +261,7 @@ class Binder:
 
     def perform(self, message: Message, owns: Callable[[], bool]) -> tuple[str, str | None, float]:
         """Do what a message asks for. Returns result, words, and seconds to wait before the next request."""
-        actions = {"bind": self._bind, "report": self._report, "evict": self._evict}
+        actions = {"bind": self._bind, "report": self._report, "evict": self._evict, "select-node": self._select_node}
         problem = problem_of(message)
         if problem is not None:
             log(f"message {message['type']} is refused: {problem}")
@@ -351,6 +361,36 @@ class Binder:
             return "deleted", None
         return "retry", "the pod keeps changing"
 
+    def _select_node(self, message: Message, owns: Callable[[], bool]) -> tuple[str, str | None]:
+        pod, claim, node = message["pod"], message["claim"], message["node"]
+        present, outcome = self._look(pod)
+        if present is None:
+            return outcome
+        if present["spec"].get("nodeName") or has_finished(present) or is_terminating(present):
+            return "finished", None
+        if claim["name"] not in claims_of(present):
+            return "refused", f"the pod does not use volume claim {claim['name']}"
+        path = f"{self._path(pod).partition('/pods/')[0]}/persistentvolumeclaims/{urllib.parse.quote(claim['name'], safe='')}"
+        for _ in range(ROUNDS):
+            there = self._kubernetes.request("GET", path)
+            if there["metadata"]["uid"] != claim["uid"] or is_terminating(there):
+                return "gone", None
+            selected = (there["metadata"].get("annotations") or {}).get(SELECTED_NODE)
+            if selected or there["spec"].get("volumeName"):
+                return ("selected", None) if selected == node else ("conflict", f"it has {selected or there['spec']['volumeName']}")
+            if not owns():
+                return "retry", "no longer ours"
+            metadata = {member: there["metadata"][member] for member in ("uid", "resourceVersion")}
+            try:
+                self._kubernetes.request("PATCH", path, {"metadata": {**metadata, "annotations": {SELECTED_NODE: node}}}, MERGE_PATCH)
+            except Refused as refusal:
+                if refusal.status in ANOTHER:
+                    continue
+                raise
+            log(f"volume claim {pod['namespace']}/{claim['name']} is to be provisioned on {node}")
+            return "selected", None
+        return "retry", "the claim keeps changing"
+
     def _look(self, pod: Message) -> tuple[Message | None, tuple[str, str | None]]:
         """The pod of this UID, if it is ours to touch; None with the outcome where it is not."""
         present = self._get(pod)
@@ -425,13 +465,27 @@ def problem_of(message: Message) -> str | None:
     """Why no honest broker sends this, where that is so: something that should be a name is none."""
     pod = message["pod"]
     names = [(UID, pod["uid"]), (LABEL, pod["namespace"]), (SUBDOMAIN, pod["name"])]
-    if message["type"] == "bind":
+    if message["type"] in ("bind", "select-node"):
         names.append((SUBDOMAIN, message["node"]))
+    if message["type"] == "select-node":
+        names += [(UID, message["claim"]["uid"]), (SUBDOMAIN, message["claim"]["name"])]
     if message["type"] == "report":
         names.append((REASON, message["reason"]))
     if message.get("job") is not None:
         names.append((JOB, message["job"]))
     return next((f'"{plain(text)[:80]}" is no name' for pattern, text in names if not pattern.match(text)), None)
+
+
+def key_of(message: Message) -> Key:
+    """What a message is about: a pod, or a claim of a pod."""
+    return message["pod"]["uid"], message["claim"]["uid"] if message["type"] == "select-node" else ""
+
+
+def claims_of(pod: Message) -> list[str]:
+    """The names of the volume claims that a pod uses."""
+    volumes = pod["spec"].get("volumes") or []
+    return ([volume["persistentVolumeClaim"]["claimName"] for volume in volumes if "persistentVolumeClaim" in volume]
+            + [f"{pod['metadata']['name']}-{volume['name']}" for volume in volumes if "ephemeral" in volume])
 
 
 def plain(text: str) -> str:
@@ -461,7 +515,7 @@ def now() -> str:
 def serve(broker: Broker, binder: Binder) -> None:
     """Do what the broker wants until the connection ends (ProtocolError, OSError)."""
     rest_until = 0.0
-    order = ("bind", "evict", "report")
+    order = ("bind", "evict", "select-node", "report")
     while True:
         rest = max(0.0, rest_until - time.monotonic())
         work = [message for message in broker.wanted.values() if broker.owns(message)]

@@ -102,7 +102,7 @@ class PlayedBroker:
                 continue
             if message is None:
                 return
-            if message["type"] == "outcome":
+            if message["type"] in ("outcome", "claim-outcome"):
                 with self._changed:
                     self.outcomes.append(message)
                     self._changed.notify_all()

@@ -32,8 +32,11 @@ def test_claims_are_told_with_what_their_class_says(watched: Watched) -> None:
     watched.start()
     with connect(watched) as peer:
         told = {message["claim"]["name"]: message["claim"] for message in peer.until("synced") if message["type"] == "claim"}
+        assert {name: claim.pop("uid") for name, claim in told.items()} == {
+            name: kubernetes.request("GET", f"{CLAIMS}/{name}")["metadata"]["uid"] for name in ("waiting", "plain", "alone")}
         assert told == {
-            "waiting": {"namespace": "default", "name": "waiting", "isBound": False, "waitsForConsumer": True, "isForOnePod": False, "controller": ""},
+            "waiting": {"namespace": "default", "name": "waiting", "isBound": False, "waitsForConsumer": True, "provisioner": "example.org/local",
+                        "isForOnePod": False, "controller": ""},
             "plain": {"namespace": "default", "name": "plain", "isBound": False, "waitsForConsumer": False, "isForOnePod": False, "controller": ""},
             "alone": {"namespace": "default", "name": "alone", "isBound": False, "waitsForConsumer": False, "isForOnePod": True, "controller": ""}}
         kubernetes.request("POST", CLASSES, late_class("later"))

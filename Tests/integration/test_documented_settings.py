@@ -28,7 +28,7 @@ OTHERS = {
     "proof": "required", "proof-host": "a.org", "proof-keys": "/tmp/keys", "queue": "workq", "resources": "{a.org/gpu: ngpus}",
     "room-patience": "61", "socket": "/tmp/other.sock", "submissions-in-flight": "9", "sync-down": "61", "sync-interval": "16",
     "sync-nodes": "true", "sync-not-ready": "301", "sync-resources": "true", "sync-rest": "601", "sync-taints": "[a.org/d]", "taint-resources": "{a.org/e: dedicated=no}",
-    "terminating-patience": "2", "unsupported": "ignore", "user": "nobody", "vanish-interval": "1", "vanish-least": "11", "vanish-share": "0.3",
+    "terminating-patience": "2", "unsupported": "ignore", "user": "nobody", "vanish-interval": "1", "vanish-least": "11", "vanish-share": "0.3", "volume-patience": "61",
     "watcher": "/tmp/watcher.sock",
 }
 ROWS = [(program, key, kind, limits) for program in PROGRAMS for key, (kind, limits, *_) in documented_settings(program).items()]

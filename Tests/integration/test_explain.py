@@ -174,8 +174,35 @@ def test_the_shapes_of_real_projects_become_what_they_should(name: str, tmp_path
     for row in EXPECTED[name].values():
         if "select" in row:
             assert f"-l select={row['select'].replace('host=node2', 'host=node-of-this-pod')} " in out
-        elif "refused" in row and "volume claim" not in row["refused"]:
+        elif "refused" in row:
             assert status == 1 and all(f"  {cause}" in out.splitlines() for cause in row["refused"].split("; "))
+
+
+LATE = json.dumps({"kind": "StorageClass", "metadata": {"name": "late"}, "provisioner": "example.org/local",
+                   "volumeBindingMode": "WaitForFirstConsumer"})
+CLAIM = {"metadata": {"name": "data"}, "spec": {"accessModes": ["ReadWriteOnce"], "storageClassName": "late"}}
+BY_CLAIM = {**TEMPLATE["spec"], "volumes": [{"name": "v", "persistentVolumeClaim": {"claimName": "data"}}]}
+BY_TEMPLATE = {**TEMPLATE["spec"], "volumes": [{"name": "data", "ephemeral": {"volumeClaimTemplate": CLAIM}}]}
+
+
+@pytest.mark.parametrize(("manifest", "claim"), [
+    (workload("Pod", BY_CLAIM) + "\n---\n" + json.dumps({"kind": "PersistentVolumeClaim", **CLAIM}), "data"),
+    (workload("StatefulSet", {"template": TEMPLATE, "volumeClaimTemplates": [CLAIM]}), "data-web-0"),
+    (workload("Pod", BY_TEMPLATE), "web-data"),
+    (workload("Deployment", {"template": {"spec": BY_TEMPLATE}}), "web-xxxxxxxxxx-xxxxx-data")])
+def test_claims_that_bind_late_are_provisioned_where_the_job_runs(manifest: str, claim: str, tmp_path: Path) -> None:
+    status, out, err = explain(f"{manifest}\n---\n{LATE}", tmp_path)
+    assert (status, err) == (0, "")
+    assert f"  volume claim default/{claim}: provisioned on the job's host (class late, WaitForFirstConsumer)\n" in out
+    assert "assumed: its volume claims" not in out
+    by_hand = LATE.replace("example.org/local", "kubernetes.io/no-provisioner")
+    status, out, err = explain(f"{manifest}\n---\n{by_hand}", tmp_path)
+    assert (status, err) == (1, "") and "without a provisioner: which of its volumes it gets cannot be honoured by PBS" in out
+
+
+def test_a_class_that_no_server_would_take_is_an_error(tmp_path: Path) -> None:
+    status, _, err = explain(workload("Pod", BY_CLAIM) + "\n---\nkind: StorageClass\nmetadata: {}\n", tmp_path)
+    assert status == 2 and "a StorageClass cannot be read" in err
 
 
 def test_claims_of_a_statefulset_are_its_pods(tmp_path: Path) -> None:

@@ -18,8 +18,10 @@ from typing import Any, Callable, Iterator
 import pytest
 
 from deploy.manifests import read_documents
+from hooks.timing import awaited
 from integration.audited_kubernetes import AuditedKubernetes
 from integration.connector import PROGRAMS, REPOSITORY, Connector, program_folder
+from integration.provisioner import CLASSES, SELECTED, request as administer
 from integration.rights import (Right, Use, granted, grants, never_used, not_granted, recorded_by_audit,
                                 recorded_by_simulator, service_account, too_wide)
 from integration.site import pod_manifest
@@ -98,6 +100,10 @@ def internet_connections(pid: int) -> set[str]:
             if f"socket:[{line.split()[9]}]" in own}
 
 
+def claims(namespace: str) -> str:
+    return f"/api/v1/namespaces/{namespace}/persistentvolumeclaims"
+
+
 def pretended_pbs(folder: Path) -> Path:
     """A PBS_EXEC whose commands do nothing but write down that they were run."""
     (folder / "bin").mkdir(parents=True)
@@ -109,7 +115,7 @@ def pretended_pbs(folder: Path) -> Path:
 
 
 def live(kubernetes: Any, tokens: dict[str, str], folder: Path, record: Callable[[], set[Use]]) -> Life:
-    """Bind, report, count an Event up, evict, and hold the Lease; then end all three."""
+    """Bind, report, count an Event up, give a claim its node, evict, and hold the Lease; then end all three."""
     pretended = pretended_pbs(folder / "pretended-pbs")
     administrator = folder / "administrator.kubeconfig"
     kubernetes.write_kubeconfig(administrator)
@@ -140,6 +146,14 @@ def live(kubernetes: Any, tokens: dict[str, str], folder: Path, record: Callable
                 kubernetes.create_pod(pod_manifest("runs", namespace=namespace))
             everywhere(lambda namespace: kubernetes.pod(namespace, "runs")["spec"].get("nodeName"))
             everywhere(lambda namespace: has_event(namespace, "runs", "Scheduled"))
+            administer(kubernetes, "POST", CLASSES, {"metadata": {"name": "late"}, "provisioner": "example.org/local",
+                                                     "volumeBindingMode": "WaitForFirstConsumer"})
+            for namespace in POD_NAMESPACES:
+                administer(kubernetes, "POST", claims(namespace), {"metadata": {"name": "data"}, "spec": {
+                    "accessModes": ["ReadWriteOnce"], "storageClassName": "late", "resources": {"requests": {"storage": "1Gi"}}}})
+                kubernetes.create_pod(pod_manifest("stores", namespace=namespace, volumes=[
+                    {"name": "data", "persistentVolumeClaim": {"claimName": "data"}}]))
+                awaited(lambda: SELECTED in (administer(kubernetes, "GET", f"{claims(namespace)}/data")["metadata"].get("annotations") or {}), 30)
             for namespace in POD_NAMESPACES:
                 kubernetes.create_pod(pod_manifest("waits", cpu="100", namespace=namespace))
             everywhere(lambda namespace: (condition(namespace, "waits", "PodScheduled") or {}).get("status") == "False")
@@ -226,7 +240,7 @@ def test_a_right_too_many_would_be_seen(life: Life) -> None:
 
 def test_each_right_would_be_missed(life: Life) -> None:
     rights = granted(documents())
-    assert len(rights) == 20
+    assert len(rights) == 22
     for right in rights:
         assert not_granted(rights - {right}, life.uses), right
         if right.names:

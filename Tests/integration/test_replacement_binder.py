@@ -7,6 +7,7 @@ import signal
 import sys
 
 from integration.connector import REPOSITORY, RunningProcess
+from integration.provisioner import Provisioner
 from integration.site import Site
 
 PROGRAM = REPOSITORY / "Tests" / "examples" / "replacement_binder.py"
@@ -47,6 +48,21 @@ def test_a_binder_written_from_the_protocol_binds_reports_and_evicts(either_site
     site.wait_bound("later")
     assert replacement.is_running
     assert replacement.stop() == 0
+
+
+def test_a_binder_written_from_the_protocol_gives_claims_their_node(either_site: Site) -> None:
+    site = either_site
+    serving = Provisioner(site.kubernetes, "late-by-replacement")
+    try:
+        for name in ("data", "logs"):
+            serving.claim(name)
+        start_replacement(site)
+        site.connector.start("kube-watcher", "pbs-broker")
+        site.create("stores", volumes=[{"name": name, "persistentVolumeClaim": {"claimName": name}} for name in ("data", "logs")])
+        node = site.wait_bound("stores", 30)["spec"]["nodeName"]
+        assert sorted(serving.made) == [("data", node), ("logs", node)]
+    finally:
+        serving.close()
 
 
 def test_our_binder_and_the_replacement_share_the_pods(site: Site) -> None:

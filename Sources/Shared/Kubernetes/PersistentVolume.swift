@@ -8,13 +8,15 @@ public struct PersistentVolume: Decodable, Sendable, Equatable {
   private struct Spec: Decodable { var nodeAffinity: VolumeNodeAffinity? }
   private struct VolumeNodeAffinity: Decodable { var required: NodeSelector? }
 
-  /// No term, and so no node: of an affinity that is too large to be passed on.
-  private static let nowhere = NodeSelector(nodeSelectorTerms: [])
-
   public init(from decoder: any Decoder) throws {
     let container = try decoder.container(keyedBy: Key.self)
     name = try container.decode(Metadata.self, forKey: .metadata).name
     let nodes = try container.decode(Spec.self, forKey: .spec).nodeAffinity?.required
-    volume = VolumeClaim.Volume(nodes: nodes.weight > PodSpec.limit ? Self.nowhere : nodes)
+    volume = VolumeClaim.Volume(nodes: nodes.weight > PodSpec.limit ? .nowhere : nodes)
   }
+}
+
+extension NodeSelector {
+  /// No term, and so no node: of one that is too large to be passed on.
+  static let nowhere = NodeSelector(nodeSelectorTerms: [])
 }

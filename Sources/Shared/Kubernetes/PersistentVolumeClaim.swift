@@ -1,6 +1,6 @@
 /// A PersistentVolumeClaim of the API (core/v1), of which only what a ``VolumeClaim`` needs is kept.
 public struct PersistentVolumeClaim: Decodable, Sendable, Equatable {
-  /// What can be said without its class: `waitsForConsumer` is false here.
+  /// What can be said without its class: nothing here is of that.
   public let claim: VolumeClaim
   /// Its storage class; empty for none. A claim that names none is given the default class by the
   /// API server and the controllers, or has none for good: nothing is guessed here.
@@ -13,6 +13,7 @@ public struct PersistentVolumeClaim: Decodable, Sendable, Equatable {
   private struct Metadata: Decodable {
     var name: String
     var namespace: String
+    var uid: String?
     var annotations: Annotations?
     var deletionTimestamp: String?
     var ownerReferences: [OwnerReference]?
@@ -40,7 +41,8 @@ public struct PersistentVolumeClaim: Decodable, Sendable, Equatable {
     let spec = try container.decode(Spec.self, forKey: .spec)
     let status = try container.decodeIfPresent(Status.self, forKey: .status)
     claim = VolumeClaim(
-      namespace: metadata.namespace, name: metadata.name, isBound: status?.phase == "Bound",
+      namespace: metadata.namespace, name: metadata.name, uid: metadata.uid,
+      isBound: status?.phase == "Bound",
       selectedNode: metadata.annotations?.selectedNode,
       isForOnePod: spec.accessModes?.contains("ReadWriteOncePod") ?? false,
       isTerminating: metadata.deletionTimestamp == nil ? nil : true,
@@ -55,9 +57,18 @@ public struct StorageClass: Decodable, Sendable, Equatable {
   public let name: String
   /// Its claims are bound only after a scheduler has chosen a node.
   public let waitsForConsumer: Bool
+  public let provisioner: String?
+  /// The nodes for which volumes of it can be provisioned; nil for all. (core/v1 allowedTopologies;
+  /// component-helpers scheduling/corev1, MatchTopologySelectorTerms.)
+  public let topology: NodeSelector?
 
-  private enum Key: CodingKey { case metadata, volumeBindingMode }
+  private enum Key: CodingKey { case metadata, volumeBindingMode, provisioner, allowedTopologies }
   private struct Metadata: Decodable { var name: String }
+  private struct Term: Decodable { var matchLabelExpressions: [Requirement]? }
+  private struct Requirement: Decodable {
+    var key: String
+    var values: [String]
+  }
 
   public init(from decoder: any Decoder) throws {
     let container = try decoder.container(keyedBy: Key.self)
@@ -65,5 +76,19 @@ public struct StorageClass: Decodable, Sendable, Equatable {
     waitsForConsumer =
       try container.decodeIfPresent(String.self, forKey: .volumeBindingMode)
       == "WaitForFirstConsumer"
+    provisioner = try container.decodeIfPresent(String.self, forKey: .provisioner)
+    let terms = try container.decodeIfPresent([Term].self, forKey: .allowedTopologies) ?? []
+    topology = terms.isEmpty ? nil : Self.selector(terms)
+  }
+
+  private static func selector(_ terms: [Term]) -> NodeSelector {
+    let selector = NodeSelector(
+      nodeSelectorTerms: terms.map { term in
+        NodeSelectorTerm(
+          matchExpressions: term.matchLabelExpressions?.map {
+            NodeSelectorRequirement(key: $0.key, operator: "In", values: $0.values)
+          })
+      })
+    return selector.weight > PodSpec.limit ? .nowhere : selector
   }
 }

@@ -3,11 +3,18 @@
 public struct VolumeClaim: Codable, Sendable, Equatable {
   public var namespace: String
   public var name: String
+  /// nil from a kube-watcher of an older release.
+  public var uid: String?
   /// Bound to a volume (status.phase Bound).
   public var isBound: Bool
   /// Its class has volumeBindingMode WaitForFirstConsumer: it is bound only after a scheduler has
-  /// chosen a node.
+  /// chosen a node. False for one that is not bound and names its volume: nobody chooses for it.
   public var waitsForConsumer: Bool
+  /// While it waits for a consumer: the provisioner of its class. nil as for ``uid``.
+  public var provisioner: String?
+  /// While it waits for a consumer: the nodes for which its class lets volumes be provisioned
+  /// (allowedTopologies); nil for all.
+  public var topology: NodeSelector?
   /// The node in its annotation volume.kubernetes.io/selected-node, where it has one.
   public var selectedNode: String?
   /// One of its access modes is ReadWriteOncePod: one pod at a time may use it.
@@ -31,14 +38,18 @@ public struct VolumeClaim: Codable, Sendable, Equatable {
   }
 
   public init(
-    namespace: String, name: String, isBound: Bool = false, waitsForConsumer: Bool = false,
+    namespace: String, name: String, uid: String? = nil, isBound: Bool = false,
+    waitsForConsumer: Bool = false, provisioner: String? = nil, topology: NodeSelector? = nil,
     selectedNode: String? = nil, isForOnePod: Bool = false, isTerminating: Bool? = nil,
     controller: String? = nil, volume: Volume? = nil
   ) {
     self.namespace = namespace
     self.name = name
+    self.uid = uid
     self.isBound = isBound
     self.waitsForConsumer = waitsForConsumer
+    self.provisioner = provisioner
+    self.topology = topology
     self.selectedNode = selectedNode
     self.isForOnePod = isForOnePod
     self.isTerminating = isTerminating
@@ -48,4 +59,13 @@ public struct VolumeClaim: Codable, Sendable, Equatable {
 
   /// "namespace/name".
   public var fullName: String { "\(namespace)/\(name)" }
+
+  /// The nodes from which it can be used: those that reach its volume, or for which one can be
+  /// provisioned; nil for all.
+  public var reach: NodeSelector? {
+    isBound ? volume?.nodes : waitsForConsumer ? topology : nil
+  }
+
+  /// A scheduler has to choose its volume among those that are there: nothing is provisioned.
+  public var isStatic: Bool { waitsForConsumer && provisioner == WellKnown.noProvisioner }
 }

@@ -52,6 +52,14 @@ public enum WellKnown {
   /// execution hosts writes it when the job begins (devices.py).
   public static let jobDevices = "KUBERNETES_DEVICES"
 
+  /// On a volume claim of a late-binding class: the node for which its volume is to be provisioned. A
+  /// scheduler sets it, and the provisioner takes it away when it cannot do that. (Kubernetes:
+  /// component-helpers storage/volume, AnnSelectedNode.)
+  public static let selectedNode = "volume.kubernetes.io/selected-node"
+
+  /// The provisioner of classes whose volumes are made by hand. (As above, NotSupportedProvisioner.)
+  public static let noProvisioner = "kubernetes.io/no-provisioner"
+
   /// A node's host name, the one label that a PBS select can ask for.
   public static let hostnameLabel = "kubernetes.io/hostname"
 }

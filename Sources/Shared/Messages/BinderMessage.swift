@@ -2,6 +2,7 @@
 public enum BinderMessage: Sendable, Equatable {
   case outcome(Outcome)
   case nodeOutcome(NodeOutcome)
+  case claimOutcome(ClaimOutcome)
   /// Something that this version does not know.
   case unknown(type: String)
 
@@ -59,6 +60,7 @@ extension BinderMessage: Codable {
     switch Kind(rawValue: type) {
     case .outcome: self = .outcome(try Outcome(from: decoder))
     case .nodeOutcome: self = .nodeOutcome(try NodeOutcome(from: decoder))
+    case .claimOutcome: self = .claimOutcome(try ClaimOutcome(from: decoder))
     case nil: self = .unknown(type: type)
     }
   }
@@ -71,6 +73,9 @@ extension BinderMessage: Codable {
       try outcome.encode(to: encoder)
     case .nodeOutcome(let outcome):
       try container.encode(Kind.nodeOutcome.rawValue, forKey: .type)
+      try outcome.encode(to: encoder)
+    case .claimOutcome(let outcome):
+      try container.encode(Kind.claimOutcome.rawValue, forKey: .type)
       try outcome.encode(to: encoder)
     case .unknown(let type):
       try container.encode(type, forKey: .type)

@@ -16,6 +16,8 @@ public enum BrokerMessage: Sendable, Equatable {
   case markNode(MarkNode)
   /// Write an Event about the node.
   case noteNode(NoteNode)
+  /// Let a volume claim be provisioned for the node on which the pod's job runs.
+  case selectNode(SelectNode)
   /// Something that this version does not know.
   case unknown(type: String)
 
@@ -91,6 +93,7 @@ public enum BrokerMessage: Sendable, Equatable {
     switch self {
     case .markNode(let mark): return mark.problem
     case .noteNode(let note): return note.problem
+    case .selectNode(let select): return select.problem
     case .bind(let bind):
       if !KubernetesName.isSubdomain(bind.node) {
         return "\(PlainText.quoted(bind.node)) is no node's name"
@@ -129,7 +132,7 @@ public enum BrokerMessage: Sendable, Equatable {
     return "\(PlainText.quoted(reason)) is no Event's reason"
   }
 
-  private static func problem(ofJob job: String) -> String? {
+  static func problem(ofJob job: String) -> String? {
     JobID(job) == nil ? "\(PlainText.quoted(job)) is no job's id" : nil
   }
 
@@ -139,6 +142,7 @@ public enum BrokerMessage: Sendable, Equatable {
     case .bind(let bind): bind.job
     case .report(let report): report.job
     case .evict(let evict): evict.job
+    case .selectNode(let select): select.job
     case .withdraw, .markNode, .noteNode, .unknown: nil
     }
   }
@@ -150,6 +154,7 @@ public enum BrokerMessage: Sendable, Equatable {
     case .report(let report): report.pod
     case .evict(let evict): evict.pod
     case .withdraw(let pod): pod
+    case .selectNode(let select): select.pod
     case .markNode, .noteNode, .unknown: nil
     }
   }
@@ -168,6 +173,7 @@ extension BrokerMessage: Codable {
     case .withdraw: self = .withdraw(try container.decode(PodReference.self, forKey: .pod))
     case .markNode: self = .markNode(try MarkNode(from: decoder))
     case .noteNode: self = .noteNode(try NoteNode(from: decoder))
+    case .selectNode: self = .selectNode(try SelectNode(from: decoder))
     case nil: self = .unknown(type: type)
     }
   }
@@ -193,6 +199,9 @@ extension BrokerMessage: Codable {
     case .noteNode(let note):
       try container.encode(Kind.noteNode.rawValue, forKey: .type)
       try note.encode(to: encoder)
+    case .selectNode(let select):
+      try container.encode(Kind.selectNode.rawValue, forKey: .type)
+      try select.encode(to: encoder)
     case .unknown(let type):
       try container.encode(type, forKey: .type)
     }

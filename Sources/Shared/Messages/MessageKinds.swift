@@ -23,6 +23,7 @@ extension BrokerMessage {
     case withdraw
     case markNode = "mark-node"
     case noteNode = "note-node"
+    case selectNode = "select-node"
   }
 
   /// nil for what this version does not know.
@@ -34,6 +35,7 @@ extension BrokerMessage {
     case .withdraw: .withdraw
     case .markNode: .markNode
     case .noteNode: .noteNode
+    case .selectNode: .selectNode
     case .unknown: nil
     }
   }
@@ -44,5 +46,6 @@ extension BinderMessage {
   public enum Kind: String, Sendable, CaseIterable {
     case outcome
     case nodeOutcome = "node-outcome"
+    case claimOutcome = "claim-outcome"
   }
 }

@@ -19,7 +19,7 @@ extension BrokerMessage {
   var changesPod: Bool {
     switch self {
     case .bind, .evict: true
-    case .report, .withdraw, .markNode, .noteNode, .unknown: false
+    case .report, .withdraw, .markNode, .noteNode, .selectNode, .unknown: false
     }
   }
 
@@ -27,7 +27,7 @@ extension BrokerMessage {
   func isAnswered(by outcome: BinderMessage.Outcome) -> Bool {
     switch self {
     case .bind, .evict, .report: outcome.request == kind?.rawValue && outcome.job == job
-    case .withdraw, .markNode, .noteNode, .unknown: false
+    case .withdraw, .markNode, .noteNode, .selectNode, .unknown: false
     }
   }
 }

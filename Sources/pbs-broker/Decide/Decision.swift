@@ -14,6 +14,12 @@ struct Decision: Sendable, Equatable {
   var unconfirmed: String?
   /// The job among ``deletions`` whose node has no room for the pod.
   var released: Released?
+  /// Volume claims that are to get the node on which the pod's job runs.
+  var selections: [SelectNode] = []
+  /// The node to which the pod is to be bound once its volumes are there.
+  var awaitedNode: String?
+  /// The job among ``deletions`` that runs where the pod's volumes cannot be.
+  var unprovided: Unprovided?
   /// The pod asks for a host or node that is not known (yet).
   var needsHosts = false
 
@@ -28,6 +34,12 @@ struct Decision: Sendable, Equatable {
     var words: String
   }
 
+  struct Unprovided: Sendable, Equatable {
+    var job: String
+    var node: String
+    var failure: VolumeBinding.Failure
+  }
+
   struct Released: Sendable, Equatable {
     var job: String
     /// "runs on node1, where ..."
@@ -39,5 +51,13 @@ struct Decision: Sendable, Equatable {
     var reason: String
     /// Also when its host cannot be reached.
     var force = false
+  }
+}
+
+extension Decision {
+  /// The node on which the pod holds its place: it is to be bound there, be it at once or when its
+  /// volumes are there.
+  var node: String? {
+    if case .bind(let bind) = message { bind.node } else { awaitedNode }
   }
 }

@@ -91,6 +91,7 @@ enum Reconciliation {
       noRoom(shortage, job, reference, &decision)
     } else if isStarted(job, situation.bindWhen) {
       decision.message = binding(job, reference, situation)
+      if case .bind(let bind) = decision.message { provision(bind, situation, &decision) }
       // Its host may be new to PBS.
       decision.needsHosts = situation.hostMap.node(of: job) == nil
     } else {

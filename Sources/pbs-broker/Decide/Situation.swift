@@ -68,6 +68,11 @@ struct Situation: Sendable {
   var shortage: Shortage?
   /// That the pod's job has been running on a host that is no node for long enough.
   var isOutsideCluster = false
+  /// What the pod's volume claims say to the node on which its job runs; nil where it runs on none, or
+  /// nothing is known of claims.
+  var volumes: VolumeBinding?
+  /// Why binders do not give claims their node, in words; nil while they do.
+  var selectionTrouble: String?
   /// Whether the pod's node is NotReady, or PBS calls its host down.
   var isHostAway = false
   /// From a job's state to a binding.

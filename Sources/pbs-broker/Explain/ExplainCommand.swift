@@ -44,8 +44,8 @@ struct ExplainCommand: ParsableCommand {
     var isRefused = false
     for pod in manifest.pods {
       let explanation = Explanation(
-        pod, settings.policy, hosts: settings.hosts, placeholder: settings.placeholder,
-        reliance: settings.reliance)
+        pod, settings.policy, hosts: settings.hosts, claims: manifest.claims,
+        placeholder: settings.placeholder, reliance: settings.reliance)
       print(explanation.lines.joined(separator: "\n"))
       isRefused = isRefused || explanation.isRefused
     }

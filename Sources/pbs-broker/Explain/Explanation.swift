@@ -9,7 +9,7 @@ struct Explanation {
 
   init(
     _ item: ManifestPod, _ policy: TranslationPolicy, hosts: [String: String],
-    placeholder: [String], reliance: Reliance = .owner
+    claims: ManifestClaims = ManifestClaims(), placeholder: [String], reliance: Reliance = .owner
   ) {
     let pod = item.pod
     var notes: [String] = []
@@ -20,9 +20,9 @@ struct Explanation {
       let names = nodes.isEmpty ? "" : "\(nodes.joined(separator: ", ")) is a host of PBS, and "
       notes.append("assumed: \(names)all hosts are linux and amd64")
     }
-    if !pod.claimNames.isEmpty {
-      notes.append("assumed: its volume claims are bound")
-    }
+    let used = claims.claims(of: pod)
+    context.claims = used.claims
+    notes += used.notes
     context.namedPods = Self.fates(of: pod, &notes)
     let outcome = PodTranslation.outcome(for: pod, in: context)
     do {

@@ -21,6 +21,7 @@ struct Manifest {
   private(set) var pods: [ManifestPod] = []
   /// What else is in it: "Service web".
   private(set) var others: [String] = []
+  private(set) var claims = ManifestClaims()
   private let namespace: String
 
   /// - Parameters:
@@ -44,6 +45,12 @@ struct Manifest {
     let spec = object["spec"]
     let replicas = spec?["replicas"]?.text.flatMap { Int($0) } ?? 1
     switch kind {
+    case "StorageClass":
+      try claims.take(class: object)
+      others.append("\(kind) \(name)")
+    case "PersistentVolumeClaim":
+      claims.take(claim: "\(metadata?["namespace"]?.text ?? namespace)/\(name)", spec: spec)
+      others.append("\(kind) \(name)")
     case "Pod": try add(object, "\(kind) \(name)", name, metadata, owner: nil, count: 1)
     case "Deployment":
       try add(template: spec, kind, name, "\(name)-xxxxxxxxxx-xxxxx", metadata, replicas)
@@ -83,8 +90,12 @@ struct Manifest {
     template spec: YAMLValue?, _ kind: String, _ name: String, _ podName: String,
     _ metadata: YAMLValue?, _ count: Int?, node: String? = nil
   ) throws(ManifestError) {
-    let claims = (spec?["volumeClaimTemplates"]?.items ?? []).compactMap {
-      $0["metadata"]?["name"]?.text
+    let templates = spec?["volumeClaimTemplates"]?.items ?? []
+    let claims = templates.compactMap { $0["metadata"]?["name"]?.text }
+    for claim in templates {
+      let name = "\(claim["metadata"]?["name"]?.text ?? "")-\(podName)"
+      self.claims.take(
+        claim: "\(metadata?["namespace"]?.text ?? namespace)/\(name)", spec: claim["spec"])
     }
     let owner = "\(kind) \(name)"
     guard let template = spec?["template"] else {
@@ -110,6 +121,12 @@ struct Manifest {
     var spec = Self.defaulted(object["spec"] ?? .mapping([]))
     if let node { spec = Self.pinned(spec, to: node) }
     spec = Self.claiming(spec, claims, of: name)
+    for volume in spec["volumes"]?.items ?? [] {
+      guard let template = volume["ephemeral"]?["volumeClaimTemplate"] else { continue }
+      let claim = "\(name)-\(volume["name"]?.text ?? "")"
+      self.claims.take(
+        claim: "\(metadata["namespace"]?.text ?? namespace)/\(claim)", spec: template["spec"])
+    }
     let text = "{\"metadata\": \(metadata.apiJSON()), \"spec\": \(spec.apiJSON())}"
     do {
       let pod = try JSONDecoder().decode(Pod.self, from: Data(text.utf8))

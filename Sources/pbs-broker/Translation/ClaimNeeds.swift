@@ -30,24 +30,35 @@ struct ClaimNeeds {
           waits.append("waits for \(words) (ReadWriteOncePod), which pod \(other.fullName) uses")
         }
       }
-      if claim.waitsForConsumer, claim.selectedNode == nil, !claim.isBound {
-        causes.append(
-          "\(words) is of a class with volumeBindingMode WaitForFirstConsumer and has no selected"
-            + " node, which cannot be honoured by PBS")
-      } else if !claim.isBound {
-        waits.append("waits for \(words) to be bound")
+      take(claim, words)
+      if let selector = claim.reach {
+        let source = claim.isBound ? words : "\(words) (allowedTopologies of its class)"
+        let nodes = context.claimReach.nodes[fullName] ?? []
+        volumes.append(VolumeReach(claim: source, selector: selector, nodes: nodes))
       }
-      if claim.isBound, let volume = claim.volume {
-        if let selector = volume.nodes {
-          let nodes = context.claimReach.nodes[fullName] ?? []
-          volumes.append(VolumeReach(claim: words, selector: selector, nodes: nodes))
-        }
-        continue
-      }
+      if claim.isBound, claim.volume != nil { continue }
       // What was provisioned for one node may be reached from no other.
       if claim.waitsForConsumer, let node = claim.selectedNode {
         selectedNodes.append((words, node))
       }
+    }
+  }
+
+  /// A claim that is not bound: one for which nobody has chosen a node gets that of the job.
+  private mutating func take(_ claim: VolumeClaim, _ words: String) {
+    if claim.isBound { return }
+    if !claim.waitsForConsumer {
+      waits.append("waits for \(words) to be bound")
+    } else if claim.isStatic {
+      causes.append(
+        "\(words) is of a class with volumeBindingMode WaitForFirstConsumer and without a"
+          + " provisioner: which of its volumes it gets cannot be honoured by PBS")
+    } else if let node = claim.selectedNode {
+      // The volume comes without a job, and no machine is held for it.
+      waits.append("waits for \(words) to be provisioned on \(node)")
+    } else if claim.uid == nil {
+      waits.append(
+        "waits for a kube-watcher of this release, which tells how \(words) can be provisioned")
     }
   }
 }

@@ -21,6 +21,8 @@ struct TranslationContext: Sendable {
   var server: String?
   /// The taints of nodes.
   var taints = HostTaints()
+  /// Nodes on which the pod's job is not to run if others are left.
+  var avoidedNodes: Set<String> = []
 }
 
 /// Which pods of ours use a volume claim: those that are bound, have a job or are about to get

@@ -48,3 +48,14 @@ extension Placement {
     )
   }
 }
+
+extension HostMap {
+  /// The only host that is left beside the hosts of these nodes; nil where there are several or none.
+  func onlyHost(avoiding nodes: Set<String>) -> String? {
+    guard !nodes.isEmpty else { return nil }
+    let left = Set(hosts.vnodes.map(\.host)).filter { host in
+      node(of: host).map { !nodes.contains($0) } ?? false
+    }
+    return left.count == 1 ? left.first : nil
+  }
+}

@@ -1,15 +1,16 @@
 import Kubernetes
 
-/// From which nodes the volumes of claims can be reached, of those that cannot be from all.
+/// From which nodes the volumes of claims can be reached, or for which they can be provisioned, of those
+/// of which that is not so for all.
 struct ClaimReach: Sendable {
   private var selectors: [String: NodeSelector] = [:]
   /// Nodes by claim ("namespace/name").
   private(set) var nodes: [String: Set<String>] = [:]
 
-  /// Takes in what a claim is bound to.
+  /// Takes in a claim as it is now.
   /// - Parameter all: all nodes.
   mutating func set(_ claim: VolumeClaim, among all: some Collection<Node>) {
-    let selector = claim.volume?.nodes
+    let selector = claim.reach
     selectors[claim.fullName] = selector
     nodes[claim.fullName] = selector.map { selector in
       Set(all.lazy.filter(selector.matches).map(\.metadata.name))

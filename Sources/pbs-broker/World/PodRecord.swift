@@ -78,6 +78,12 @@ final class PodRecord {
   /// The last of its jobs that were released for want of room.
   var releasedJob: String?
 
+  /// What was seen of its volume claims while its job runs; nil while none does.
+  var volumeWait: VolumeBinding.Wait?
+  /// The last of its jobs that ran where its volumes could not be, and until when the next one is not
+  /// to run on that node if another is left.
+  var unprovided: (job: String, node: String, until: Double)?
+
   init(uid: String, jitter: Jitter) {
     self.uid = uid
     var jitter = jitter

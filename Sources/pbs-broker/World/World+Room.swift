@@ -59,9 +59,9 @@ extension World {
   /// Enters what was decided: a pod that is to be bound holds its place from now on.
   func noteRoom(of record: PodRecord, _ decision: Decision, now: Double) {
     guard let pod = record.pod, pod.nodeName == nil else { return }
-    if case .bind(let bind) = decision.message {
-      guard !ledger.holds(record.uid, on: bind.node) else { return }
-      ledger.hold(record.uid, Amounts(of: PodNeeds(pod.spec)), on: bind.node)
+    if let node = decision.node {
+      guard !ledger.holds(record.uid, on: node) else { return }
+      ledger.hold(record.uid, Amounts(of: PodNeeds(pod.spec)), on: node)
     } else {
       releaseRoom(of: record.uid)
     }
