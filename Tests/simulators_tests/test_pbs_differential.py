@@ -37,6 +37,8 @@ INCIDENTAL: list[tuple[str, str]] = [
     (r"(session_id\W+)\d+", r"\1N"),
     (r"(resources_used\.(?:walltime|cput|mem|vmem|cpupercent)) = .*", r"\1 = N"),
     (r'"resources_used":\t\{[^}]*\}', '"resources_used":\tN'),
+    # What our own hooks and brokers have left on the hosts: MoM tells it again whenever the server starts.
+    (r'(?m)^\s*(?:"k8s_\w+":\t.*|resources_available\.k8s_\w+ = .*)\n', ""),
     (r"PBS_O_PATH=[^,]*", "PBS_O_PATH=P"),
     (r'("PBS_O_PATH":\t)"[^"]*"', r"\1P"),
 ]
