@@ -116,9 +116,9 @@ def test_where_no_volume_can_be_made_the_next_job_runs_elsewhere(site: Site) -> 
         serving.claim("data")
         site.connector.start()
         pod = site.create("elsewhere", **uses("data"))
-        site.wait_condition("elsewhere", "PodScheduled", "volume claim default/data: its provisioner has given up ")
-        (failed,) = serving.given_up
+        (failed,) = awaited(lambda: serving.given_up, 30)
         serving.failing = {failed[1]}
+        site.wait_condition("elsewhere", "PodScheduled", f"volume claim default/data: its provisioner has given up {failed[1]}", 30)
         other = next(node for node in ("node1", "node2") if node != failed[1])
         assert site.wait_bound("elsewhere", 60)["spec"]["nodeName"] == other
         assert serving.given_up == [failed] and serving.made == [("data", other)]
