@@ -4,6 +4,7 @@ PBS's interpreter is its own: 3.6 on RHEL 8, and newer ones elsewhere. The tests
 the hooks run with the other (HOOKS_PYTHON).
 """
 import glob
+import importlib.util
 import os
 import re
 import subprocess
@@ -11,6 +12,8 @@ import sys
 from typing import Dict, List, Tuple
 
 OLDEST = (3, 6)
+# Its tests have to do with no interpreter, or name each of them by themselves.
+ONCE = ("test_pythons.py", "test_placeholder.py")
 PLACES = ("/usr/bin/python3*", "/usr/local/bin/python3*", "/opt/pbs/python/bin/python3*", "~/.pyenv/versions/*/bin/python3")
 
 
@@ -38,14 +41,26 @@ def pythons() -> Dict[str, str]:
     return {"%d.%d" % version: path for version, path in sorted(found.items())}
 
 
-def main(arguments: List[str]) -> int:
-    """Run the hooks' tests with each; the exit status."""
+def command_of(arguments: List[str], beside: List[str]) -> List[str]:
+    """The hooks' tests."""
     here = os.path.dirname(os.path.abspath(__file__))
+    once = ["--ignore=" + os.path.join(here, name) for name in ONCE]
+    return [sys.executable, "-m", "pytest", here, "-q", "-rs"] + once + beside + arguments
+
+
+def main(arguments: List[str]) -> int:
+    """Run the hooks' tests with each, to their end; what failed runs once more by itself. The exit status."""
     failed = []
+    # Some files beside each other, where pytest can do that.
+    beside = ["-n", "3", "--dist", "loadfile"] if importlib.util.find_spec("xdist") else []
     for release, path in pythons().items():
         print("hooks on Python %s (%s)" % (release, path), flush=True)
-        command = [sys.executable, "-m", "pytest", here, "-q", "-x"] + arguments
-        if subprocess.run(command, env=dict(os.environ, HOOKS_PYTHON=path)).returncode != 0:
+        environment = dict(os.environ, HOOKS_PYTHON=path)
+        if subprocess.run(command_of(arguments, beside), env=environment).returncode == 0:
+            continue
+        print("what failed on Python %s runs again by itself" % release, flush=True)
+        again = ["--last-failed", "--last-failed-no-failures", "none"]
+        if subprocess.run(command_of(arguments, again), env=environment).returncode != 0:
             failed.append(release)
     print("failed on Python %s" % ", ".join(failed) if failed else "passed on every Python")
     return 1 if failed else 0

@@ -127,7 +127,7 @@ class Site:
 
     def install(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         """Run hooks/install."""
-        command = [sys.executable, str(HOOKS / "install"), "--config", str(self.configuration)] + list(arguments)
+        command = [os.environ.get("HOOKS_PYTHON", sys.executable), str(HOOKS / "install"), "--config", str(self.configuration)] + list(arguments)
         return subprocess.run(command, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
 
     def change(self, **values: Any) -> None:

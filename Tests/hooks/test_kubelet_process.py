@@ -24,11 +24,14 @@ def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     return found
 
 
-def process(directory: Path, pid: str, name: str, arguments: List[str], network: str = "net:[1]") -> None:
+def process(directory: Path, pid: str, name: str, arguments: List[str], network: str = "net:[1]", user: int = 0,
+            cgroup: str = "/system.slice/kubelet.service") -> None:
     """A process in the /proc of the test."""
     path = directory / "proc" / pid
     (path / "ns").mkdir(parents=True)
     os.symlink(network, str(path / "ns" / "net"))
+    (path / "status").write_text("Name:\t%s\nUid:\t%d\t%d\t%d\t%d\nGid:\t0\t0\t0\t0\n" % ((name,) + 4 * (user,)))
+    (path / "cgroup").write_text("0::%s\n" % cgroup)
     (path / "comm").write_text(name + "\n")
     (path / "cmdline").write_bytes(b"".join(argument.encode() + b"\0" for argument in ["/usr/bin/" + name] + arguments))
 
@@ -62,10 +65,24 @@ def test_a_kubelet_of_another_host_or_none(module: Any, tmp_path: Path) -> None:
     assert module.find_kubelet() is None and module.disturbing_policies(None) == []
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a process away")
 def test_a_users_process_of_that_name_is_none(module: Any, tmp_path: Path) -> None:
-    process(tmp_path, "7", "kubelet", ["--config=/etc/shadow", "--cpu-manager-policy=static"])
-    os.chown(str(tmp_path / "proc" / "7"), 4002, 4002)
+    """Also one that may not be dumped, whose files in /proc are root's."""
+    process(tmp_path, "7", "kubelet", ["--config=/etc/shadow", "--cpu-manager-policy=static"], user=4002)
+    assert module.find_kubelet() is None
+
+
+@pytest.mark.parametrize("cgroup", ["/kubepods/burstable/pod7/abc", "/kubepods.slice/kubepods-pod7.slice/cri-containerd-abc.scope"])
+def test_a_pods_process_of_that_name_is_none(module: Any, tmp_path: Path, cgroup: str) -> None:
+    """Of a pod in the host's network that runs as root."""
+    process(tmp_path, "7", "kubelet", ["--pod-manifest-path=/m"], cgroup=cgroup)
+    assert module.find_kubelet() is None
+    process(tmp_path, "8", "kubelet", ["--cpu-manager-policy=static"])
+    assert module.find_kubelet().cpu_manager == "static"
+
+
+def test_a_process_that_cannot_be_looked_at_is_none(module: Any, tmp_path: Path) -> None:
+    process(tmp_path, "7", "kubelet", ["--cpu-manager-policy=static"])
+    (tmp_path / "proc" / "7" / "status").unlink()
     assert module.find_kubelet() is None
 
 

@@ -56,3 +56,16 @@ def test_a_place_that_cannot_be_written(host: ExecutionHost) -> None:
     (host.directory / "lib").write_text("a file")
     outcome = host.run("EXECJOB_BEGIN", pods_job())
     assert outcome.rejected is None and "cannot put the placeholder to" in outcome.messages()
+
+
+def test_hosts_that_share_a_directory_write_files_of_their_own(host: ExecutionHost) -> None:
+    """On NFS another host's process of the same id may be about to write its own."""
+    (host.directory / "lib" / ("placeholder.%d" % os.getpid())).mkdir(parents=True)
+    assert "put the placeholder" in host.startup().messages()
+    assert os.access(str(installed(host)), os.X_OK)
+
+
+def test_what_cannot_be_put_in_place_is_not_left_beside_it(host: ExecutionHost) -> None:
+    (installed(host) / "something").mkdir(parents=True)
+    assert "cannot put the placeholder to" in host.startup().messages()
+    assert os.listdir(str(host.directory / "lib")) == ["placeholder"]

@@ -1,4 +1,5 @@
 """A static pod never requests more than is free, since kubelet would evict other pods for it."""
+import json
 from typing import Any, Dict, List
 
 import pytest
@@ -6,8 +7,9 @@ import pytest
 from hooks.cgroup_tree import PodCgroup
 from hooks.execution_host import POD_UID, native_job
 from hooks.kubernetes_node import Node
+from hooks.pbs_stand_in import Outcome
 from hooks.timing import OTHER_PROCESS, elapsed
-from simulators.kubernetes import Fault, Status
+from simulators.kubernetes import Fault, Proxy, Status
 
 
 def with_requests(*requests: Dict[str, str]) -> List[Dict[str, Any]]:
@@ -54,7 +56,7 @@ def test_a_job_in_the_place_of_a_frozen_pod_is_not_counted_twice(node: Node) -> 
 
 def test_the_static_pods_of_jobs_count_by_their_manifests(node: Node) -> None:
     """The API lags behind: one ended job's pod is still there, one new job's pod not yet."""
-    node.pod("pbs-4-pbsserver-node1", annotations={"pbs-connector/native-job-id": "4.pbsserver"},
+    node.pod("pbs-4-pbsserver-node1", annotations={"pbs-connector/native-job-id": "4.pbsserver", "kubernetes.io/config.mirror": "0a1b"},
              containers=with_requests({"cpu": "4"}))
     node.run("EXECJOB_BEGIN", job("5.pbsserver", ncpus=3))
     node.run("EXECJOB_BEGIN", job("6.pbsserver", ncpus=3))
@@ -180,3 +182,46 @@ def test_a_good_manifest_costs_no_request(node: Node) -> None:
     assert asked
     node.periodic(job())
     assert node.asked() == asked
+
+
+def test_a_users_pod_that_poses_as_a_reservation_counts(node: Node) -> None:
+    """Anybody may write the annotation; kubelet would evict pods for what is reserved too much."""
+    node.pod(annotations={"pbs-connector/native-job-id": "4.pbsserver"}, containers=with_requests({"cpu": "3"}))
+    node.run("EXECJOB_BEGIN", job())
+    assert node.requests()["5.pbsserver"]["cpu"] == "1"
+
+
+def patiently(node: Node, native: Any) -> Outcome:
+    """Have a manifest that is missing made up for: MoM does not wait for that, so that the API may take its time."""
+    node.configure(api_timeout=20)
+    return node.periodic(native)
+
+
+def test_a_pod_of_thousands_of_containers_counts(node: Node) -> None:
+    node.pod(containers=with_requests(*3000 * [{"cpu": "1m"}]))
+    patiently(node, job())
+    assert node.requests()["5.pbsserver"]["cpu"] == "1"
+
+
+def test_pods_that_are_too_long_for_one_answer_hide_none(node: Node) -> None:
+    """Each may have a mebibyte of annotations."""
+    for number in range(16):
+        node.pod("large-%d" % number, annotations={"a": "x" * 2 ** 20, "b": str(number)},
+                 containers=with_requests({"cpu": "100m"} if number < 10 else {}))
+    patiently(node, job(ncpus=4))
+    assert node.requests()["5.pbsserver"]["cpu"] == "3"
+
+
+@pytest.mark.parametrize("quantity", ["1e9999999", "9" * 100000, "much", "1.2.3"])
+def test_a_quantity_that_makes_no_sense_hides_no_other_pod(node: Node, quantity: str) -> None:
+    """No API server writes such a one; it costs no time, and the other pods count."""
+    node.pod(containers=with_requests({"cpu": "3"}))
+    pods = [dict(pod) for pod in node.kubernetes.pods()]
+    strange = json.loads(json.dumps(pods[0]))
+    strange["spec"]["containers"][0]["resources"]["requests"]["cpu"] = quantity
+    strange["metadata"].update(name="strange", uid="0c5e")
+    body = {"kind": "PodList", "apiVersion": "v1", "metadata": {}, "items": [strange, 7] + pods}
+    node.kubernetes.faults.add(Fault("GET /api/v1/pods", Proxy(200, json.dumps(body).encode(), "application/json")))
+    outcome = patiently(node, job())
+    assert node.requests()["5.pbsserver"]["cpu"] == "1" and "what a pod of this node requests" in outcome.messages()
+    assert len(outcome.messages()) < 2000

@@ -8,7 +8,7 @@ from .api import LONGEST_WAIT_OF_MOM, ask_api, member, pod_path
 from .context import Host
 from .jobs import Job, Pod, pod_of
 from .kubeconfig import KubernetesError
-from .nodes import node_names, node_of, pods_of
+from .nodes import MIRROR_ANNOTATION, node_names, node_of, pods_of
 from .settings import Settings
 from .text import printable
 
@@ -17,7 +17,7 @@ from .text import printable
 POD_JOB_ANNOTATION = "pbs-connector/job-id"
 
 # What kubelet puts on static pods, and on their images in the API.
-STATIC_POD_ANNOTATIONS = ("kubernetes.io/config.source", "kubernetes.io/config.mirror")
+STATIC_POD_ANNOTATIONS = ("kubernetes.io/config.source", MIRROR_ANNOTATION)
 
 
 def stranger(found: Dict[str, Any], pod: Pod, job_id: str, settings: Settings) -> Optional[str]:

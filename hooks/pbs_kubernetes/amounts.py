@@ -41,11 +41,15 @@ QUANTITY_SUFFIXES = {
 }
 
 
+# An API server writes no quantity that is longer, and none beyond 2^63. Characters, and digits of an exponent.
+LONGEST_QUANTITY = 64
+
+
 def parse_quantity(name: str, text: str) -> int:
     """The amount that a Kubernetes quantity stands for, rounded up as Kubernetes does."""
-    match = re.fullmatch(r"([+-]?[0-9.]+(?:[eE][+-]?[0-9]+)?)|([+-]?[0-9.]+)([A-Za-z]{1,2})", str(text))
-    if match is None or match.group(3) and match.group(3) not in QUANTITY_SUFFIXES:
-        raise ValueError("%r is no quantity" % text)
+    match = re.fullmatch(r"([+-]?[0-9.]+(?:[eE][+-]?[0-9]{1,2})?)|([+-]?[0-9.]+)([A-Za-z]{1,2})", str(text)[:LONGEST_QUANTITY + 1])
+    if match is None or len(match.group()) > LONGEST_QUANTITY or match.group(3) and match.group(3) not in QUANTITY_SUFFIXES:
+        raise ValueError("%r is no quantity" % str(text)[:LONGEST_QUANTITY])
     number = Fraction(match.group(1) or match.group(2)) * QUANTITY_SUFFIXES[match.group(3) or ""]
     return math.ceil(number * (1000 if name == "cpu" else 1))
 

@@ -22,6 +22,10 @@ LONGEST_NESTED = 4 * 2 ** 20
 CONTENT_TYPES = {"PATCH": "application/strategic-merge-patch+json"}
 
 
+class TooLong(KubernetesError):
+    """An answer that is not read to its end, or nested too deep in too much text: of less at once it may be."""
+
+
 class KubernetesAPI:
     """The few requests this hook makes, each bounded by the time that is left of api_timeout."""
 
@@ -102,9 +106,13 @@ class KubernetesAPI:
                 # An API server passes on what is no UTF-8 in keys of managedFields.
                 answer = parse(self.read(response, most).decode("utf-8", "replace"))
                 self.date = date_of(response.getheader("Date"))
-        except (OSError, http.client.HTTPException, ValueError) as error:
+        except (KubernetesError, RecursionError, OSError, http.client.HTTPException, ValueError) as error:
             # The rest of this answer must not be taken for the next one.
             self.connection.close()
+            if isinstance(error, RecursionError):
+                raise TooLong("%s %s: the answer is nested too deep" % (method, path))
+            if isinstance(error, KubernetesError):
+                raise
             raise KubernetesError("%s %s: %s" % (method, path, error or type(error).__name__))
         if not isinstance(answer, dict):
             raise KubernetesError("%s %s: the answer is no object" % (method, path))
@@ -124,7 +132,7 @@ class KubernetesAPI:
             parts.append(part)
             length += len(part)
             if length > most:
-                raise ValueError("the answer is longer than %d octets" % most)
+                raise TooLong("the answer is longer than %d octets" % most)
 
 
 def date_of(header: Optional[str]) -> Optional[float]:

@@ -26,6 +26,16 @@ def arguments_of(process: str) -> List[str]:
     return (read_text(process, "cmdline") or "").rstrip("\0").split("\0")
 
 
+def is_of_this_host(process: str) -> bool:
+    """Whether a process is root's or ours, and in no pod's container: anybody may call his so, and what a kubelet's
+    names is read with our rights. Whose its files in /proc are does not tell: those of a process that may not be
+    dumped are root's (proc(5))."""
+    users = re.search(r"^Uid:\s+(\d+)\s+(\d+)\s", read_text(process, "status") or "", re.MULTILINE)
+    if users is None or not {int(user) for user in users.groups()} <= {0, os.geteuid()}:
+        return False
+    return "kubepods" not in (read_text(process, "cgroup") or "")
+
+
 def kubelet_arguments() -> Optional[List[str]]:
     """The command line of the kubelet in this host's network; None where none runs by that name (k3s and others
     have it inside another program)."""
@@ -36,10 +46,7 @@ def kubelet_arguments() -> Optional[List[str]]:
     for process in glob.glob(os.path.join(PROC, "[0-9]*")):
         if (read_text(process, "comm") or "").strip() == "kubelet":
             try:
-                # Anybody may call his process so, and what a kubelet's names is read with our rights.
-                if os.stat(process).st_uid not in (0, os.geteuid()):
-                    continue
-                if os.readlink(os.path.join(process, "ns", "net")) == network:
+                if is_of_this_host(process) and os.readlink(os.path.join(process, "ns", "net")) == network:
                     return arguments_of(process)
             except OSError:
                 continue  # it has ended meanwhile

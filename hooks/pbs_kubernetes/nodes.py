@@ -1,14 +1,19 @@
 """This node as Kubernetes sees it, and what is free there."""
-from typing import Any, Dict, Iterable, List, Optional
+from typing import Any, Dict, Iterable, Iterator, List, Optional
 
 import pbs
 
 from .amounts import Amounts, add, parse_quantity
-from .api import KubernetesAPI, LONGEST_LIST, ask_api, failure, quote
+from .api import KubernetesAPI, LONGEST_LIST, TooLong, ask_api, failure, member, quote
 from .context import Host
 from .kubeconfig import KubernetesError
 from .manifests import JOB_ID_ANNOTATION, Reservation
 from .settings import LONGEST_API_TIMEOUT
+from .text import printable
+
+
+# Of a static pod's object, by kubelet (Kubernetes: pkg/kubelet/types).
+MIRROR_ANNOTATION = "kubernetes.io/config.mirror"
 
 
 def pod_requests(pod: Dict[str, Any]) -> Amounts:
@@ -53,12 +58,34 @@ def node_of(api: KubernetesAPI, names: Iterable[str]) -> Dict[str, Any]:
     raise KubernetesError("no node is named %s" % " or ".join(names))
 
 
-def pods_of(api: KubernetesAPI, node: str) -> List[Dict[str, Any]]:
+# Pods at once where all at once are too long.
+PAGE = 5
+
+
+def pods_of(api: KubernetesAPI, node: str) -> Iterator[Dict[str, Any]]:
     """A node's pods."""
-    status, pods = api.request("GET", "/api/v1/pods?fieldSelector=spec.nodeName%3D" + quote(node), most=LONGEST_LIST)
+    path = "/api/v1/pods?fieldSelector=spec.nodeName%3D" + quote(node)
+    try:
+        yield from listed(*api.request("GET", path, most=LONGEST_LIST))
+        return
+    except TooLong:
+        pass  # some few large pods are not to hide the others
+    more = ""
+    while True:
+        status, page = api.request("GET", "%s&limit=%d%s" % (path, PAGE, more), most=LONGEST_LIST)
+        yield from listed(status, page)
+        token = member(page, "metadata").get("continue")
+        if not token:
+            return
+        more = "&continue=" + quote(str(token))
+
+
+def listed(status: int, answer: Dict[str, Any]) -> List[Dict[str, Any]]:
+    """The objects of a list."""
     if status != 200:
-        raise failure(status, pods)
-    return pods.get("items") or []
+        raise failure(status, answer)
+    items = answer.get("items")
+    return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
 
 
 def node_names(host: Host) -> List[str]:
@@ -71,15 +98,24 @@ def node_names(host: Host) -> List[str]:
     return names
 
 
+def is_reservation(pod: Dict[str, Any]) -> bool:
+    """Whether it is a static pod of a job, of which the manifests tell sooner than the API. An annotation of
+    ours alone may be any user's; what kubelet takes for a static pod's mirror it does not run."""
+    annotations = pod["metadata"].get("annotations") or {}
+    return JOB_ID_ANNOTATION in annotations and MIRROR_ANNOTATION in annotations
+
+
 def node_room(api: KubernetesAPI, names: List[str], reservations: Dict[str, Reservation]) -> Amounts:
     """What is free on this node: allocatable, less the requests of its pods that have not ended."""
     node = node_of(api, names)
     room = {name: parse_quantity(name, text) for name, text in node["status"]["allocatable"].items()}
     for pod in pods_of(api, node["metadata"]["name"]):
-        # Of the static pods of jobs, the manifests tell sooner than the API.
-        is_reservation = JOB_ID_ANNOTATION in (pod["metadata"].get("annotations") or {})
-        if not is_reservation and pod.get("status", {}).get("phase") not in ("Succeeded", "Failed"):
-            add(room, dict(pod_requests(pod), pods=1), -1)
+        try:
+            if not is_reservation(pod) and pod.get("status", {}).get("phase") not in ("Succeeded", "Failed"):
+                add(room, dict(pod_requests(pod), pods=1), -1)
+        except (KeyError, ValueError, TypeError, AttributeError) as error:
+            # One that makes no sense is not to hide the others.
+            pbs.logmsg(pbs.LOG_WARNING, "pbs_kubernetes: cannot tell what a pod of this node requests: %s" % printable(repr(error)))
     for reservation in reservations.values():
         add(room, dict(reservation.requests, pods=1), -1)
     return room

@@ -1,6 +1,7 @@
 """The placeholder, which pods' jobs run, as a file on this host."""
 import os
 import re
+import socket
 
 import pbs
 
@@ -41,14 +42,20 @@ def put_placeholder(host: Host) -> None:
         return
     if placeholder_is_there(host):
         return
-    temporary = "%s.%d" % (path, os.getpid())
+    # Hosts may share the directory (NFS), and process ids are a host's own.
+    temporary = "%s.%s.%d" % (path, socket.gethostname(), os.getpid())
     try:
         os.makedirs(os.path.dirname(path), 0o755, exist_ok=True)
-        with open(temporary, "w", encoding="utf-8") as file:
-            file.write(placeholder_text(host))
-            os.fchmod(file.fileno(), 0o755)
-        # Jobs that run the former one keep it open.
-        os.rename(temporary, path)
+        try:
+            with open(temporary, "w", encoding="utf-8") as file:
+                file.write(placeholder_text(host))
+                os.fchmod(file.fileno(), 0o755)
+            # Jobs that run the former one keep it open.
+            os.rename(temporary, path)
+        except OSError:
+            if os.path.exists(temporary):
+                os.unlink(temporary)
+            raise
     except OSError as error:
         pbs.logmsg(pbs.LOG_WARNING, "pbs_kubernetes: cannot put the placeholder to %s: %s" % (path, error))
     else:

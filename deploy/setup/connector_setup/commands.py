@@ -9,6 +9,11 @@ from dataclasses import dataclass, field
 from typing import Optional, Sequence
 
 
+# Exit statuses as a shell has them.
+NO_PROGRAM = 127
+NOT_TO_BE_RUN = 126
+
+
 class Failed(Exception):
     """A step cannot be done; the message says why, in one line."""
 
@@ -65,9 +70,9 @@ def _run(command: Sequence[str], given: Optional[str], seconds: float) -> Answer
     try:
         done = subprocess.run(list(command), input=given or "", capture_output=True, text=True, timeout=seconds)
     except FileNotFoundError:
-        return Answer(127, "", "there is no program %s" % command[0])
+        return Answer(NO_PROGRAM, "", "there is no program %s" % command[0])
     except PermissionError:
-        return Answer(126, "", "%s cannot be run" % command[0])
+        return Answer(NOT_TO_BE_RUN, "", "%s cannot be run" % command[0])
     except subprocess.TimeoutExpired:
         return Answer(124, "", "no answer within %g s" % seconds)
     return Answer(done.returncode, done.stdout, done.stderr)

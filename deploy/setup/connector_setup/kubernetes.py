@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional, Sequence
 
-from .commands import Answer, Failed, Site
+from .commands import NO_PROGRAM, NOT_TO_BE_RUN, Answer, Failed, Site
 
 NAMESPACE = "pbs-connector"
 # What tells whether an account's credential works: a right that it has, and no other account of ours.
@@ -44,10 +44,15 @@ class Kubectl:
 
     def cluster(self) -> dict[str, Any]:
         """Of the kubeconfig's current context: the server, and how it is trusted."""
-        view = json.loads(self.said("config", "view", "--raw", "--minify", "--flatten", "-o", "json"))
-        clusters = view.get("clusters") or []
+        if self.kubeconfig and not self.kubeconfig.exists():
+            raise Failed("the administrator's kubeconfig %s is not there (--admin-kubeconfig)" % self.kubeconfig)
+        answer = self.look("config", "view", "--raw", "--minify", "--flatten", "-o", "json")
+        if answer.status in (NO_PROGRAM, NOT_TO_BE_RUN):
+            raise Failed("%s (--kubectl)" % answer.words)
+        clusters = json.loads(answer.output).get("clusters") if answer.status == 0 else None
         if not clusters:
-            raise Failed("the administrator's kubeconfig has no current context (--admin-kubeconfig)")
+            raise Failed("no administrator's kubeconfig with a current context: --admin-kubeconfig FILE, or KUBECONFIG in the "
+                         "environment%s" % ("" if answer.status == 0 else " (kubectl: %s)" % answer.words))
         return dict(clusters[0]["cluster"])
 
     def may(self, verb: str, resource: str) -> Answer:
@@ -107,6 +112,7 @@ def documents(text: str) -> int:
 
 def apply(kubectl: Kubectl, path: Path) -> None:
     """Bring the cluster to have what a file says; tell what was missing or different."""
+    kubectl.cluster()  # without one, kubectl's words are about a server that nobody meant
     names = kubectl.look("get", "-f", str(path), "--ignore-not-found", "-o", "name")
     if names.status != 0:
         raise Failed("%s: %s" % (path, names.words))
