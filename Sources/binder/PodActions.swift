@@ -258,7 +258,7 @@ final class PodActions {
       return Answer(result: .retry, words: "binder cannot write: \(error)")
     }
     if error.status == 404 { return Answer(result: .gone, words: error.message) }
-    if error.isTransient || error.status == 401 {
+    if error.isTransient || error.status == 401, !error.isOfWebhook {
       return Answer(result: .retry, words: "binder cannot write: \(error)")
     }
     return Answer(result: .refused, words: error.description)

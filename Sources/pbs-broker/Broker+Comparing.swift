@@ -178,7 +178,8 @@ extension Broker {
         guard let pod, let taints = taints[$0] else { return nil }
         return policy.untolerated(by: pod, of: taints)
       },
-      shortage: settings.checksCapacity ? shortage(of: record, jobs, now) : nil,
+      shortage: (settings.checksCapacity ? shortage(of: record, jobs, now) : nil)
+        ?? refusedBinding(of: record, jobs),
       isOutsideCluster: isOutsideCluster(record, jobs, now),
       volumes: volumes(of: record, jobs, now), selectionTrouble: selections.trouble(of: record.uid),
       isHostAway: world.isHostAway(of: record), bindWhen: settings.bindWhen,

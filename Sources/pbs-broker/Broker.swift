@@ -203,6 +203,7 @@ final class Broker {
     case .refused, .retry:
       // The job may end or run elsewhere before the binding succeeds.
       if world.jobs[bind.job] != nil { poller.confirm(bind.job, within: 1) }
+      if outcome.result == .refused { noteRefusal(of: bind, outcome.message, record) }
     default: break
     }
   }

@@ -50,8 +50,6 @@ struct PBSBroker: ConnectorCommand {
     let flags = BrokerConfiguration.Flags(
       watcher: watcher, socket: socket, pbsExec: pbsExec, pbsBackend: pbsBackend,
       syncsResources: syncResources)
-    // Until it is handled: the file is read in a moment anyway.
-    signal(SIGHUP, SIG_IGN)
     Process.run("pbs-broker", common) { settings, log, instance, clock, monitor in
       let reload = ConfigurationReload(settings, flags, log: log)
       let configuration = try BrokerConfiguration(settings, flags)

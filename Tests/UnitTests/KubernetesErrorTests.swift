@@ -20,6 +20,26 @@ import Text
     #expect(error.retryAfter == waited)
   }
 
+  /// As API servers say it of a webhook that does not answer. (Kubernetes 1.36.)
+  @Test(arguments: [
+    (
+      500,
+      #"failed calling webhook \"policy.example.org\": failed to call webhook: Post \"x\": EOF"#,
+      true
+    ),
+    (500, "etcdserver: request timed out", false),
+    (403, #"admission webhook \"policy.example.org\" denied the request: no"#, false),
+  ])
+  func aWebhookThatDoesNotAnswerIsAboutTheObject(
+    _ status: Int, _ words: String, _ isOfWebhook: Bool
+  ) {
+    let json =
+      #"{"kind":"Status","code":\#(status),"reason":"x","message":"Internal error occurred: \#(words)"}"#
+    let error = KubernetesError(status: status, body: Data(json.utf8))
+    #expect(error.isOfWebhook == isOfWebhook)
+    #expect(error.message.hasSuffix(words.replacing(#"\""#, with: "\"")))
+  }
+
   /// What an API server says of an object it says by a Status; all else was said on the way there.
   @Test(arguments: [
     (404, #"{"kind":"Status","code":404,"reason":"NotFound"}"#, 404),

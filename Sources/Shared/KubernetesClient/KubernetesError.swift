@@ -23,6 +23,10 @@ public struct KubernetesError: Error, CustomStringConvertible, Sendable {
   /// same request may work later.
   public var isTransient: Bool { status == 408 || status == 429 || status >= 500 }
 
+  /// A webhook that the cluster's administrator has put before such requests does not answer, so that
+  /// the server refuses them. (apiserver, admission/plugin/webhook/errors.)
+  public var isOfWebhook: Bool { status == 500 && message.contains("failed calling webhook") }
+
   /// The credential is missing, wrong or has expired. It was renewed, where it can be, and
   /// refused again: ``KubernetesClient/credentialCanChange`` says whether to wait for another.
   public var isUnauthorized: Bool { status == 401 }

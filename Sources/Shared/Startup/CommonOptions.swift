@@ -55,7 +55,8 @@ public enum Process {
     main:
       @escaping @EventLoop (Settings, Logger, String, any Clock, Monitor) async throws -> AnyObject
   ) -> Never {
-    signal(SIGPIPE, SIG_IGN)
+    // Until they are handled: who reloads before that has the file read in a moment anyway.
+    for number in [SIGPIPE, SIGHUP, SIGUSR1, SIGUSR2] { signal(number, SIG_IGN) }
     EventLoop.shared.takeGlobalJobs()
     do {
       let settings = try Settings(path: options.config, program: program)

@@ -13,15 +13,26 @@ final class LogOutput: Sendable {
   private let format: LogFormat
   private let journalPath: String
   private let descriptor: Int32
+  private let stream: LogStream
+  private let journalPatience = LogPatience()
 
-  /// - Parameter journalPath: of the journal's socket.
-  init(program: String, format: LogFormat, journalPath: String = LogOutput.journal) {
+  /// - Parameters:
+  ///   - journalPath: of the journal's socket.
+  ///   - stream: where lines go, and those that the journal does not take.
+  init(
+    program: String, format: LogFormat, journalPath: String = LogOutput.journal,
+    stream: LogStream = .standardError
+  ) {
     self.program = program
     self.format = format
     self.journalPath = journalPath
+    self.stream = stream
     descriptor =
       format == .journald
       ? socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0) : -1
+    var patience = timeval(tv_sec: 1, tv_usec: 0)
+    setsockopt(
+      descriptor, SOL_SOCKET, SO_SNDTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
   }
 
   deinit {
@@ -36,7 +47,13 @@ final class LogOutput: Sendable {
     {
       return
     }
-    StandardError.print(format.line(program, level, message, fields))
+    stream.print(StandardError.line(format.line(program, level, message, fields))) { lost in
+      StandardError.line(
+        format.line(
+          program, .warning,
+          "\(lost) lines of the log were left out here: who reads them has stopped, or its disk is full",
+          []))
+    }
   }
 
   private func tellJournal(_ entry: String) -> Bool {
@@ -48,13 +65,21 @@ final class LogOutput: Sendable {
     }
     withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path) }
     let octets = Array(entry.utf8)
-    return withUnsafePointer(to: &address) { pointer in
-      pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-        sendto(
-          descriptor, octets, octets.count, Int32(MSG_NOSIGNAL), $0,
-          socklen_t(MemoryLayout<sockaddr_un>.size)) == octets.count
+    func send(_ flags: Int32) -> Bool {
+      withUnsafePointer(to: &address) { pointer in
+        pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+          sendto(
+            descriptor, octets, octets.count, Int32(MSG_NOSIGNAL) | flags, $0,
+            socklen_t(MemoryLayout<sockaddr_un>.size)) == octets.count
+        }
       }
     }
+    if send(Int32(MSG_DONTWAIT)) { return true }
+    // The journal may be slow for a moment, or stopped.
+    guard errno == EAGAIN, journalPatience.isThere() else { return false }
+    let isTaken = send(0)
+    if !isTaken { journalPatience.wasInVain() }
+    return isTaken
   }
 
   /// Writes a line in the process's form, which is text as long as its configuration is not read.

@@ -112,6 +112,10 @@ final class PodRecord {
   /// Seconds.
   private static let patience = 2.0
 
+  /// That its binding is refused; nil where it is not.
+  var refusedBinding: RefusedBinding?
+  /// Fires when that is tried again.
+  var bindingTimer: (any Timer)?
   /// Why it was refused, as counted last.
   var countedRefusal: String?
 
