@@ -16,7 +16,7 @@ enum Reconciliation {
       if pod.isFinished {
         return telling(of: situation.rejection, reference, situation)
       }
-      if pod.isKeptByFinalizers {
+      if pod.nodeName != nil, pod.isKeptByFinalizers {
         return releasing(situation.jobs, "only finalizers keep its pod")
       }
       if pod.nodeName != nil {
