@@ -19,7 +19,9 @@ extension Binder {
     monitor.collect { [unowned self] registry in
       let (waiting, active) = load
       registry.replace(
-        Metric.binderQueue, waiting.merging([["events"]: Double(events.waiting)]) { $1 })
+        Metric.binderQueue,
+        waiting.merging(
+          [["events"]: Double(events.waiting), ["select-node"]: Double(claims.waiting)]) { $1 })
       Metric.binderActive.set(Double(active))
       Metric.apiResting.set(access.isResting)
       registry.replace(

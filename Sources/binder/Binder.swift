@@ -21,7 +21,7 @@ final class Binder {
   private let pods: PodActions
   let events: EventRecorder
   private let nodes: NodeMarker
-  private let claims: ClaimSelector
+  let claims: ClaimSelector
   private let requestsInFlight: Int
   private let most: Int
   private let clock: any Clock

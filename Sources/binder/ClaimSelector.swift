@@ -37,7 +37,8 @@ final class ClaimSelector {
   private let pods: PodActions
   private let log: Logger
   private var wanted: [Key: Work] = [:]
-  private var order: [Key] = []
+  /// What waits; namespaces take turns.
+  private var agenda = Agenda<Key>(urgencies: 1)
   private var active: Set<Key> = []
 
   init(instance: String, access: APIAccess, pods: PodActions, log: Logger) {
@@ -59,7 +60,7 @@ final class ClaimSelector {
       return answer(work, (.retry, "too many volume claims wait for binder"))
     }
     wanted[key] = work
-    if !active.contains(key), !order.contains(key) { order.append(key) }
+    if !active.contains(key) { agenda.add(key, of: select.pod.namespace, urgency: 0) }
     start()
   }
 
@@ -76,9 +77,13 @@ final class ClaimSelector {
     wanted = wanted.filter { $0.value.broker !== broker }
   }
 
+  /// How many claims wait.
+  var waiting: Int { wanted.keys.count { !active.contains($0) } }
+
   func start() {
-    while active.count < access.mostAtOnce(Self.atOnce), !access.isResting, !order.isEmpty {
-      let key = order.removeFirst()
+    while active.count < access.mostAtOnce(Self.atOnce), !access.isResting,
+      let key = agenda.next()?.item
+    {
       guard let work = wanted[key] else { continue }
       active.insert(key)
       Task { @EventLoop in
@@ -87,8 +92,8 @@ final class ClaimSelector {
         if isWanted(work, key) {
           wanted[key] = nil
           self.answer(work, answer)
-        } else if wanted[key] != nil {
-          order.append(key)
+        } else if let newer = wanted[key] {
+          agenda.add(key, of: newer.select.pod.namespace, urgency: 0)
         }
         start()
       }

@@ -35,21 +35,29 @@ struct ClaimUsers: Sendable, Equatable {
   init() {}
 
   /// Takes in whether a pod uses its claims now.
-  mutating func set(_ pod: Pod, uses: Bool) {
-    guard let reference = PodReference(pod) else { return }
-    remove(reference.uid)
+  /// - Returns: the claims that it uses no more.
+  @discardableResult
+  mutating func set(_ pod: Pod, uses: Bool) -> Set<String> {
+    guard let reference = PodReference(pod) else { return [] }
+    guard uses else { return remove(reference.uid) }
+    // What a pod uses never changes.
+    guard claims[reference.uid] == nil, !pod.claimNames.isEmpty else { return [] }
     let names = Set(pod.claimNames.map { "\(reference.namespace)/\($0)" })
-    guard uses, !names.isEmpty else { return }
     claims[reference.uid] = names
     for name in names { users[name, default: [:]][reference.uid] = reference }
+    return []
   }
 
   /// The pod uses nothing any more.
-  mutating func remove(_ uid: String) {
-    for name in claims.removeValue(forKey: uid) ?? [] {
+  /// - Returns: the claims that it has used.
+  @discardableResult
+  mutating func remove(_ uid: String) -> Set<String> {
+    let names = claims.removeValue(forKey: uid) ?? []
+    for name in names {
       users[name]?[uid] = nil
       if users[name]?.isEmpty == true { users[name] = nil }
     }
+    return names
   }
 
   /// The pods, other than this one, that use a claim; sorted by name.

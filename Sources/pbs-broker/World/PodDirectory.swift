@@ -6,24 +6,24 @@ struct PodDirectory: Sendable {
   private var uids: [String: String] = [:]
   /// "namespace/name" by UID.
   private var names: [String: String] = [:]
-  /// UIDs of the pods that name a pod, by that pod's "namespace/name".
-  private var dependants: [String: Set<String>] = [:]
-  private var named: [String: Set<String>] = [:]
+  /// Pods that name other pods.
+  private var dependencies = Naming()
+  /// Pods that name volume claims.
+  private var claims = Naming()
 
   /// Takes in a pod as it is now.
   mutating func enter(_ pod: Pod) {
     guard let uid = pod.metadata.uid else { return }
     names[uid] = pod.fullName
     uids[pod.fullName] = uid
-    let needed = Set(pod.dependencyNames.map { "\(pod.metadata.namespace ?? "default")/\($0)" })
-    guard needed != named[uid, default: []] else { return }
-    forgetNeeds(of: uid)
-    named[uid] = needed
-    for name in needed { dependants[name, default: []].insert(uid) }
+    let namespace = pod.metadata.namespace ?? "default"
+    dependencies.set(Set(pod.dependencyNames.map { "\(namespace)/\($0)" }), of: uid)
+    claims.set(Set(pod.claimNames.map { "\(namespace)/\($0)" }), of: uid)
   }
 
   mutating func remove(_ uid: String) {
-    forgetNeeds(of: uid)
+    dependencies.set([], of: uid)
+    claims.set([], of: uid)
     // The name may be another pod's by now.
     if let name = names.removeValue(forKey: uid), uids[name] == uid { uids[name] = nil }
   }
@@ -32,13 +32,28 @@ struct PodDirectory: Sendable {
   func uid(of fullName: String) -> String? { uids[fullName] }
 
   /// UIDs of the pods that name a pod.
-  func dependants(of fullName: String) -> Set<String> { dependants[fullName] ?? [] }
+  func dependants(of fullName: String) -> Set<String> { dependencies.who(names: fullName) }
 
-  private mutating func forgetNeeds(of uid: String) {
-    for name in named.removeValue(forKey: uid) ?? [] {
-      dependants[name]?.remove(uid)
-      if dependants[name]?.isEmpty == true { dependants[name] = nil }
+  /// UIDs of the pods that use a volume claim, or would.
+  func users(ofClaim fullName: String) -> Set<String> { claims.who(names: fullName) }
+
+  /// Which pods name something, by its name.
+  private struct Naming: Sendable {
+    private var names: [String: Set<String>] = [:]
+    private var uids: [String: Set<String>] = [:]
+
+    mutating func set(_ new: Set<String>, of uid: String) {
+      let before = names[uid] ?? []
+      guard new != before else { return }
+      names[uid] = new.isEmpty ? nil : new
+      for name in before {
+        uids[name]?.remove(uid)
+        if uids[name]?.isEmpty == true { uids[name] = nil }
+      }
+      for name in new { uids[name, default: []].insert(uid) }
     }
+
+    func who(names name: String) -> Set<String> { uids[name] ?? [] }
   }
 }
 

@@ -5,13 +5,13 @@ extension World {
     claims[claim.fullName] = claim
     claimReach.set(claim, among: nodes.values)
     told.note(claim)
-    markWaiting(in: claim.namespace)
+    markWaiting(for: claim.fullName)
   }
 
   func removeClaim(namespace: String, name: String) {
     claims["\(namespace)/\(name)"] = nil
     claimReach.remove("\(namespace)/\(name)")
-    markWaiting(in: namespace)
+    markWaiting(for: "\(namespace)/\(name)")
   }
 
   /// Enters whether a pod uses its claims: bound, with a job or about to get one, and not ended.
@@ -20,10 +20,14 @@ extension World {
     let uses =
       !record.isGone && !pod.isFinished
       && (pod.nodeName != nil || !record.jobs.isEmpty || record.isSubmitting)
-    let before = claimUsers
-    claimUsers.set(pod, uses: uses)
-    guard !uses, claimUsers != before else { return }
     // What it has let go, another may have waited for.
-    markWaiting(in: pod.metadata.namespace)
+    for claim in claimUsers.set(pod, uses: uses) { markWaiting(for: claim) }
+  }
+
+  /// A claim has changed: pods that wait may be waiting for it.
+  private func markWaiting(for claim: String) {
+    for uid in directory.users(ofClaim: claim) where pods[uid]?.pod?.nodeName == nil {
+      markChanged(uid)
+    }
   }
 }

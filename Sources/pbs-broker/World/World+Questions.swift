@@ -36,14 +36,6 @@ extension World {
   /// How many pods have jobs.
   var podsWithJobs: Int { pods.values.filter { !$0.jobs.isEmpty }.count }
 
-  /// A claim has changed: the namespace's pods that wait may be waiting for it.
-  func markWaiting(in namespace: String?) {
-    for record in pods.values
-    where record.pod?.nodeName == nil && record.pod?.metadata.namespace == namespace {
-      markChanged(record.uid)
-    }
-  }
-
   /// Whose a job is, by all that is known.
   func ownership(of job: Job) -> JobOwnership {
     let ownership = JobOwnership.of(job, user: user, reliance: reliance, cluster: cluster)
