@@ -31,7 +31,8 @@ BY_LIBRARY := $(addprefix Tests/integration/test_,association.py broker_down.py 
 beside = $(1) $(PYTHON) -m pytest $(2) -q -rs $(BESIDE) || { echo "make: what failed beside others runs again by itself"; \
   $(1) $(PYTHON) -m pytest $(2) -q -rs --last-failed --last-failed-no-failures none; }
 MINUTES ?= 30
-# Simulated hours, and a fresh seed where none is given.
+# Simulated hours, and a fresh seed where none is given. LONGEST is of one run; SMALL=1 leaves out the
+# sites that cost most.
 HOURS ?= 1000
 # Which benchmarks, all by default; the figures of which run are compared with $(BASE).
 PARTS ?=
@@ -82,6 +83,7 @@ test: prepare-tests build kubernetes
 	$(MAKE) simulate HOURS=30 SEED=13
 	$(MAKE) simulate HOURS=30 SEED=11
 	$(MAKE) simulate HOURS=12 SEED=12
+	$(MAKE) simulate HOURS=1000 LONGEST=25 SMALL=1
 	$(call beside,KUBEBUILDER_ASSETS=,Tests)
 	$(call beside,KUBEBUILDER_ASSETS= PBS_CONNECTOR_BACKEND=libpbs,$(BY_LIBRARY) -m "not real_pbs")
 ifneq ($(wildcard $(KUBEBUILDER_ASSETS)/kube-apiserver),)
@@ -112,7 +114,8 @@ chaos: prepare-tests build $(if $(filter real,$(KUBERNETES)),kubernetes)
 # Hours of a site cost a moment; a seed repeats a run exactly. docs/testing.md.
 simulate: prepare
 	PBS_CONNECTOR_SIMULATE=1 swift build --product simulate
-	$(PYTHON) -m simulation --program .build/debug/simulate --hours $(HOURS) $(if $(SEED),--seed $(SEED))
+	$(PYTHON) -m simulation --program .build/debug/simulate --hours $(HOURS) $(if $(SEED),--seed $(SEED)) \
+	  $(if $(LONGEST),--longest $(LONGEST)) $(if $(SMALL),--small)
 
 # Puts back what was mended, one after the other, in a copy: the simulator has to find each.
 simulate-defects: prepare

@@ -154,6 +154,7 @@ extension Broker {
       olderThanBinding: Set(
         jobs.filter { $0.statBegan < record.boundSince ?? 0 }.map(\.job.id)),
       unconfirmed: Set(jobs.filter(\.isUnconfirmed).map(\.job.id)),
+      knownAt: jobs.reduce(into: [:]) { $0[$1.job.id] = $1.knownAt },
       unproven: Set(jobs.map(\.job).filter { world.ownership(of: $0) == .unproven }.map(\.id)),
       ended: record.ended,
       boundJob: record.boundJob, boundRunCount: record.boundRunCount,

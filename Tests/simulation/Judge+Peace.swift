@@ -56,16 +56,38 @@ extension Judge {
   /// A job that waits is as its pod asks, but for what PBS's side has changed.
   private func lookWhetherFollowed(_ pod: SimulatedPod, _ entry: SimulatedPBS.Entry) {
     guard !entry.isAltered, now - (pod.editedAt ?? 0) > soon else { return }
-    if entry.cpus != pod.cpus {
+    let select = JobTerms.select
+    if entry.cpus != pod.cpus, !isTakenBack(pod, entry, select, entry.submitted.values[select]) {
       wrong("\(pod.name) asks for \(pod.cpus) cpus, and job \(entry.job.id) for \(entry.cpus)")
     }
     let walltime = pod.annotations["pbs-connector/walltime"]
-    if !JobTerms.isSame(JobTerms.walltime, entry.terms.values[JobTerms.walltime], walltime) {
+    if !JobTerms.isSame(JobTerms.walltime, entry.terms.values[JobTerms.walltime], walltime),
+      !isTakenBack(pod, entry, JobTerms.walltime, walltime)
+    {
       wrong("\(pod.name) asks for a walltime of \(walltime ?? "-"), and its job does not")
     }
     let isHeld = entry.job.holdTypes?.contains("u") == true
-    if isHeld != (pod.annotations["pbs-connector/hold"] == "true") {
-      wrong("\(pod.name) asks for \(isHeld ? "no hold" : "a hold"), and its job does not follow")
+    let asksForHold = pod.annotations["pbs-connector/hold"] == "true"
+    if isHeld != asksForHold,
+      !isTakenBack(pod, entry, JobTerms.hold, asksForHold ? "u" : nil)
+    {
+      wrong(
+        "\(pod.name) asks for \(asksForHold ? "a hold" : "no hold"), and its job does not follow")
     }
+  }
+
+  /// The pod asks again for what its job was submitted with, since a time when brokers came and
+  /// went: for one that meets the job then, PBS's side has changed it.
+  private func isTakenBack(
+    _ pod: SimulatedPod, _ entry: SimulatedPBS.Entry, _ name: String, _ wanted: String?
+  ) -> Bool {
+    guard JobTerms.isSame(name, entry.submitted.values[name], wanted),
+      name != JobTerms.select || Self.cpus(entry.submitted) == pod.cpus, let edited = pod.editedAt
+    else { return false }
+    return run.trouble.wasOn(Plan.Kind.brokersChange, within: now - edited + Self.settling)
+  }
+
+  private static func cpus(_ terms: JobTerms) -> Int? {
+    terms.values[JobTerms.select].flatMap(SimulatedPBS.cpus(of:))
   }
 }

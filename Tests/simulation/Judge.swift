@@ -82,10 +82,8 @@ final class Judge {
     guard let loss = run.pbs.losses.last(where: { $0.jobs[job]?.pod?.uid == pod.uid }),
       now - loss.at < 2 * Run.vanishInterval - Self.delivery
     else { return }
-    // A number that is given again hides for a while that its former job is lost.
     let lost = loss.jobs.values.filter { job in
-      guard run.pbs.entries[job.id] == nil, let uid = job.pod?.uid, let pod = run.api.pod(uid)
-      else { return false }
+      guard let uid = job.pod?.uid, let pod = run.api.pod(uid) else { return false }
       return pod.boundJob == job.id && !pod.isTampered && pod.node == job.host
         && pod.boundRun == "\(job.runCount)" && !pod.isTerminating && !pod.isFinished
     }

@@ -92,4 +92,10 @@ extension Plan.Kind {
   static let stalls: Set<Self> = [
     .stopWatcher, .stopBroker, .stopBinder, .brokerDeaf, .binderDeaf, .hostSuspended,
   ]
+
+  /// What makes another broker act on a pod, or the same one begin anew.
+  static let brokersChange: Set<Self> = [
+    .killBroker, .secondBroker, .killWatcher, .stopWatcher, .stopBroker, .brokerDeaf,
+    .hostSuspended,
+  ]
 }

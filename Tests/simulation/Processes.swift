@@ -232,7 +232,7 @@ final class SimulatedProcess {
       }
       let brokers =
         switch run.plan.site {
-        case .single: run.brokers.filter { $0.isUp || $0 === run.brokers[0] }
+        case .single: run.brokers.filter { $0.isUp || run.isMeantToRun($0) }
         case .shared: run.brokers
         case .twoHosts: [run.brokers[number - 1]]
         }

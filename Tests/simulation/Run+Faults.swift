@@ -74,7 +74,14 @@ extension Run {
   private func restart(_ process: SimulatedProcess?, after seconds: Double) {
     guard let process else { return }
     process.kill()
-    later(seconds) { process.start() }
+    later(seconds) { [unowned self] in if isMeantToRun(process) { process.start() } }
+  }
+
+  /// Where there is one of each, a second one comes and goes.
+  func isMeantToRun(_ process: SimulatedProcess) -> Bool {
+    guard plan.site == .single else { return true }
+    if process === brokers[1] { return trouble.isOn(.secondBroker) }
+    return process !== binders[1] || trouble.isOn(.secondBinder)
   }
 
   private func double(_ processes: [SimulatedProcess], for seconds: Double) {
@@ -89,7 +96,7 @@ extension Run {
     for binder in binders { binder.follow?(brokers[1].name) }
     // Its socket is not asked for ever after.
     later(seconds + 30) { [unowned self] in
-      if !brokers[1].isUp { for binder in binders { binder.unfollow() } }
+      if !isMeantToRun(brokers[1]) { for binder in binders { binder.unfollow() } }
     }
   }
 

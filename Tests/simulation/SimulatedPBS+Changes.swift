@@ -30,9 +30,12 @@ extension SimulatedPBS {
 
   private static func setSelect(_ entry: inout Entry, _ select: String) {
     entry.job.select = select
-    let parts = select.split(separator: ":")
-    let count = parts.first { $0.hasPrefix("ncpus=") }.flatMap { Int($0.dropFirst(6)) }
-    entry.cpus = count ?? entry.cpus
+    entry.cpus = cpus(of: select) ?? entry.cpus
+  }
+
+  /// How many CPUs a select asks for.
+  static func cpus(of select: String) -> Int? {
+    select.split(separator: ":").first { $0.hasPrefix("ncpus=") }.flatMap { Int($0.dropFirst(6)) }
   }
 
   /// An administrator's qalter of a job that waits.

@@ -14,6 +14,8 @@ final class SimulatedPBS {
     var cpus: Int
     /// What it asks for, as far as it can be changed while it waits.
     var terms: JobTerms
+    /// The same at its submission.
+    let submitted: JobTerms
     var submittedAt: Double
     /// PBS's side has changed what it asks for.
     var isAltered = false
@@ -89,7 +91,7 @@ final class SimulatedPBS {
     run.judge.submits(uid, by: broker)
     entries[id] = Entry(
       job: job, cpus: description.chunks.first?.ncpus ?? 1, terms: JobTerms(description),
-      submittedAt: run.time.now)
+      submitted: JobTerms(description), submittedAt: run.time.now)
     cycleSoon()
     return id
   }

@@ -3,10 +3,11 @@ import Glibc
 
 @testable import Runtime
 
-/// `simulate HOURS SEED [loud] [once] [plan] [from=HOUR] [trap=KIND,KIND]`: one run, and where it
-/// fails the shortest history that does; or the plan alone. `from` leaves out all before that hour. A
-/// trap is a defect that is none: it closes with the first binding after faults of these kinds, in
-/// this order, and shows that the shortest history is found.
+/// `simulate HOURS SEED [loud] [once] [plan] [small] [from=HOUR] [trap=KIND,KIND]`: one run, and
+/// where it fails the shortest history that does; or the plan alone. `small` makes no site of two
+/// hosts, `from` leaves out all before that hour. A trap is a defect that is none: it closes with the
+/// first binding after faults of these kinds, in this order, and shows that the shortest history is
+/// found.
 ///
 /// The order of sets and dictionaries depends on a secret of each process unless it is told not to.
 if ProcessInfo.processInfo.environment["SWIFT_DETERMINISTIC_HASHING"] == nil {
@@ -32,7 +33,7 @@ private enum Program {
     let folder = "/tmp/pbs-connector-simulation-\(getpid())"
     mkdir(folder, 0o700)
     defer { try? FileManager.default.removeItem(atPath: folder) }
-    var plan = Plan(seed: seed, hours: hours)
+    var plan = Plan(seed: seed, hours: hours, isSmall: arguments.contains("small"))
     if let from = value("from", arguments).flatMap({ Double($0) }) {
       plan.begin(at: from * 3600)
       plan.peace = 1800

@@ -30,12 +30,12 @@ class Run:
         return found.group(1) if found else None
 
 
-def parts(hours: float, seed: int) -> list[tuple[float, int]]:
+def parts(hours: float, seed: int, longest: float = LONGEST) -> list[tuple[float, int]]:
     """Hours and seeds of the runs that make up so many hours."""
     result: list[tuple[float, int]] = []
     while hours > 0:
-        result.append((min(hours, LONGEST), seed + len(result)))
-        hours -= LONGEST
+        result.append((min(hours, longest), seed + len(result)))
+        hours -= longest
     return result
 
 
@@ -48,10 +48,10 @@ def run(program: Path, hours: float, seed: int, *arguments: str,
     return Run(hours, seed, ended.returncode, ended.stdout)
 
 
-def run_all(program: Path, hours: float, seed: int, *arguments: str) -> Iterator[Run]:
+def run_all(program: Path, hours: float, seed: int, *arguments: str, longest: float = LONGEST) -> Iterator[Run]:
     """Runs all parts, and gives each that has ended."""
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        waiting = [pool.submit(run, program, part, number, *arguments) for part, number in parts(hours, seed)]
+        waiting = [pool.submit(run, program, part, number, *arguments) for part, number in parts(hours, seed, longest)]
         try:
             for ended in as_completed(waiting):
                 yield ended.result()

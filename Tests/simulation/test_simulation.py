@@ -53,6 +53,7 @@ def test_of_a_failure_the_shortest_history_is_found() -> None:
 
 def test_many_hours_are_runs_of_a_hundred_each_with_a_seed_of_its_own() -> None:
     assert parts(250, 7) == [(100, 7), (100, 8), (50, 9)]
+    assert parts(60, 7, longest=25) == [(25, 7), (25, 8), (10, 9)]
 
 
 @pytest.mark.skipif(shutil.which("patch") is None, reason="there is no patch(1)")

@@ -18,6 +18,17 @@ extension Reconciliation {
     }
   }
 
+  /// Deletes the pod's other jobs. What is known of this one must be no older than they are: since
+  /// then it may have gone, and one of them may have been submitted in its place.
+  static func releasingDoubles(of job: Job, _ situation: Situation) -> Decision {
+    let others = situation.jobs.filter { $0.id != job.id }
+    let knownAt = { (job: Job) in situation.knownAt[job.id] ?? 0 }
+    guard others.allSatisfy({ knownAt($0) <= knownAt(job) }) else {
+      return Decision(unconfirmed: job.id)
+    }
+    return releasing(others, "job \(job.id) stands for the same pod")
+  }
+
   /// That PBS has started the job where a taint keeps the pod off, or outside of the cluster; nil
   /// where neither is so.
   static func misplacement(_ job: Job, _ situation: Situation) -> Decision.Misplacement? {

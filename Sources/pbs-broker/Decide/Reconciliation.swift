@@ -69,8 +69,7 @@ enum Reconciliation {
     guard let job = keeper(of: situation.jobs, doubtful: doubtful) else {
       return withoutJob(reference, situation)
     }
-    var decision = releasing(
-      situation.jobs.filter { $0.id != job.id }, "job \(job.id) stands for the same pod")
+    var decision = releasingDoubles(of: job, situation)
     if situation.unconfirmed.contains(job.id) {
       // Neither is the pod bound by it, nor is another one submitted, which PBS might then have too.
       let words = "PBS does not know it, and will be asked again"

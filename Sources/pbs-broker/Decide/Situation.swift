@@ -28,6 +28,8 @@ struct Situation: Sendable {
   var olderThanBinding: Set<String> = []
   /// Those that PBS does not know at the moment, with many others, so that it is not believed yet.
   var unconfirmed: Set<String> = []
+  /// Of when what is known of each job is; monotonic seconds.
+  var knownAt: [String: Double] = [:]
   /// Those that were submitted for it, and for which PBS's server does not vouch.
   var unproven: Set<String> = []
   /// Its jobs that have ended, by PBS's own word.

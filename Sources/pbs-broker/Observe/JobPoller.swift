@@ -174,7 +174,7 @@ final class JobPoller {
     let began = clock.now
     guard hints.isReliable(now: began) || !hints.jobs.isEmpty else {
       guard let changes = try await backend.changes() else { return try await pollAll() }
-      return enter(changes, began: began, expected: [:], isWhole: false)
+      return enter(changes, began: began, expected: [:], listed: nil)
     }
     let hinted = hints.take().filter(world.jobs.contains)
     let ids = hinted.union(world.jobs.starting.keys)
@@ -183,7 +183,7 @@ final class JobPoller {
     var stat: JobStat?
     if ids.count > hinted.count { stat = try await backend.changes() }
     if stat == nil { stat = try await backend.stat(Array(ids)) }
-    if let stat { enter(stat, began: began, expected: [:], isWhole: false) }
+    if let stat { enter(stat, began: began, expected: [:], listed: nil) }
     if before.contains(where: { world.jobs[$0.0]?.job != $0.1 }) {
       if !hints.isReliable(now: began) { log.debug("hints prove true and are relied upon") }
       hints.proved(now: clock.now)
@@ -231,23 +231,30 @@ final class JobPoller {
     let wasDoubting = judge.isDoubting
     var stat = listing.changed
     do throws(PBSError) {
-      if !ids.isEmpty { stat.add(try await backend.stat(Array(ids))) }
+      var asked = ids
+      if let witness = witness(listing, asked: ids) { asked.insert(witness) }
+      if !asked.isEmpty { stat.add(try await backend.stat(Array(asked))) }
+      let told = stat.jobs.map { $0.believed(by: world.reliance) }
+      if !judge.isDoubting, !formerPods(told, expected: expected).isEmpty {
+        let rest = unasked(listing, asked: asked)
+        if !rest.isEmpty { stat.add(try await backend.stat(Array(rest))) }
+      }
     } catch {
       // It is not told a second time.
-      enter(listing.changed, began: began, expected: [:], isWhole: false)
+      enter(listing.changed, began: began, expected: [:], listed: nil)
       throw error
     }
     let leftOut = stat.jobs.first { isLeftOut($0, of: listing, begun: begun) }
-    enter(stat, began: began, expected: expected, isWhole: true)
+    enter(stat, began: began, expected: expected, listed: listing.all)
     if judge.isDoubting, !wasDoubting {
       // Where PBS has lost its jobs and counts anew, those that seem to be there may be others, and
       // have been submitted for pods that wait for this poll.
       world.forgetForeign()
-      let rest = listing.all.subtracting(ids)
+      let rest = listing.all.subtracting(stat.told)
       unconfirmed.formUnion(rest.filter(world.jobs.contains))
       let began = clock.now
       let stat = try await backend.stat(Array(rest))
-      enter(stat, began: began, expected: [:], isWhole: false)
+      enter(stat, began: began, expected: [:], listed: nil)
     }
     if let leftOut {
       // Pods that wait for this poll must not take it for PBS's word that they have no job.

@@ -15,6 +15,9 @@ struct JobRecord: Sendable {
   /// PBS does not know it, with many others: whether it has ended is not confirmed.
   var isUnconfirmed = false
 
+  /// Of when what is known of it is, at the least.
+  var knownAt: Double { statAt > 0 ? statBegan : addedAt }
+
   /// A pod may be bound to it; a suspended job keeps its host.
   var isOnHost: Bool { job.isRunning || job.isSuspended }
 }
