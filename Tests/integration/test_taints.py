@@ -49,6 +49,16 @@ def test_the_only_host_without_a_taint_is_asked_for(site: Site) -> None:
     assert "node2" in selects["plain"] and "node2" not in selects["tolerates"]
 
 
+@pytest.mark.simulated_pbs("needs three hosts, of which PBS takes a certain one first")
+def test_a_pod_does_not_go_to_a_cordoned_node(site: Site) -> None:
+    """No controller writes the taint here."""
+    cordoned = {"spec": {"unschedulable": True}}
+    site.kubernetes.request("PATCH", "/api/v1/nodes/node1", cordoned, MERGE)
+    site.connector.start()
+    site.create("plain")
+    assert site.wait_bound("plain")["spec"]["nodeName"] == "node2"
+
+
 @pytest.mark.simulated_pbs("all hosts of a PBS of its own")
 def test_a_pod_waits_while_each_host_has_a_taint(site: Site) -> None:
     for node in ("node1", "node2"):

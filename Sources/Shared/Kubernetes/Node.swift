@@ -9,6 +9,17 @@ public struct Node: Codable, Sendable, Equatable {
     status = NodeStatus(conditions: [PodCondition(type: "Ready", status: ready ? "True" : "False")])
   }
 
+  /// The taints that keep pods off it: its own, and the one that a cordon amounts to, which Kubernetes'
+  /// node controller writes a moment later, where there is one.
+  public var effectiveTaints: [Taint] {
+    let taints = spec?.taints ?? []
+    let cordon = Taint.unschedulable
+    guard spec?.unschedulable == true,
+      !taints.contains(where: { $0.key == cordon.key && $0.effect == cordon.effect })
+    else { return taints }
+    return taints + [cordon]
+  }
+
   /// Whether its kubelet reports that it is well.
   public var isReady: Bool {
     status?.conditions?.contains { $0.type == "Ready" && $0.status == "True" } ?? false

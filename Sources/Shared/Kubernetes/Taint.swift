@@ -16,6 +16,10 @@ public struct Taint: Codable, Sendable, Hashable {
   public static let noSchedule = "NoSchedule"
   public static let noExecute = "NoExecute"
 
+  /// What a cordon amounts to. (Kubernetes: "Taints and Tolerations", taints of node conditions;
+  /// kube-scheduler's plugin NodeUnschedulable.)
+  public static let unschedulable = Taint(key: "node.kubernetes.io/unschedulable")
+
   /// The taint of a node whose host PBS calls offline or down.
   public static func offline(_ value: String) -> Taint {
     Taint(key: WellKnown.offlineTaint, value: value)

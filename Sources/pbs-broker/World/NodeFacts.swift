@@ -16,7 +16,7 @@ struct NodeFacts: Sendable {
 
   /// - Returns: whether its taints have changed.
   mutating func update(_ node: Node) -> Bool {
-    let new = (node.spec?.taints ?? []).filter { !$0.isOffline }.map { taint in
+    let new = node.effectiveTaints.filter { !$0.isOffline }.map { taint in
       // When it came does not matter, and differs from node to node.
       var taint = taint
       taint.timeAdded = nil
