@@ -60,7 +60,7 @@ WAYS = (
     Way(r"podman push .*", "checked", "needs a registry"),
     Way(r"cd \S+ && kustomize edit .*", "checked", "kustomize alone, without kubectl, is rarely there"),
     Way(r"(?:\S+=\S+ )*python3 -m (?:pytest|bench) .*", "checked", "tests and benchmarks are no part of a test"),
-    Way(r"swift test|git log", "checked", "tests are no part of a test; a mention"),
+    Way(r"swift test|git log|swift build -c release .*", "checked", "tests are no part of a test; a mention"),
     Way(r"(?:ss|pgrep|ls|grep) .*", "checked", "what they show is the host's own"),
 )
 

@@ -221,6 +221,12 @@ def run_hook(script: Path, event: Event, configuration: Optional[Path], host: st
     return run_hook_here(script, event, configuration, host, pbs_conf, server)
 
 
+# How long the host's hook lets MoM wait for the API, and how long in a process of another interpreter, which is
+# slow to load where many tests run beside each other. Seconds; hooks.timing.OTHER_PROCESS allows for it.
+WAIT_OF_MOM = "LONGEST_WAIT_OF_MOM = 1\n"
+PATIENCE = 4.0
+
+
 def run_hook_with(python: str, script: Path, event: Event, configuration: Optional[Path], host: str,
                   pbs_conf: Optional[Dict[str, str]], server: Optional[Dict[str, Any]]) -> Outcome:
     """Run a hook file in a process of another interpreter; event and jobs are changed as if it ran here."""
@@ -229,6 +235,7 @@ def run_hook_with(python: str, script: Path, event: Event, configuration: Option
     environment = dict(os.environ, PYTHONPATH=str(Path(__file__).parents[1]), PYTHONDONTWRITEBYTECODE="1")
     for name in ("HOOKS_PYTHON", "PYTEST_CURRENT_TEST"):  # the latter may be longer than a process may be given
         environment.pop(name, None)
+    environment["HOOKS_PATIENCE"] = "%g" % PATIENCE
     done = subprocess.run([python, "-c", "from hooks.pbs_stand_in import answer; answer()"], env=environment, check=True,
                           input=pickle.dumps(asked, 2), stdout=subprocess.PIPE)
     rejected, log, changed = pickle.loads(done.stdout)
@@ -255,8 +262,11 @@ def run_hook_here(script: Path, event: Event, configuration: Optional[Path], hos
     before = sys.modules.get("pbs")
     sys.modules["pbs"] = make_module(event, configuration, host, pbs_conf or {}, log, server)
     ended = False
+    text = script.read_text()
+    if "HOOKS_PATIENCE" in os.environ:
+        text = text.replace(WAIT_OF_MOM, WAIT_OF_MOM.replace("1", os.environ["HOOKS_PATIENCE"]))
     try:
-        exec(compile(script.read_text(), str(script), "exec"), {"__builtins__": builtins, "__name__": "builtins"})
+        exec(compile(text, str(script), "exec"), {"__builtins__": builtins, "__name__": "builtins"})
     except SystemExit:
         ended = True
     finally:

@@ -8,6 +8,7 @@ import pytest
 from hooks.cgroup_tree import PodCgroup
 from hooks.execution_host import HOST_HOOK, HOOKS, native_job
 from hooks.kubernetes_node import Node
+from hooks.pbs_stand_in import WAIT_OF_MOM
 from hooks.pythons import pythons
 
 PYTHONS = pythons()
@@ -48,3 +49,7 @@ def test_a_native_and_a_pods_job_from_begin_to_end(node: Node, python: str) -> N
 def test_it_is_built_the_same(tmp_path: Path, python: str) -> None:
     subprocess.run([python, str(HOOKS / "installer" / "build.py"), str(tmp_path / "a.PY")], check=True)
     assert (tmp_path / "a.PY").read_bytes() == HOST_HOOK.read_bytes()
+
+
+def test_the_hook_waits_as_the_stand_in_takes_it_to() -> None:
+    assert HOST_HOOK.read_text().count(WAIT_OF_MOM) == 1

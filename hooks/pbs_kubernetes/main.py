@@ -8,6 +8,11 @@ from .events import handler_of
 from .names import local_host_names
 from .reservations import Refusal
 from .settings import ConfigurationError, read_settings
+from .text import printable
+
+
+# Of a traceback, the last ones.
+MOST_LINES = 40
 
 
 def main() -> None:
@@ -24,7 +29,9 @@ def main() -> None:
     except ConfigurationError as error:
         pbs.logmsg(pbs.LOG_ERROR, "pbs_kubernetes: nothing done: %s" % error)
     except Exception:
-        pbs.logmsg(pbs.LOG_ERROR, "pbs_kubernetes: %s" % " | ".join(traceback.format_exc().splitlines()))
+        # An error's words may be a user's.
+        lines = [printable(line) for line in traceback.format_exc().split("\n") if line]
+        pbs.logmsg(pbs.LOG_ERROR, "pbs_kubernetes: %s" % " | ".join(lines[-MOST_LINES:]))
     event.accept()
 
 
