@@ -75,6 +75,19 @@ import Testing
         $0.volume = .init(nodes: on("node2"))
       }, failure: "its volume cannot be reached from node1"),
     Case(
+      testDescription: "it is bound to a volume of another node that is not known yet",
+      claim: claim {
+        $0.isBound = true
+        $0.selectedNode = "node2"
+      }, waits: "provisioned on node2, to be known"),
+    Case(
+      testDescription: "it is bound to a network volume that was provisioned for another node",
+      claim: claim {
+        $0.isBound = true
+        $0.selectedNode = "node2"
+        $0.volume = .init()
+      }),
+    Case(
       testDescription: "it is to be bound by others", claim: claim { $0.waitsForConsumer = false },
       waits: "to be bound"),
     Case(

@@ -242,3 +242,31 @@ def test_a_class_without_a_provisioner_is_refused_by_name(site: Site) -> None:
         site.create("refused", **uses("data"))
         site.wait_condition("refused", "PodScheduled", "and without a provisioner: which of its volumes it gets cannot be honoured by PBS")
         assert serving.node_of("data") is None and not site.live_jobs()
+
+
+@pytest.mark.simulated_pbs("counts all jobs of a pod")
+def test_another_broker_or_binder_goes_on_with_what_waits_for_a_volume(site: Site) -> None:
+    """Pods of two brokers, whose claims two binders give their nodes, when one of each is killed."""
+    brokers, binders = ("broker-a", "broker-b"), ("binder-a", "binder-b")
+    names = [f"pod-{number}" for number in range(8)]
+    with provisioner(site) as serving:
+        serving.is_working = False
+        site.connector.start("kube-watcher")
+        for broker in brokers:
+            site.connector.start_process("pbs-broker", broker)
+        for binder in binders:
+            site.connector.start_process("binder", binder, brokers=brokers)
+        for broker in brokers:
+            for binder in binders:
+                site.connector[broker].wait_for_log(f"binder {binder} has connected", 30)
+        pods = []
+        for name in names:
+            serving.claim(name)
+            pods.append(site.create(name, **uses(name)))
+        nodes = {name: serving.wait_selected(name) for name in names}
+        for process in ("broker-a", "binder-a"):
+            site.connector[process].kill()
+        serving.is_working = True
+        assert {name: site.wait_bound(name, 60)["spec"]["nodeName"] for name in names} == nodes
+        assert all(len(jobs_ever(site, pod)) == 1 for pod in pods)
+        assert sorted(selections(site)) == sorted(f"{CLAIMS}/{name}" for name in names)

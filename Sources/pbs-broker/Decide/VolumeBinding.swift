@@ -60,6 +60,10 @@ struct VolumeBinding: Sendable, Equatable {
       if claim.isTerminating == true {
         failures.append(Failure(words: "\(words) is being deleted"))
       } else if claim.isBound {
+        if claim.volume == nil, let node = claim.selectedNode, node != wait.node {
+          // Claims and volumes are heard of apart.
+          waits.append("the volume of \(words), provisioned on \(node), to be known")
+        }
         guard !isReached else { continue }
         failures.append(Failure(words: "\(words): its volume cannot be reached from \(wait.node)"))
       } else if let node = claim.selectedNode {
