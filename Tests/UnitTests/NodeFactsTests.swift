@@ -12,15 +12,16 @@ import Testing
 
   @Test func aCordonCountsBeforeItsTaintIsWritten() {
     var facts = NodeFacts()
-    #expect(!facts.update(Self.node(cordoned: false)))
-    #expect(facts.update(Self.node(cordoned: true)))
+    var changes = [facts.update(Self.node(cordoned: false))]
+    changes.append(facts.update(Self.node(cordoned: true)))
     #expect(facts.taints["node1"] == [.unschedulable])
     // The controller's taint is no second one, and no news.
     var written = Taint.unschedulable
     written.timeAdded = "2026-01-01T00:00:00Z"
-    #expect(!facts.update(Self.node(cordoned: true, [written])))
+    changes.append(facts.update(Self.node(cordoned: true, [written])))
     #expect(facts.taints["node1"] == [.unschedulable])
-    #expect(facts.update(Self.node(cordoned: nil)))
+    changes.append(facts.update(Self.node(cordoned: nil)))
     #expect(facts.taints.isEmpty)
+    #expect(changes == [false, true, false, true])
   }
 }

@@ -21,6 +21,7 @@ public final class Subscription {
 
   private enum Trouble: Hashable {
     case away
+    case denied
     case otherClock
     case served(by: uid_t?)
   }
@@ -114,7 +115,8 @@ public final class Subscription {
     do throws(SocketError) {
       descriptor = try UnixSocket.connect(path: path)
     } catch {
-      complain(.away, "\(error.description); trying again until it works")
+      let trouble = error.isDenied ? Trouble.denied : .away
+      complain(trouble, "\(error.description); trying again until it works")
       return retry()
     }
     guard isServedByAllowed(descriptor) else {

@@ -8,9 +8,13 @@ public struct SocketError: Error, CustomStringConvertible {
   /// Whether waiting can help (nobody listens yet), or never will (the path is a file).
   public let isTransient: Bool
 
-  package init(description: String, isTransient: Bool) {
+  /// Whether the file or its folder does not let this user in.
+  public let isDenied: Bool
+
+  package init(description: String, isTransient: Bool, isDenied: Bool = false) {
     self.description = description
     self.isTransient = isTransient
+    self.isDenied = isDenied
   }
 }
 
@@ -72,9 +76,11 @@ package enum UnixSocket {
   static func connect(path: String) throws(SocketError) -> Int32 {
     let descriptor = try newSocket(path)
     guard withAddress(path, { Glibc.connect(descriptor, $0, $1) }) == 0 else {
-      let reason = errorText(errno)
+      let error = errno
       close(descriptor)
-      throw SocketError(description: "cannot connect to \(path): \(reason)", isTransient: true)
+      throw SocketError(
+        description: "cannot connect to \(path): \(errorText(error))", isTransient: true,
+        isDenied: error == EACCES)
     }
     return descriptor
   }
