@@ -155,6 +155,7 @@ extension Broker {
         jobs.filter { $0.statBegan < record.boundSince ?? 0 }.map(\.job.id)),
       unconfirmed: Set(jobs.filter(\.isUnconfirmed).map(\.job.id)),
       knownAt: jobs.reduce(into: [:]) { $0[$1.job.id] = $1.knownAt },
+      unexplained: Set(jobs.filter { $0.isUnexplained(now) }.map(\.job.id)),
       unproven: Set(jobs.map(\.job).filter { world.ownership(of: $0) == .unproven }.map(\.id)),
       ended: record.ended,
       boundJob: record.boundJob, boundRunCount: record.boundRunCount,

@@ -51,7 +51,8 @@ extension Broker {
     if pod.isFinished { return record.jobs.isEmpty }
     guard !record.jobs.isEmpty else { return false }
     return pod.nodeName != nil
-      || record.jobs.allSatisfy { world.jobs[$0]?.job.isWaiting == true }
+      || decision.message != nil
+        && record.jobs.allSatisfy { world.jobs[$0]?.job.isWaiting == true }
   }
 }
 

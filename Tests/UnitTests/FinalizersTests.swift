@@ -27,7 +27,7 @@ import Testing
     #expect(Self.decision(try Self.pod(deleted: nil)).deletions == [])
     #expect(Self.decision(try Self.pod(deleted: 30)).deletions == [])
     let over = Self.decision(try Self.pod(deleted: 0))
-    #expect(over.deletions == [.init(job: "5.s", reason: "only finalizers keep its pod")])
+    #expect(over.deletions == [.init(job: "5.s", reason: "its pod is gone but for finalizers")])
     #expect(over.message == nil)
   }
 

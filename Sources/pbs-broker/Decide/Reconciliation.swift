@@ -17,7 +17,7 @@ enum Reconciliation {
         return telling(of: situation.rejection, reference, situation)
       }
       if pod.nodeName != nil, pod.isKeptByFinalizers {
-        return releasing(situation.jobs, "only finalizers keep its pod")
+        return releasing(situation.jobs, "its pod is gone but for finalizers")
       }
       if pod.nodeName != nil {
         return noting(
@@ -96,7 +96,7 @@ enum Reconciliation {
     } else {
       if case .edit(let edit) = plan(job, situation) { decision.edit = edit }
       if let words = situation.hindrance ?? unchangedWords(decision.edit, situation)
-        ?? waitingWords(job)
+        ?? waitingWords(job, isUnexplained: situation.unexplained.contains(job.id))
       {
         var report = report(reference, job.id, "job \(job.id): \(words)")
         report.estimatedStart = job.estimate
@@ -179,17 +179,6 @@ enum Reconciliation {
     switch when {
     case .run: return job.substate == 42
     case .prerun: return job.substate == 42 || job.substate == 41
-    }
-  }
-
-  /// Why a job waits, in PBS's words; nil while PBS has not said anything.
-  private static func waitingWords(_ job: Job) -> String? {
-    switch job.state {
-    case .held: return "held (\(job.holdTypes ?? "?"))" + (job.comment.map { ": \($0)" } ?? "")
-    case .moved: return "moved to another server, where it is not followed"
-    case .suspended, .userSuspended: return "suspended"
-    case .running, .exiting, .begun: return nil
-    default: return job.comment.flatMap { $0.isEmpty ? nil : $0 }
     }
   }
 

@@ -30,6 +30,8 @@ struct Situation: Sendable {
   var unconfirmed: Set<String> = []
   /// Of when what is known of each job is; monotonic seconds.
   var knownAt: [String: Double] = [:]
+  /// Those of which PBS has not said for long enough why they do not run.
+  var unexplained: Set<String> = []
   /// Those that were submitted for it, and for which PBS's server does not vouch.
   var unproven: Set<String> = []
   /// Its jobs that have ended, by PBS's own word.

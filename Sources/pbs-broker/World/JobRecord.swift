@@ -18,6 +18,16 @@ struct JobRecord: Sendable {
   /// Of when what is known of it is, at the least.
   var knownAt: Double { statAt > 0 ? statBegan : addedAt }
 
+  /// Seconds for which PBS may be silent on why a job does not run: comments are asked for every 10 s.
+  private static let silence = 20.0
+
+  /// Whether PBS has not said for long enough why it does not run, if it has not.
+  func isUnexplained(_ now: Double) -> Bool {
+    guard statAt > 0 else { return false }
+    let since = job.isRunning ? startingSince : addedAt
+    return since.map { now - $0 >= Self.silence } ?? false
+  }
+
   /// A pod may be bound to it; a suspended job keeps its host.
   var isOnHost: Bool { job.isRunning || job.isSuspended }
 }
