@@ -56,7 +56,9 @@ struct Manifest {
       try add(template: spec, kind, name, "\(name)-xxxxxxxxxx-xxxxx", metadata, replicas)
     case "ReplicaSet", "ReplicationController":
       try add(template: spec, kind, name, "\(name)-xxxxx", metadata, replicas)
-    case "StatefulSet": try add(template: spec, kind, name, "\(name)-0", metadata, replicas)
+    case "StatefulSet":
+      let first = spec?["ordinals"]?["start"]?.text ?? "0"
+      try add(template: spec, kind, name, "\(name)-\(first)", metadata, replicas)
     case "DaemonSet":
       try add(
         template: spec, kind, name, "\(name)-xxxxx", metadata, nil, node: "node-of-this-pod")
@@ -79,7 +81,10 @@ struct Manifest {
     job: YAMLValue?, _ kind: String, _ name: String, _ podName: String, _ metadata: YAMLValue?,
     replicas: Int
   ) throws(ManifestError) {
-    let parallelism = job?["parallelism"]?.text.flatMap { Int($0) } ?? 1
+    func number(_ key: String) -> Int? { job?[key]?.text.flatMap { Int($0) } }
+    // Not more at once than are to complete, and none of one that is suspended. (batch/v1, JobSpec.)
+    let atOnce = min(number("parallelism") ?? 1, number("completions") ?? .max)
+    let parallelism = job?["suspend"]?.text == "true" ? 0 : atOnce
     let (count, overflow) = replicas.multipliedReportingOverflow(by: parallelism)
     try add(
       template: job, kind, name, "\(podName)-xxxxx", metadata, overflow ? nil : count)
