@@ -49,7 +49,7 @@ def test_lintian_finds_no_error(packages: Path) -> None:
     (changes,) = packages.glob("*.changes")
     if shutil.which("lintian") is None:
         pytest.skip("no lintian in PATH (Tests/prepare packages)")
-    done = subprocess.run(["lintian", "--fail-on", "error,warning", changes], capture_output=True, text=True, timeout=600)
+    done = subprocess.run(["lintian", "--fail-on", "error,warning", changes], capture_output=True, text=True, timeout=1800)
     assert done.returncode == 0, done.stdout
 
 
