@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import socket
@@ -12,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from integration.connector import RunningProcess, program_folder
+from simulators.kubernetes import KubernetesSimulator
 
 pytestmark = pytest.mark.simulated_pbs("no PBS is concerned")
 
@@ -19,11 +19,13 @@ pytestmark = pytest.mark.simulated_pbs("no PBS is concerned")
 @pytest.mark.skipif(os.geteuid() != 0 or shutil.which("setpriv") is None, reason="takes a right away from root, by setpriv")
 def test_a_folder_that_keeps_the_process_out_is_named_after_one_that_was_not_there(tmp_path: Path) -> None:
     kubeconfig, folder = tmp_path / "kubeconfig", tmp_path / "run"
-    kubeconfig.write_text(json.dumps({
-        "apiVersion": "v1", "kind": "Config", "current-context": "c", "users": [{"name": "u", "user": {"token": "t"}}],
-        "clusters": [{"name": "c", "cluster": {"server": "http://127.0.0.1:9"}}],
-        "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}]}))
     path = folder / "broker.sock"
+    with KubernetesSimulator() as kubernetes:
+        kubernetes.write_kubeconfig(kubeconfig)
+        try_binder(kubeconfig, folder, path)
+
+
+def try_binder(kubeconfig: Path, folder: Path, path: Path) -> None:
     binder = RunningProcess("binder", [
         "setpriv", "--bounding-set=-dac_override,-dac_read_search", str(program_folder() / "binder"), "--config", "/dev/null",
         "--kubeconfig", str(kubeconfig), "--broker", str(path)], os.environ)
