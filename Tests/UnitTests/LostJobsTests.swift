@@ -122,6 +122,22 @@ struct LostJobsTests {
     #expect(site.world.jobs.count == 4)
   }
 
+  /// A doubt about a job is none about the next one of the same number.
+  @Test @EventLoop func jobsThatAreLostOnceMoreAreDoubtedAnew() async throws {
+    let site = try await Site(bound: 12)
+    site.pbs.jobs = []
+    await site.run(40)
+    site.pbs.jobs = (1...12).map { Self.job($0, of: "new-\($0)") }
+    await site.run(10)
+    #expect(site.ended.isEmpty && site.world.jobs.onHosts.count == 12)
+    site.pbs.jobs = []
+    await site.run(40)
+    #expect(site.ended == Set((1...12).map { "bound-\($0)" }))
+    await site.run(60)
+    site.stop()
+    #expect(site.ended.count == 24)
+  }
+
   /// The list was made before, and most of its jobs are not asked about.
   @Test @EventLoop func jobsThatAreLostRightAfterTheListAreCounted() async throws {
     let site = try await Site(bound: 12)

@@ -16,7 +16,7 @@ import Testing
     (11, 50, false), (20, 100, true), (21, 100, false), (100, 100, false),
   ])
   func doubtsAMassDisappearance(_ vanished: Int, _ known: Int, _ believes: Bool) {
-    var vanishGuard = VanishGuard()
+    var vanishGuard = VanishGuard<String>()
     let believed = vanishGuard.believed(jobs(vanished), of: known, now: 0)
     #expect(believed == (believes ? jobs(vanished) : []))
     #expect(vanishGuard.isDoubting == !believes)
@@ -28,7 +28,7 @@ import Testing
   func theLimitsCanBeSet(
     _ share: Double, _ least: Int, _ vanished: Int, _ known: Int, _ believes: Bool
   ) {
-    var vanishGuard = VanishGuard(share: share, least: least)
+    var vanishGuard = VanishGuard<String>(share: share, least: least)
     let believed = vanishGuard.believed(jobs(vanished), of: known, now: 0)
     #expect(believed == (believes ? jobs(vanished) : []))
   }
@@ -38,27 +38,27 @@ import Testing
     [0, 30, 60], [0, 1, 2, 29, 30, 31, 59, 60], [0, 45, 50, 74, 75], [1000, 4600, 8200],
   ])
   func twoFurtherLooksApartConvince(_ looks: [Double]) {
-    var vanishGuard = VanishGuard()
+    var vanishGuard = VanishGuard<String>()
     let believed = looks.map { vanishGuard.believed(jobs(50), of: 100, now: $0) }
     #expect(believed == looks.dropLast().map { _ in [] } + [jobs(50)])
     #expect(!vanishGuard.isDoubting)
   }
 
   @Test func theNextDisappearanceIsDoubtedAnew() {
-    var vanishGuard = VanishGuard()
+    var vanishGuard = VanishGuard<String>()
     let believed = [0.0, 30, 60, 61].map { vanishGuard.believed(jobs(50), of: 100, now: $0) }
     #expect(believed == [[], [], jobs(50), []])
   }
 
   @Test func podsThatGoByThemselvesDoNotEndTheDoubtOfOthers() {
-    var vanishGuard = VanishGuard()
+    var vanishGuard = VanishGuard<String>()
     let looks = [(12, 0.0), (9, 10), (1, 30), (1, 59), (1, 60)]
     let believed = looks.map { vanishGuard.believed(jobs($0.0), of: 50, now: $0.1) }
     #expect(believed == [[], [], [], [], jobs(1)])
   }
 
   @Test func whatVanishesLaterIsDoubtedForItself() {
-    var vanishGuard = VanishGuard()
+    var vanishGuard = VanishGuard<String>()
     let looks = [(12, 0.0), (12, 30), (40, 59), (40, 60), (28, 61), (28, 89), (28, 119)]
     let later = jobs(40).subtracting(jobs(12))
     let believed = looks.map { count, now in
@@ -68,7 +68,7 @@ import Testing
   }
 
   @Test func oneThatVanishesByItselfIsBelievedAlthoughFewOthersAreDoubted() {
-    var vanishGuard = VanishGuard()
+    var vanishGuard = VanishGuard<String>()
     let few = vanishGuard.believed(jobs(12), of: 50, now: 0).union(
       vanishGuard.believed(jobs(3).union(["77.pbsserver"]), of: 41, now: 1))
     #expect(few == ["77.pbsserver"])
@@ -76,7 +76,7 @@ import Testing
   }
 
   @Test func jobsThatAreBackEndTheDoubt() {
-    var vanishGuard = VanishGuard()
+    var vanishGuard = VanishGuard<String>()
     let looks = [(50, 0.0), (50, 30), (0, 59), (50, 60), (50, 90), (50, 120)]
     let believed = looks.map { vanishGuard.believed(jobs($0.0), of: 100, now: $0.1) }
     #expect(believed == [[], [], [], [], [], jobs(50)])
@@ -86,7 +86,7 @@ import Testing
   /// PBS has lost its jobs and counts anew: one id is another pod's by now, and of all others its
   /// answer cannot be read for a while.
   @Test func silenceAboutTheOthersEndsNoDoubt() {
-    var vanishGuard = VanishGuard()
+    var vanishGuard = VanishGuard<String>()
     let others = jobs(50).subtracting(jobs(1))
     #expect(vanishGuard.believed(jobs(50), of: 50, now: 0) == [])
     #expect(vanishGuard.believed([], untold: jobs(50), of: 50, now: 1) == [])
@@ -96,7 +96,7 @@ import Testing
   }
 
   @Test func whatIsUntoldCountsTowardsAMassButIsNotGone() {
-    var vanishGuard = VanishGuard()
+    var vanishGuard = VanishGuard<String>()
     let untold = jobs(20).subtracting(jobs(1))
     #expect(vanishGuard.believed(jobs(1), untold: untold, of: 20, now: 0) == [])
     #expect(vanishGuard.isDoubting)

@@ -104,6 +104,9 @@ final class SimulatedProcess {
     clock.whenRunning { broker.hint(job) }
   }
 
+  /// Whether the broker waits for an administrator's word that pods are gone.
+  var doubtsAbsence: Bool { broker?.absence.doubted.isEmpty == false }
+
   /// An administrator looks after the broker: what it has doubted for so many seconds is so.
   func confirmAbsence(after seconds: Double) {
     guard let broker, clock?.state == .runs, !broker.absence.doubted.isEmpty else {

@@ -99,6 +99,7 @@ final class Run {
   }
 
   private func look() {
+    if brokers.contains(where: \.doubtsAbsence) { trouble.goesOn() }
     judge.lookIfCalm()
     snapshots.append(api.state)
     if snapshots.count > 20 { snapshots.removeFirst() }

@@ -34,6 +34,9 @@ final class Trouble {
     until = max(until, end)
   }
 
+  /// Something is still wrong that an administrator is to end.
+  func goesOn() { until = max(until, time.now) }
+
   /// Whether one of these was on at some time of the last seconds.
   func wasOn(_ kinds: Set<Plan.Kind>, within seconds: Double) -> Bool {
     kinds.contains { (lasts[$0] ?? -.infinity) > time.now - seconds }

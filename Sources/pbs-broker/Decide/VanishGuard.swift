@@ -1,7 +1,7 @@
 /// Keeps a PBS that has lost its memory from ending pods: when many running jobs vanish
 /// within one look, the end of each counts only after two further looks, some time apart,
-/// have agreed.
-struct VanishGuard: Sendable {
+/// have agreed. `Item` is what a job is known by.
+struct VanishGuard<Item: Hashable & Sendable>: Sendable {
   /// The share of known running jobs, 0 to 1, and the number, that must both be exceeded.
   var share = 0.2
   var least = 10
@@ -14,11 +14,11 @@ struct VanishGuard: Sendable {
     var countedAt: Double
   }
 
-  private var doubts: [String: Doubt] = [:]
+  private var doubts: [Item: Doubt] = [:]
   /// Whether a mass disappearance is being doubted now.
   var isDoubting: Bool { !doubts.isEmpty }
   /// The jobs that are doubted to have vanished.
-  var doubted: Set<String> { Set(doubts.keys) }
+  var doubted: Set<Item> { Set(doubts.keys) }
 
   init(share: Double = 0.2, least: Int = 10, interval: Double = 30) {
     self.share = share
@@ -28,18 +28,18 @@ struct VanishGuard: Sendable {
 
   /// Judges one look at all jobs.
   /// - Parameters:
-  ///   - vanished: ids of running jobs that PBS does not know now.
-  ///   - untold: ids of which PBS has said nothing clear. They may be gone as well, so they count
+  ///   - vanished: running jobs that PBS does not know now.
+  ///   - untold: those of which PBS has said nothing clear. They may be gone as well, so they count
   ///     towards a mass; a doubt about one of them is neither confirmed nor ended.
   ///   - known: all jobs that ran at the look before.
   ///   - now: seconds, monotonic.
   /// - Returns: those of `vanished` whose end is to be believed.
   mutating func believed(
-    _ vanished: Set<String>, untold: Set<String> = [], of known: Int, now: Double
-  ) -> Set<String> {
+    _ vanished: Set<Item>, untold: Set<Item> = [], of known: Int, now: Double
+  ) -> Set<Item> {
     let count = vanished.union(untold).count
     let isMany = count >= least && Double(count) > share * Double(known)
-    var believed: Set<String> = []
+    var believed: Set<Item> = []
     for id in vanished {
       // Each has its own doubt: others that are back, or that went with their pods meanwhile,
       // make it no more certain, and others that vanish later are not covered by it.

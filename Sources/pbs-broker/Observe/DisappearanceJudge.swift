@@ -1,13 +1,21 @@
 import Logging
 import Runtime
 
+/// A job that may be lost. PBS may give its number again, and lose that job, too: then the pod tells
+/// the two apart.
+struct LostJob: Hashable, Sendable {
+  var id: String
+  /// UID of its pod.
+  var pod: String
+}
+
 /// Whether jobs that PBS does not know have ended: of few at once it is believed, of many only when
 /// further polls agree. Jobs that were ours beyond doubt, and jobs that a Binding's annotation
 /// names since this broker has just started, are counted together: of a mass disappearance each
 /// kind alone may look like single ends. What a pod's owner has written is not among them.
 @EventLoop
 struct DisappearanceJudge {
-  private var vanishGuard: VanishGuard
+  private var vanishGuard: VanishGuard<LostJob>
   private let interval: Double
   private let log: Logger
 
@@ -21,7 +29,7 @@ struct DisappearanceJudge {
   /// Whether a mass disappearance is being doubted now.
   var isDoubting: Bool { vanishGuard.isDoubting }
   /// The jobs whose disappearance is doubted.
-  var doubted: Set<String> { vanishGuard.doubted }
+  var doubted: Set<LostJob> { vanishGuard.doubted }
 
   /// - Parameters:
   ///   - vanished: jobs that were on hosts, or that bound pods name, and that PBS does not know.
@@ -29,8 +37,8 @@ struct DisappearanceJudge {
   ///   - total: all such jobs.
   /// - Returns: those whose end is believed.
   mutating func believed(
-    _ vanished: Set<String>, untold: Set<String>, of total: Int, now: Double
-  ) -> Set<String> {
+    _ vanished: Set<LostJob>, untold: Set<LostJob>, of total: Int, now: Double
+  ) -> Set<LostJob> {
     let wasDoubting = isDoubting
     let believed = vanishGuard.believed(vanished, untold: untold, of: total, now: now)
     if isDoubting, !wasDoubting {

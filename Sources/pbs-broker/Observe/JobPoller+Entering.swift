@@ -23,7 +23,7 @@ extension JobPoller {
       !stat.unknown.isEmpty || !expected.isEmpty || !missing.isEmpty || judge.isDoubting
     let knownOnHosts = mayDoubt ? world.jobs.onHosts.count { !actions.isDeleting($0) } : 0
     // Silence is not an end, and not every "unknown" is one.
-    var vanished: Set<String> = []
+    var vanished: Set<LostJob> = []
     unreadable = unreadable.filter { $0.value > began }
     for id in stat.unreadable { unreadable[id] = began + Self.unreadableInterval }
     for job in told {
@@ -53,10 +53,10 @@ extension JobPoller {
         // At the usual pace where PBS goes on listing what it does not know.
         if world.jobs[id]?.isUnconfirmed == false { isToBeAsked = true }
         world.markUnconfirmed(id)
-      } else if world.jobs[id] != nil {
-        vanished.insert(id)
-      } else if let uids = expected[id] {
-        missing[id] = uids
+      } else {
+        if let pod = world.jobs[id]?.job.pod?.uid { vanished.insert(LostJob(id: id, pod: pod)) }
+        // The number may have been another's in between.
+        if let pods = expected[id] { missing[id] = pods }
       }
     }
     if isToBeAsked { pollSoon(within: Self.confirmation) }
@@ -66,16 +66,17 @@ extension JobPoller {
     for id in stat.unreadable where !listed.contains(id) { world.markUnconfirmed(id) }
     let words = "PBS no longer knows the job"
     // Also those that were not asked about, since nothing of them could be read a moment ago.
-    let untold = judge.doubted.union(unreadable.keys).subtracting(stat.jobs.map(\.id)).filter {
-      expected[$0] != nil || world.jobs[$0]?.isOnHost == true
-    }
+    let answered = Set(stat.jobs.map(\.id))
+    let untold = judge.doubted.filter {
+      expected[$0.id]?.contains($0.pod) == true || isOnHost($0)
+    }.union(unreadable.keys.flatMap { lost($0, expected: expected) })
+      .filter { !answered.contains($0.id) }
     let believed = judge.believed(
-      vanished.union(missing.keys), untold: untold, of: knownOnHosts + expected.count,
-      now: clock.now)
-    for id in believed {
-      if vanished.contains(id) { actions.ended(id, words, nil) }
-      for uid in missing[id] ?? [] { actions.ended(id, words, uid) }
+      vanished.union(missing.flatMap { id, pods in pods.map { LostJob(id: id, pod: $0) } }),
+      untold: untold, of: knownOnHosts + expected.count, now: clock.now)
+    for job in believed {
+      actions.ended(job.id, words, vanished.contains(job) ? nil : job.pod)
     }
-    for id in vanished where world.jobs[id] != nil { world.markUnconfirmed(id) }
+    for job in vanished where world.jobs[job.id] != nil { world.markUnconfirmed(job.id) }
   }
 }

@@ -43,4 +43,19 @@ extension JobPoller {
     world.jobs.onHosts.intersection(listing.all).subtracting(asked)
       .subtracting(listing.changed.told)
   }
+
+  /// Whether the job is on a host as that pod's, as far as is known.
+  func isOnHost(_ job: LostJob) -> Bool {
+    guard let known = world.jobs[job.id] else { return false }
+    return known.isOnHost && known.job.pod?.uid == job.pod
+  }
+
+  /// The jobs of this number that would be missed: the one on a host, and those that pods name.
+  func lost(_ id: String, expected: [String: Set<String>]) -> Set<LostJob> {
+    var lost = Set((expected[id] ?? []).map { LostJob(id: id, pod: $0) })
+    if let known = world.jobs[id], known.isOnHost, let pod = known.job.pod?.uid {
+      lost.insert(LostJob(id: id, pod: pod))
+    }
+    return lost
+  }
 }
