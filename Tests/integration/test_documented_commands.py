@@ -282,8 +282,12 @@ def test_a_pod_is_bound_by_hand(stage: Stage) -> None:
     token = site.kubernetes.service_account_token("pbs-connector", "binder")
     kubeconfig = site.kubernetes.write_kubeconfig(stage.folder / "binder.kubeconfig", token=token)
     by_hand = replace(stage, environment={**stage.environment, "KUBECONFIG": str(kubeconfig)})
+    lines = stage.text(script("frame()", "frame()") + "\n" + script("coproc", 'frame "$(of'))
     try:
-        by_hand.output(stage.text(script("frame()", "frame()") + "\n" + script("coproc", 'frame "$(of')), 0, "")
+        by_hand.output(lines, 0, "")
+        if site.node_of("by-hand") is None:
+            # The policies kept this site's own binder from the pod of another test, which came first.
+            by_hand.output(lines, 0, "")
         pod = site.wait_bound("by-hand")
         assert pod["metadata"]["annotations"]["pbs-connector/job-id"] == site.job_id_of("by-hand")
         (job,) = site.jobs_of(pod["metadata"]["uid"])

@@ -216,6 +216,10 @@ class RealKubernetes:
         """Deletes the node; its pods stay, as without the controllers that would delete them."""
         self.client.json("DELETE", f"/api/v1/nodes/{name}")
 
+    def patch_pod(self, namespace: str, name: str, change: Object) -> Object:
+        """Applies a merge patch to a pod."""
+        return self.client.json("PATCH", _pod_path(namespace, name), change, "application/merge-patch+json")
+
     def create_pod(self, manifest: Object) -> Object:
         """Creates a pod, in the namespace default unless its metadata name another, and returns it."""
         namespace = manifest["metadata"].get("namespace", "default")
