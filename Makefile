@@ -77,16 +77,13 @@ demo: prepare-tests build
 kubernetes: prepare-tests
 	@Tests/real/build-kubernetes kube-apiserver > /dev/null || test $$? -eq 77
 
-# Other sites for each commit, and the same ones wherever that commit is tested; fresh ones without git.
-COMMIT_SEED = $(shell git rev-parse HEAD 2> /dev/null | cut -c1-7 | sed 's/^/0x/' | xargs -r printf '%d')
-
 # On the kube-apiserver that is built here; then what needs a real one also on that in $KUBEBUILDER_ASSETS.
 test: prepare-tests build kubernetes
 	swift test --no-parallel
 	$(MAKE) simulate HOURS=30 SEED=13
 	$(MAKE) simulate HOURS=30 SEED=11
 	$(MAKE) simulate HOURS=12 SEED=12
-	$(MAKE) simulate HOURS=1000 LONGEST=25 SMALL=1 SEED=$(COMMIT_SEED)
+	$(MAKE) simulate HOURS=500 LONGEST=25 SMALL=1 SEED=600000
 	$(call beside,KUBEBUILDER_ASSETS=,Tests)
 	$(call beside,KUBEBUILDER_ASSETS= PBS_CONNECTOR_BACKEND=libpbs,$(BY_LIBRARY) -m "not real_pbs")
 ifneq ($(wildcard $(KUBEBUILDER_ASSETS)/kube-apiserver),)
