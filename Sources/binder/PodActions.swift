@@ -129,6 +129,10 @@ final class PodActions {
       type: "DisruptionTarget", status: "True", reason: "PBSJobEnded", message: evict.message)
     return await untilUnchanged(evict.pod) { pod in
       if pod.isFinished { return Answer(result: .finished) }
+      // A restored etcd has undone its binding: no job's end concerns it.
+      if pod.nodeName == nil, !pod.isTerminating {
+        return Answer(result: .conflict, words: "it is bound to no node")
+      }
       let isExceeded = Grace.isExceeded(
         by: pod, longest: self.limits.longestGrace, now: self.clock.date)
       if pod.isTerminating, !isExceeded {

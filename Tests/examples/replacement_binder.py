@@ -340,6 +340,8 @@ class Binder:
                 return "finished", None
             if is_terminating(present):
                 return "deleted", None
+            if not present["spec"].get("nodeName"):
+                return "conflict", "it is bound to no node"
             if not owns():
                 return "retry", "no longer ours"
             patched = self._set_condition(present, "DisruptionTarget", "True", "PBSJobEnded", words)

@@ -181,6 +181,14 @@ def test_an_annotation_that_its_owner_has_changed_saves_no_pod(binder: LoneBinde
     assert binder.broker.answer_to("evict", pod)["result"] == "deleted"
 
 
+def test_a_pod_that_is_bound_to_no_node_is_not_deleted(binder: LoneBinder) -> None:
+    """A restored etcd has undone its binding, and its broker has not heard of that."""
+    pod = binder.create("redis")
+    assert binder.broker.answer_to("evict", pod)["result"] == "conflict"
+    assert "deletionTimestamp" not in binder.pod("redis")["metadata"]
+    assert binder.condition("redis", "DisruptionTarget") is None
+
+
 # Conditions
 
 

@@ -61,7 +61,8 @@ FAILURES = {"500": Status(500), "503": Status(503), "429": TooManyRequests(1), "
 def test_requests_to_a_server_in_trouble_are_few(tmp_path: Path, failure: str, request_kind: str) -> None:
     with KubernetesSimulator() as simulator, lone_binder(simulator, tmp_path) as lone:
         simulator.create_node("node1")
-        pods = [lone.create(f"pod-{number}") for number in range(8)]
+        spec = {"nodeName": "node1"} if request_kind == "evict" else {}
+        pods = [lone.create(f"pod-{number}", **spec) for number in range(8)]
         ask = {"bind": lambda pod, number: lone.broker.bind(pod, id=number),
                "report": lambda pod, number: lone.broker.report(pod, "job 5.pbs: held", id=number),
                "evict": lambda pod, number: lone.broker.evict(pod, id=number)}[request_kind]
@@ -139,7 +140,8 @@ def test_a_missing_right_is_said_once_with_its_rule(tmp_path: Path, resource: st
             assert f'{{apiGroups: [""], resources: [{resource}], verbs: [{verb}]}}' in line
             simulator.authorise(BINDER, rights_but("none"))
             fields = {"message": "held"} if ask == "report" else {}
-            assert lone.broker.answer_to(ask, lone.create("other"), **fields)["result"] in ("bound", "reported", "deleted")
+            spec = {"nodeName": "node1"} if ask == "evict" else {}
+            assert lone.broker.answer_to(ask, lone.create("other", **spec), **fields)["result"] in ("bound", "reported", "deleted")
             assert len(lone.lines(f"lets us {verb} {resource} now")) == 1
 
 

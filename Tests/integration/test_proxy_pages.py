@@ -28,7 +28,7 @@ PAGES = {
 def test_a_page_is_no_answer_to_binder(tmp_path: Path, page: str) -> None:
     with KubernetesSimulator() as simulator, lone_binder(simulator, tmp_path) as lone:
         simulator.create_node("node1")
-        pods = {kind: lone.create(kind) for kind in ("bind", "evict", "report")}
+        pods = {kind: lone.create(kind) for kind in ("bind", "report")} | {"evict": lone.create("evict", nodeName="node1")}
         fault = simulator.faults.add(Fault(r"^\w+ /api/", PAGES[page]))
         answers = {}
         for kind, pod in pods.items():
