@@ -30,6 +30,8 @@ INCIDENTAL: list[tuple[str, str]] = [
     (r"(Mon|Tue|Wed|Thu|Fri|Sat|Sun) [A-Z][a-z]{2} \d+ at \d\d:\d\d", "DATE"),
     (r'("(?:timestamp|last_used_time|last_state_change_time|history_timestamp)":\t)\d+', r"\1N"),
     (r"(history_timestamp = )\d+", r"\1N"),
+    # What the machine has; ncpus may be set to another number.
+    (r'("pcpus":\t|\bpcpus = )\d+', r"\1N"),
     # A slot number depends on what else runs there.
     (r"(exec_host\W+[\w.-]+/)\d+", r"\1SLOT"),
     (r"(?m)^(   [\w.-]+/)\d+$", r"\1SLOT"),
