@@ -96,7 +96,7 @@ def test_the_cluster_and_its_claims_are_told_by_a_real_server(server: RealKubern
         assert cluster == {"id": uid, "schedulerNames": ["pbs"], "claims": True, "nodeUse": True}
         (first,) = [message["claim"] for message in told if message["type"] == "claim"]
         assert first == {"namespace": "default", "name": "data", "isBound": False, "waitsForConsumer": True, "isForOnePod": False,
-                         "controller": ""}
+                         "controller": "", "provisioner": "example.org/local", "uid": first["uid"]}
         terms = [{"matchExpressions": [{"key": "kubernetes.io/hostname", "operator": "In", "values": ["node1"]}]}]
         server.client.json("POST", "/api/v1/persistentvolumes", {"metadata": {"name": "disk"}, "spec": {
             "capacity": {"storage": "1Gi"}, "accessModes": ["ReadWriteOnce"], "local": {"path": "/disk"},

@@ -16,6 +16,8 @@ extension Outbox {
     var complaint: String?
     /// The binder that was last found to be the one to answer, and since when; monotonic seconds.
     var asked: (binder: String, since: Double)?
+    /// The binder that refused what the pod is told of now, and since when that was asked of it.
+    var refused: (binder: String, since: Double)?
     /// The binder that has answered, and when.
     var answer: (binder: String, at: Double)?
     /// It was answered that there is no such pod, which kube-watcher tells of all the same.

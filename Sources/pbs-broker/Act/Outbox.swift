@@ -98,7 +98,9 @@ final class Outbox {
       let binder = entry.answer?.binder ?? ownerOf(uid)
     {
       progress.advanced(binder, now: clock.now)
+      entry.refused = nil
     }
+    if message == nil { entry.refused = nil }
     lastID += 1
     entry.id = lastID
     entry.message = message
@@ -166,6 +168,9 @@ final class Outbox {
     }
     switch outcome.result {
     case .refused, .retry:
+      if outcome.result == .refused, message.changesPod, entry.refused?.binder != binder {
+        entry.refused = (binder, entry.asked?.since ?? clock.now)
+      }
       scheduleRetry(entry, message, outcome, name)
     case .bound, .deleted, .reported, .gone, .finished, .conflict:
       entry.isAnswered = true
@@ -216,6 +221,11 @@ final class Outbox {
     let hearsSince = hearsSince()
     var waiting: [String: Double] = [:]
     for (uid, entry) in entries {
+      // A binder that refuses everything has pods told so in between, and brings about no more for that.
+      if let refused = entry.refused, owns(uid), ownerOf(uid) == refused.binder {
+        waiting[refused.binder] = min(waiting[refused.binder] ?? now, refused.since)
+        matters = true
+      }
       guard let message = entry.message, message.changesPod || entry.isAnsweredGone, owns(uid)
       else {
         entry.asked = nil
